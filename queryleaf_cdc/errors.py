@@ -1,0 +1,133 @@
+"""Every error that a user can meet, and how it is shown.
+
+QueryLeafError
+├── CompileError            the SQL is wrong; carries one or more diagnostics        exit 1
+├── InputError              a file, an event record or an argument is wrong          exit 1
+├── ServerError             the server is unreachable or cannot do it                exit 3
+└── RunError                a trigger failed while it ran (RAISE, a procedure, a write)
+
+Codes are stable: QL1xx text and syntax, QL2xx names and types, QL3xx what cannot be compiled,
+QL4xx input and offline, QL5xx the server, QL6xx at run time. ``docs/errors.md`` lists each with cause and cure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from queryleaf_cdc.source import Source, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a place in the SQL. ``severity`` is ``"error"`` or ``"warning"``."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+    severity: str = "error"
+
+    def render(self, source: Source | None) -> str:
+        """``file:line:col: error QL101: message``, then the source line, a caret and the hint."""
+        head = f"{self.severity} {self.code}: {self.message}"
+        lines = [head]
+        if source is not None and self.span is not None:
+            line, column = source.position(min(self.span.start, len(source.text)))
+            lines = [f"{source.name}:{line}:{column}: {head}", *_excerpt(source.line(line), column, self.span)]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+_EXCERPT = 100  # characters of a long source line that are shown around the caret
+
+
+def _excerpt(text: str, column: int, span: Span) -> list[str]:
+    first = max(0, column - 1 - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    shown = text[first : first + _EXCERPT]
+    pad = "".join("\t" if char == "\t" else " " for char in shown[: column - 1 - first])
+    width = max(1, min(span.end - span.start, len(shown) - (column - 1 - first)))
+    return ["  " + "".join(c if c == "\t" or c.isprintable() else "\ufffd" for c in shown), "  " + pad + "^" * width]
+
+
+class QueryLeafError(Exception):
+    """Base of all errors. ``code`` is stable, ``span`` a place in ``source`` if there is one."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        hint: str | None = None,
+        source: Source | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.span = span
+        self.hint = hint
+        self.source = source
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return (Diagnostic(self.code, self.message, self.span, self.hint),)
+
+    def render(self) -> str:
+        return "\n".join(each.render(self.source) for each in self.diagnostics)
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+class CompileError(QueryLeafError):
+    """The SQL is wrong. Raised with a single place by a pass, and with all of a file's by ``compile_sql``."""
+
+    @classmethod
+    def of(cls, diagnostics: Iterable[Diagnostic], source: Source) -> CompileError:
+        every = tuple(diagnostics)
+        error = cls(every[0].code, every[0].message, every[0].span, every[0].hint, source)
+        error._every = every
+        return error
+
+    _every: tuple[Diagnostic, ...] = ()
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return self._every or super().diagnostics
+
+
+class InputError(QueryLeafError):
+    """A file, an event record or an argument is wrong."""
+
+
+class ServerError(QueryLeafError):
+    """The server is unreachable, or cannot do what is asked."""
+
+
+class RunError(QueryLeafError):
+    """A trigger failed while it ran; what it did for this event is discarded."""
+
+
+def warning(code: str, message: str, span: Span | None = None, hint: str | None = None) -> Diagnostic:
+    return Diagnostic(code, message, span, hint, "warning")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A hint naming the closest known name, or None. Case does not count."""
+    by_lower = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean {by_lower[close[0]]}?" if close else None
+
+
+__all__ = [
+    "CompileError",
+    "Diagnostic",
+    "InputError",
+    "QueryLeafError",
+    "RunError",
+    "ServerError",
+    "did_you_mean",
+    "warning",
+]

@@ -1,0 +1,13 @@
+"""SQL functions and operators, one ``FunctionSpec`` each, with both faces.
+
+Room for a new function: write its spec in the module of its subject, add it to that module's tuple."""
+
+from __future__ import annotations
+
+from queryleaf_cdc.functions.spec import Arg, FunctionSpec
+
+SCALARS: tuple[FunctionSpec, ...] = ()
+
+FUNCTIONS: dict[str, FunctionSpec] = {spec.name: spec for spec in SCALARS}
+
+__all__ = ["FUNCTIONS", "SCALARS", "Arg", "FunctionSpec"]

@@ -1,0 +1,59 @@
+"""What one SQL function or operator is: a name, its arity and type, and its two faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from queryleaf_cdc.functions.mql import Const, Mql
+from queryleaf_cdc.values import Type, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """A lowered argument: its server expression and what it may yield.
+
+    The expression may be *missing* at run time (a bare field path); it counts as NULL, and every ``to_mongo``
+    must treat it so."""
+
+    mongo: Mql
+    type: Type
+
+    @property
+    def is_const(self) -> bool:
+        return isinstance(self.mongo, Const)
+
+    @property
+    def const(self) -> Value:
+        """The constant's value; only when ``is_const``."""
+        assert isinstance(self.mongo, Const)
+        return self.mongo.value
+
+    def may(self, type_: Type) -> bool:
+        return bool(self.type & type_)
+
+    def only(self, type_: Type) -> bool:
+        """Whether nothing but ``type_`` can come out (so no guard is needed)."""
+        return self.type & ~type_ == Type(0)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One registry entry.
+
+    ``evaluate(*values)`` and the server's evaluation of ``to_mongo(*args)`` give equal BSON for all inputs, except
+    that a missing result equals NULL. Both are total: they never raise and never make the server fail.
+    ``truth`` is an optional shorter form for places where NULL counts as false. ``to_mongo`` is None for what only
+    a worker can do; then ``because`` says why."""
+
+    name: str
+    min_args: int
+    max_args: int | None
+    type: Type | Callable[[tuple[Arg, ...]], Type]
+    evaluate: Callable[..., Value]
+    to_mongo: Callable[..., Mql] | None
+    truth: Callable[..., Mql] | None = None
+    because: str = ""
+
+    def result_type(self, args: tuple[Arg, ...]) -> Type:
+        return self.type(args) if callable(self.type) else self.type

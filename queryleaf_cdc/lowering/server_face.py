@@ -1,0 +1,173 @@
+"""Expr → server expression (``to_mongo``), with the type that may come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from queryleaf_cdc.functions import FUNCTIONS
+from queryleaf_cdc.functions.mql import (
+    FALSE,
+    NULL,
+    TRUE,
+    Const,
+    Mql,
+    Op,
+    Ref,
+    Switch,
+    all_of,
+    any_of,
+    op,
+)
+from queryleaf_cdc.functions.paths import read
+from queryleaf_cdc.functions.spec import Arg
+from queryleaf_cdc.syntax.expressions import (
+    Aggregate,
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Name,
+    Path,
+    Star,
+    Subquery,
+    Variable,
+    Window,
+)
+from queryleaf_cdc.values import Interval, Type, Value
+
+
+class WorkerSide(Exception):
+    """The expression cannot run in the server; the text says why, and ``explain`` prints it."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+
+Reader = Callable[[Path], Mql]
+
+
+@dataclass(frozen=True)
+class ServerScope:
+    """Where each source's document lies for the server: a path prefix, or a function for computed sources.
+
+    ``holes`` are expressions whose values are known only when the template is filled (see ``lowering/templates``)."""
+
+    sources: Mapping[str, str | Reader]
+    types: Mapping[tuple[str, Path], Type] = field(default_factory=dict)
+    holes: Mapping[Expr, Value] = field(default_factory=dict)
+
+
+def lower_value(expr: Expr, scope: ServerScope) -> Arg:
+    """The expression's value; three-valued where it is a condition. Raises WorkerSide."""
+    if expr in scope.holes:
+        return Arg(Const(scope.holes[expr]), Type.ANY)
+    match expr:
+        case Literal(value):
+            return Arg(Const(_plain(value)), type_of(value))
+        case Field(source, path):
+            return _field(source, path, scope)
+        case Call("FIELD_EXISTS", (Field() as operand,)):
+            present = op("$ne", op("$type", lower_value(operand, scope).mongo), Const("missing"))
+            return Arg(present, Type.BOOL)
+        case Call(name, args):
+            return _call(name, args, scope)
+        case Case(whens, default):
+            return _case(whens, default, scope)
+        case Variable(name):
+            raise WorkerSide(f"variable {name} is assigned while the trigger runs")
+        case Subquery():
+            raise WorkerSide("a subquery reads other documents")
+        case Aggregate(name):
+            raise WorkerSide(f"{name} needs several rows")
+        case Window():
+            raise WorkerSide("OVER needs other rows")
+        case Name() | Star():
+            raise AssertionError(f"not bound: {expr}")
+        case _:
+            assert_never(expr)
+
+
+def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
+    """A condition that is true where SQL says true, and false (or null) where SQL says false or NULL."""
+    match expr:
+        case Literal(value):
+            return TRUE if value is True else FALSE
+        case Call("AND", args):
+            return all_of(*(lower_truth(arg, scope) for arg in args))
+        case Call("OR", args):
+            return any_of(*(lower_truth(arg, scope) for arg in args))
+        case Call(name, args) if (spec := FUNCTIONS.get(name)) is not None and spec.truth is not None:
+            return spec.truth(*(lower_value(arg, scope) for arg in args))
+        case _:
+            value = lower_value(expr, scope)
+            return value.mongo if value.only(Type.BOOL | Type.NULL) else op("$eq", value.mongo, TRUE)
+
+
+def or_null(arg: Arg) -> Mql:
+    """The expression, with a missing field turned into null, for places where absence would show."""
+    if isinstance(arg.mongo, Const) or not arg.may(Type.NULL):
+        return arg.mongo
+    return op("$ifNull", arg.mongo, NULL)
+
+
+def _field(source: str, path: Path, scope: ServerScope) -> Arg:
+    try:
+        base = scope.sources[source]
+    except KeyError:
+        raise WorkerSide(f"{source} is known only to the worker") from None
+    mongo = read(base, path) if isinstance(base, str) else base(path)
+    return Arg(mongo, scope.types.get((source, path), Type.ANY))
+
+
+def _call(name: str, args: tuple[Expr, ...], scope: ServerScope) -> Arg:
+    spec = FUNCTIONS.get(name)
+    if spec is None:
+        raise WorkerSide(f"{name} is a function of the program that runs the worker")
+    if spec.to_mongo is None:
+        raise WorkerSide(spec.because)
+    lowered = tuple(lower_value(arg, scope) for arg in args)
+    return Arg(spec.to_mongo(*lowered), spec.result_type(lowered))
+
+
+def _case(whens: tuple[tuple[Expr, Expr], ...], default: Expr | None, scope: ServerScope) -> Arg:
+    tests = [lower_truth(test, scope) for test, _ in whens]
+    values = [lower_value(value, scope) for _, value in whens]
+    last = lower_value(default, scope) if default is not None else Arg(NULL, Type.NULL)
+    may = last.type
+    for value in values:
+        may |= value.type
+    if len(tests) == 1:
+        return Arg(Op("$cond", (tests[0], or_null(values[0]), or_null(last))), may)
+    branches = tuple((test, or_null(value)) for test, value in zip(tests, values, strict=True))
+    return Arg(Switch(branches, or_null(last)), may)
+
+
+def type_of(value: Value) -> Type:
+    """The type of a constant."""
+    from queryleaf_cdc.functions.kinds import type_of_value
+
+    return type_of_value(value)
+
+
+def _plain(value: Value) -> Value:
+    return value.document() if isinstance(value, Interval) else value
+
+
+EVENT_READERS: dict[str, Mql] = {
+    "timestamp": Ref("$wallTime"),
+    "id": Ref("$_id._data"),
+    "key": Ref("$documentKey"),
+    "collection": Ref("$ns.coll"),
+    "database": Ref("$ns.db"),
+    "action": Switch(
+        (
+            (op("$eq", Ref("$operationType"), Const("insert")), Const("INSERT")),
+            (op("$eq", Ref("$operationType"), Const("delete")), Const("DELETE")),
+        ),
+        Const("UPDATE"),
+    ),
+}

@@ -1,0 +1,148 @@
+"""Expressions: one frozen IR from the parser to both faces (`to_mongo` and `evaluate`).
+
+Operators are calls: ``a + b`` is ``Call("+", (a, b))``. The registry in ``functions/`` knows every call's name:
+
+    =  <>  <  <=  >  >=   IS DISTINCT FROM   BETWEEN(x, low, high)   IN(x, v1, v2, ...)   = ANY(x, array) and its kin
+    AND  OR  NOT   IS NULL   IS TRUE   IS FALSE   IS UNKNOWN     (negated forms are NOT of these)
+    +  -  *  /  %  ^   NEG   ||   LIKE(x, pattern[, escape])  ILIKE   ~  ~*
+    []  (x, index from 0)    ->  ->>      CAST <TYPE>, with TYPE one of CAST_TYPES
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from queryleaf_cdc.source import Span
+
+if TYPE_CHECKING:
+    from queryleaf_cdc.syntax.queries import Query
+
+Path = tuple[str | int, ...]
+
+CAST_TYPES = (
+    "INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "TEXT", "BOOLEAN", "TIMESTAMP", "DATE", "TIME",
+    "OBJECTID", "INTERVAL", "JSON",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: None, bool, int, float, Decimal128, str, datetime, ``Interval``, or a list of these."""
+
+    value: Any
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A path as written, not yet bound: ``o.address.city``, ``items[0].sku`` (int parts count from 0).
+
+    ``quoted`` is the number of leading parts that were written in double quotes and so are no keywords."""
+
+    path: Path
+    span: Span
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A bound path into the document of a source: ``NEW``, ``OLD``, ``EVENT``, a FROM alias, or a loop row.
+
+    ``EVENT`` paths are ``action``, ``timestamp``, ``id``, ``key``, ``collection``, ``database``,
+    ``changed_fields``, ``depth``, and ``now`` (the statement's start, in one-shot SQL)."""
+
+    source: str
+    path: Path
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a trigger body (DECLARE, SELECT ... INTO)."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function or operator. ``name`` is in upper case."""
+
+    name: str
+    args: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Searched CASE; the simple form is desugared to equality."""
+
+    whens: tuple[tuple[Expr, Expr], ...]
+    default: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate call. ``COUNT(*)`` has no args. ``order_by`` also holds WITHIN GROUP's."""
+
+    name: str
+    args: tuple[Expr, ...]
+    distinct: bool
+    filter: Expr | None
+    order_by: tuple[OrderItem, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """ROWS, RANGE or GROUPS BETWEEN start AND end.
+
+    A bound is ``("UNBOUNDED", None, "PRECEDING")``, ``("CURRENT ROW", None, "")`` or ``("OFFSET", expr, "FOLLOWING")``.
+    """
+
+    unit: str
+    start: tuple[str, Expr | None, str]
+    end: tuple[str, Expr | None, str]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``function OVER (...)``; named windows are already resolved."""
+
+    function: Call | Aggregate
+    partition_by: tuple[Expr, ...]
+    order_by: tuple[OrderItem, ...]
+    frame: Frame | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Subquery:
+    """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"`` (then ``operand`` is set)."""
+
+    form: str
+    query: Query
+    operand: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """``*`` or ``source.*``."""
+
+    source: str | None
+    span: Span
+
+
+Expr = Literal | Name | Field | Variable | Call | Case | Aggregate | Window | Subquery | Star

@@ -1,0 +1,201 @@
+"""Statements: what a file is made of, and what a trigger's body is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Expr, Path
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``path = value`` in SET. The path is relative to the target's document."""
+
+    path: Path
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OnConflict:
+    """``assignments`` is empty for DO NOTHING. ``EXCLUDED.x`` names the row that was to be inserted."""
+
+    columns: tuple[str, ...]
+    assignments: tuple[Assignment, ...]
+    where: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Exactly one of ``rows`` and ``query`` is given; ``rows`` is a tuple of rows of expressions."""
+
+    target: str
+    columns: tuple[Path, ...]
+    rows: tuple[tuple[Expr, ...], ...]
+    query: Query | None
+    on_conflict: OnConflict | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    target: str
+    alias: str
+    assignments: tuple[Assignment, ...]
+    from_item: FromItem | None
+    joins: tuple[Join, ...]
+    where: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    target: str
+    alias: str
+    using: FromItem | None
+    joins: tuple[Join, ...]
+    where: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CallProcedure:
+    name: str
+    args: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """IF/ELSIF/ELSE, and the CASE statement (desugared). ``span`` covers the whole statement."""
+
+    branches: tuple[tuple[Expr, tuple[BodyStatement, ...]], ...]
+    otherwise: tuple[BodyStatement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """``type_name`` is one of CAST_TYPES, or None when the type is not checked."""
+
+    name: str
+    type_name: str | None
+    default: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    name: str
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SelectInto:
+    """First row of the query into the variables, NULLs when there is none."""
+
+    query: Query
+    targets: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ForLoop:
+    row: str
+    query: Query
+    body: tuple[BodyStatement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """``message`` is any expression; RAISE 'text %', a, b is desugared to a concatenation."""
+
+    message: Expr
+    span: Span
+
+
+BodyStatement = (
+    If | Declare | Assign | SelectInto | ForLoop | Return | Raise | Insert | Update | Delete | CallProcedure
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerEvent:
+    """``operation`` is INSERT, UPDATE or DELETE; ``columns`` is what UPDATE OF names."""
+
+    operation: str
+    columns: tuple[Path, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``name = value`` of WITH (...): value is a str, int, float or bool."""
+
+    name: str
+    value: str | int | float | bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTrigger:
+    """``name_span`` and ``collection_span`` are the places of those words, ``span`` the whole statement."""
+
+    name: str
+    name_span: Span
+    or_replace: bool
+    if_not_exists: bool
+    collection: str
+    collection_span: Span
+    events: tuple[TriggerEvent, ...]
+    when: Expr | None
+    options: tuple[Option, ...]
+    body: tuple[BodyStatement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DropTrigger:
+    name: str
+    if_exists: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``type_name`` is one of CAST_TYPES, or ARRAY, or None for a type without a meaning here."""
+
+    name: str
+    type_name: str | None
+    not_null: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """A declaration of a collection's fields; it creates nothing on the server."""
+
+    name: str
+    if_not_exists: bool
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SelectStatement:
+    query: Query
+    span: Span
+
+
+Statement = CreateTrigger | DropTrigger | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure
