@@ -9,6 +9,17 @@ from queryleaf_cdc.functions.mql import Const, Mql
 from queryleaf_cdc.values import Type, Value
 
 
+class WorkerSide(Exception):
+    """The expression cannot run in the server; the text says why, and ``explain`` prints it.
+
+    ``to_mongo`` raises it where only some arguments keep a function out of the server (a pattern that is no
+    constant, say)."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
+
+
 @dataclass(frozen=True, slots=True)
 class Arg:
     """A lowered argument: its server expression and what it may yield.

@@ -21,7 +21,7 @@ from queryleaf_cdc.functions.mql import (
     op,
 )
 from queryleaf_cdc.functions.paths import read
-from queryleaf_cdc.functions.spec import Arg
+from queryleaf_cdc.functions.spec import Arg, WorkerSide
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
     Call,
@@ -37,14 +37,6 @@ from queryleaf_cdc.syntax.expressions import (
     Window,
 )
 from queryleaf_cdc.values import Interval, Type, Value
-
-
-class WorkerSide(Exception):
-    """The expression cannot run in the server; the text says why, and ``explain`` prints it."""
-
-    def __init__(self, because: str) -> None:
-        super().__init__(because)
-        self.because = because
 
 
 Reader = Callable[[Path], Mql]
