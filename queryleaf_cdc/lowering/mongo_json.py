@@ -4,7 +4,32 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
+from bson.regex import Regex
+
 from queryleaf_cdc.functions.mql import Array, Const, Doc, Dot, Let, Mql, Named, Op, Over, Ref, Switch, Var
+
+from queryleaf_cdc.plans.stages import (
+    AddFields,
+    AllOf,
+    AnyOf,
+    Documents,
+    ExprTest,
+    FieldTest,
+    Group,
+    Include,
+    Limit,
+    Lookup,
+    Match,
+    Pipeline,
+    ReplaceWith,
+    Skip,
+    Sort,
+    Stage,
+    Test,
+    UnionWith,
+    Unset,
+    Unwind,
+)
 
 Json = Any
 
@@ -68,3 +93,75 @@ def _constant(value: Json) -> Json:
     if isinstance(value, list | dict):
         return {"$literal": value}
     return value
+
+
+def pipeline_json(stages: Pipeline) -> list[Json]:
+    return [stage_json(stage) for stage in stages]
+
+
+def stage_json(stage: Stage) -> Json:
+    """One stage as every driver takes it."""
+    match stage:
+        case Match(test):
+            return {"$match": match_json(test)}
+        case AddFields(fields):
+            return {"$addFields": {name: expression_json(value) for name, value in fields}}
+        case Include(paths):
+            return {"$project": dict.fromkeys(paths, 1)}
+        case Unset(paths):
+            return {"$unset": list(paths)}
+        case ReplaceWith(expr):
+            return {"$replaceWith": expression_json(expr)}
+        case Lookup():
+            return {"$lookup": _lookup_json(stage)}
+        case Unwind(path, keep_empty, index):
+            options = {"path": path, "preserveNullAndEmptyArrays": keep_empty}
+            return {"$unwind": {**options, **({"includeArrayIndex": index} if index else {})}}
+        case Group(key, fields):
+            return {"$group": {"_id": expression_json(key), **{n: expression_json(v) for n, v in fields}}}
+        case Sort(keys):
+            return {"$sort": dict(keys)}
+        case Limit(count):
+            return {"$limit": count}
+        case Skip(count):
+            return {"$skip": count}
+        case UnionWith(collection, pipeline):
+            source = {"coll": collection} if collection is not None else {}
+            return {"$unionWith": {**source, "pipeline": pipeline_json(pipeline)}}
+        case Documents(documents):
+            return {"$documents": [expression_json(each) for each in documents]}
+        case _:
+            assert_never(stage)
+
+
+def _lookup_json(stage: Lookup) -> Json:
+    source = {"from": stage.collection} if stage.collection is not None else {}
+    let = {"let": {name: expression_json(value) for name, value in stage.let}} if stage.let else {}
+    return {**source, **let, "pipeline": pipeline_json(stage.pipeline), "as": stage.into}
+
+
+def match_json(test: Test) -> Json:
+    """A ``$match`` document: query operators where the test has that form."""
+    match test:
+        case FieldTest(path, (("$eq", value),)) if not isinstance(value, dict | Regex):
+            return {path: value}
+        case FieldTest(path, tests):
+            return {path: dict(tests)}
+        case ExprTest(expr):
+            return {"$expr": expression_json(expr)}
+        case AllOf(tests):
+            return _merged([match_json(each) for each in tests])
+        case AnyOf(()):
+            return {"$expr": False}
+        case AnyOf(tests):
+            return {"$or": [match_json(each) for each in tests]}
+        case _:
+            assert_never(test)
+
+
+def _merged(parts: list[Json]) -> Json:
+    """One flat document where no key would be lost, ``$and`` otherwise."""
+    keys = [key for part in parts for key in part]
+    if len(set(keys)) == len(keys):
+        return {key: value for part in parts for key, value in part.items()}
+    return {"$and": parts}

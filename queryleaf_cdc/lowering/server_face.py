@@ -44,19 +44,14 @@ Reader = Callable[[Path], Mql]
 
 @dataclass(frozen=True)
 class ServerScope:
-    """Where each source's document lies for the server: a path prefix, or a function for computed sources.
-
-    ``holes`` are expressions whose values are known only when the template is filled (see ``lowering/templates``)."""
+    """Where each source's document lies for the server: a path prefix, or a function for computed sources."""
 
     sources: Mapping[str, str | Reader]
     types: Mapping[tuple[str, Path], Type] = field(default_factory=dict)
-    holes: Mapping[Expr, Value] = field(default_factory=dict)
 
 
 def lower_value(expr: Expr, scope: ServerScope) -> Arg:
     """The expression's value; three-valued where it is a condition. Raises WorkerSide."""
-    if expr in scope.holes:
-        return Arg(Const(scope.holes[expr]), Type.ANY)
     match expr:
         case Literal(value):
             return Arg(Const(_plain(value)), type_of(value))

@@ -10,7 +10,7 @@ Operators are calls: ``a + b`` is ``Call("+", (a, b))``. The registry in ``funct
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from queryleaf_cdc.source import Span
@@ -31,7 +31,7 @@ class Literal:
     """A constant: None, bool, int, float, Decimal128, str, datetime, ``Interval``, or a list of these."""
 
     value: Any
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Name:
     ``quoted`` is the number of leading parts that were written in double quotes and so are no keywords."""
 
     path: Path
-    span: Span
+    span: Span = field(compare=False, repr=False)
     quoted: bool = False
 
 
@@ -54,7 +54,7 @@ class Field:
 
     source: str
     path: Path
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Variable:
     """A variable of a trigger body (DECLARE, SELECT ... INTO)."""
 
     name: str
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Call:
 
     name: str
     args: tuple[Expr, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Case:
 
     whens: tuple[tuple[Expr, Expr], ...]
     default: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class OrderItem:
     expr: Expr
     descending: bool
     nulls_first: bool
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Aggregate:
     distinct: bool
     filter: Expr | None
     order_by: tuple[OrderItem, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Frame:
     unit: str
     start: tuple[str, Expr | None, str]
     end: tuple[str, Expr | None, str]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Window:
     partition_by: tuple[Expr, ...]
     order_by: tuple[OrderItem, ...]
     frame: Frame | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Subquery:
     form: str
     query: Query
     operand: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Star:
     """``*`` or ``source.*``."""
 
     source: str | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 Expr = Literal | Name | Field | Variable | Call | Case | Aggregate | Window | Subquery | Star

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, OrderItem
@@ -14,7 +14,7 @@ class TableRef:
 
     name: str
     alias: str
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SubqueryRef:
     query: Query
     alias: str
     columns: tuple[str, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UnnestRef:
     alias: str
     columns: tuple[str, ...]
     ordinality: bool
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 FromItem = TableRef | SubqueryRef | UnnestRef
@@ -49,7 +49,7 @@ class Join:
     item: FromItem
     on: Expr | None
     using: tuple[str, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SelectItem:
 
     expr: Expr
     alias: str | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Cte:
     name: str
     columns: tuple[str, ...]
     query: Query
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Select:
     distinct_on: tuple[Expr, ...] | None
     ctes: tuple[Cte, ...]
     emit: str | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
     grouping_sets: tuple[tuple[Expr, ...], ...] = ()
 
 
@@ -104,7 +104,7 @@ class SetOperation:
     limit: Expr | None
     offset: Expr | None
     ctes: tuple[Cte, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 Query = Select | SetOperation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Path
@@ -15,7 +15,7 @@ class Assignment:
 
     path: Path
     value: Expr
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class OnConflict:
     columns: tuple[str, ...]
     assignments: tuple[Assignment, ...]
     where: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Insert:
     rows: tuple[tuple[Expr, ...], ...]
     query: Query | None
     on_conflict: OnConflict | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Update:
     from_item: FromItem | None
     joins: tuple[Join, ...]
     where: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Delete:
     using: FromItem | None
     joins: tuple[Join, ...]
     where: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CallProcedure:
     name: str
     args: tuple[Expr, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class If:
 
     branches: tuple[tuple[Expr, tuple[BodyStatement, ...]], ...]
     otherwise: tuple[BodyStatement, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ class Declare:
     name: str
     type_name: str | None
     default: Expr | None
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
     name: str
     value: Expr
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class SelectInto:
 
     query: Query
     targets: tuple[str, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,12 @@ class ForLoop:
     row: str
     query: Query
     body: tuple[BodyStatement, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Raise:
     """``message`` is any expression; RAISE 'text %', a, b is desugared to a concatenation."""
 
     message: Expr
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 BodyStatement = (
@@ -135,7 +135,7 @@ class TriggerEvent:
 
     operation: str
     columns: tuple[Path, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Option:
 
     name: str
     value: str | int | float | bool
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +152,23 @@ class CreateTrigger:
     """``name_span`` and ``collection_span`` are the places of those words, ``span`` the whole statement."""
 
     name: str
-    name_span: Span
+    name_span: Span = field(compare=False, repr=False)
     or_replace: bool
     if_not_exists: bool
     collection: str
-    collection_span: Span
+    collection_span: Span = field(compare=False, repr=False)
     events: tuple[TriggerEvent, ...]
     when: Expr | None
     options: tuple[Option, ...]
     body: tuple[BodyStatement, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DropTrigger:
     name: str
     if_exists: bool
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Column:
     name: str
     type_name: str | None
     not_null: bool
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +189,13 @@ class CreateTable:
     if_not_exists: bool
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SelectStatement:
     query: Query
-    span: Span
+    span: Span = field(compare=False, repr=False)
 
 
 Statement = CreateTrigger | DropTrigger | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure

@@ -1,0 +1,165 @@
+"""Names → bound fields; functions → known functions. Bound trees are syntax trees without ``Name``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from queryleaf_cdc.errors import CompileError, did_you_mean
+from queryleaf_cdc.functions import FUNCTIONS
+from queryleaf_cdc.functions.objectids import accept_object_ids
+from queryleaf_cdc.logical.schema import Schema
+from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import (
+    Aggregate,
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Name,
+    OrderItem,
+    Star,
+    Subquery,
+    Variable,
+    Window,
+)
+from queryleaf_cdc.syntax.queries import Query
+
+EVENT_FUNCTIONS = {
+    "TRIGGER_ACTION": "action",
+    "TG_OP": "action",
+    "CHANGE_TYPE": "action",
+    "CHANGE_TIMESTAMP": "timestamp",
+    "CHANGE_ID": "id",
+    "CHANGE_KEY": "key",
+    "CHANGE_COLLECTION": "collection",
+    "CHANGE_DATABASE": "database",
+    "CHANGED_FIELDS": "changed_fields",
+    "TRIGGER_DEPTH": "depth",
+}
+"""Functions about the change itself → path below EVENT. They exist where there is a change."""
+
+_CLOCKS = ("CURRENT_TIMESTAMP", "NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "LOCALTIMESTAMP")
+
+
+@dataclass(frozen=True)
+class Binder:
+    """What binding needs besides the scope.
+
+    ``functions`` are the registered user functions, None when that is not known (a pure compile): then an unknown name
+    counts as the user's. ``used_functions`` collects those. ``changes`` tells whether there is a change (a trigger, a
+    stream) that CURRENT_TIMESTAMP and the change functions speak of."""
+
+    schema: Schema
+    functions: Collection[str] | None
+    changes: bool
+    bind_query: Callable[[Query, Scope, Binder], Query]
+    used_functions: dict[str, Span] = field(default_factory=dict)
+
+    def expr(self, node: Expr, scope: Scope, aggregates: bool = False) -> Expr:
+        """Binds an expression. ``aggregates`` says whether aggregate calls may stand here."""
+        match node:
+            case Literal() | Field() | Variable() | Star():
+                return node
+            case Name():
+                return scope.resolve(node)
+            case Call():
+                return self._call(node, scope, aggregates)
+            case Case(whens, default, span):
+                bound = tuple((self.expr(t, scope, aggregates), self.expr(v, scope, aggregates)) for t, v in whens)
+                return Case(bound, self.expr(default, scope, aggregates) if default else None, span)
+            case Aggregate(name, args, _, condition, order_by, span):
+                if not aggregates:
+                    raise CompileError(
+                        "QL206", f"{name} is an aggregate: it cannot be used here", span, "use a subquery: (SELECT ...)"
+                    )
+                return replace(
+                    node,
+                    args=tuple(self.expr(arg, scope) for arg in args),
+                    filter=self.expr(condition, scope) if condition else None,
+                    order_by=self.order(order_by, scope),
+                )
+            case Window(span=span):
+                raise CompileError("QL302", "OVER is not supported here", span)
+            case Subquery(form, query, operand, span):
+                bound_operand = self.expr(operand, scope, aggregates) if operand else None
+                return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
+            case _:
+                assert_never(node)
+
+    def order(self, items: tuple[OrderItem, ...], scope: Scope, aggregates: bool = False) -> tuple[OrderItem, ...]:
+        return tuple(replace(item, expr=self.expr(item.expr, scope, aggregates)) for item in items)
+
+    def _call(self, node: Call, scope: Scope, aggregates: bool) -> Expr:
+        if node.name in EVENT_FUNCTIONS:
+            return self._event(node)
+        if node.name == "CHANGE_DETECTED":
+            raise CompileError("QL207", "CHANGE_DETECTED() belongs to the WHERE of a streaming SELECT", node.span)
+        args = tuple(self.expr(arg, scope, aggregates) for arg in node.args)
+        special = self._clock(node, args)
+        if special is not None:
+            return special
+        self._check_function(node)
+        return accept_object_ids(Call(node.name, args, node.span))
+
+    def _event(self, node: Call) -> Expr:
+        if not self.changes:
+            raise CompileError(
+                "QL208", f"{node.name} speaks of a change: there is none here", node.span,
+                "use it in a trigger or a stream",
+            )  # fmt: skip
+        if node.args:
+            raise CompileError("QL205", f"{node.name} takes no arguments", node.span)
+        return Field("EVENT", (EVENT_FUNCTIONS[node.name],), node.span)
+
+    def _clock(self, node: Call, args: tuple[Expr, ...]) -> Expr | None:
+        """CURRENT_TIMESTAMP is the change's commit time, in one-shot SQL the statement's start."""
+        now = Field("EVENT", ("timestamp" if self.changes else "now",), node.span)
+        if node.name in _CLOCKS:
+            return now
+        today = Call("DATE_TRUNC", (Literal("day", node.span), now), node.span)
+        if node.name == "CURRENT_DATE":
+            return today
+        if node.name == "AGE" and len(args) == 1:
+            return Call("AGE", (today, args[0]), node.span)
+        return None
+
+    def _check_function(self, node: Call) -> None:
+        name = node.name
+        if name == "FIELD_EXISTS":
+            if len(node.args) != 1 or not isinstance(node.args[0], Name | Field):
+                raise CompileError("QL205", "FIELD_EXISTS takes one field", node.span, "FIELD_EXISTS(NEW.address.city)")
+            return
+        spec = FUNCTIONS.get(name)
+        if spec is None:
+            self._user_function(node)
+            return
+        count = len(node.args)
+        if count < spec.min_args or (spec.max_args is not None and count > spec.max_args):
+            raise CompileError("QL205", f"{name} takes {_arity(spec.min_args, spec.max_args)}, not {count}", node.span)
+
+    def _user_function(self, node: Call) -> None:
+        name = node.name
+        if self.functions is None:
+            hint = did_you_mean(name, FUNCTIONS)
+            if hint or not name.replace("_", "").isalnum():
+                raise CompileError("QL209", f"unknown function {name}", node.span, hint)
+        elif name not in self.functions:
+            hint = did_you_mean(name, [*FUNCTIONS, *self.functions])
+            raise CompileError(
+                "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
+            )
+        self.used_functions.setdefault(name, node.span)
+
+
+def _arity(low: int, high: int | None) -> str:
+    if high is None:
+        return f"at least {low} argument{'s' if low != 1 else ''}"
+    if low == high:
+        return f"{low} argument{'s' if low != 1 else ''}" if low else "no arguments"
+    return f"{low} to {high} arguments"
+
+

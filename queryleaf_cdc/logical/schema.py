@@ -1,0 +1,28 @@
+"""What is known about the fields of collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+@dataclass(frozen=True)
+class Table:
+    """Fields of one collection. ``closed`` means that no other field is meant to exist (CREATE TABLE); a sample is open.
+
+    Types are declarations, not promises: MongoDB may hold anything, so they never remove a guard."""
+
+    columns: frozenset[str]
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Collection name → table. Collections that are not listed may have any field."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+    def get(self, collection: str) -> Table | None:
+        return self.tables.get(collection)
+
+    def with_table(self, name: str, table: Table) -> Schema:
+        return Schema({**self.tables, name: table})

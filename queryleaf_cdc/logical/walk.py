@@ -1,0 +1,152 @@
+"""Generic walks over expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from queryleaf_cdc.syntax.expressions import (
+    Aggregate,
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Name,
+    OrderItem,
+    Star,
+    Subquery,
+    Variable,
+    Window,
+)
+from queryleaf_cdc.syntax.queries import Query, SetOperation, SubqueryRef, UnnestRef
+
+
+def children(node: Expr) -> tuple[Expr, ...]:
+    """Direct subexpressions; a subquery's operand, but nothing inside its query."""
+    match node:
+        case Literal() | Name() | Field() | Variable() | Star():
+            return ()
+        case Call(_, args):
+            return args
+        case Case(whens, default):
+            pairs = tuple(each for pair in whens for each in pair)
+            return (*pairs, default) if default is not None else pairs
+        case Aggregate(_, args, _, condition, order_by):
+            return (*args, *((condition,) if condition is not None else ()), *(o.expr for o in order_by))
+        case Window(function, partition_by, order_by):
+            return (function, *partition_by, *(o.expr for o in order_by))
+        case Subquery(_, _, operand):
+            return (operand,) if operand is not None else ()
+        case _:
+            assert_never(node)
+
+
+def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The node with each direct subexpression changed."""
+    match node:
+        case Literal() | Name() | Field() | Variable() | Star():
+            return node
+        case Call(name, args, span):
+            return Call(name, tuple(change(arg) for arg in args), span)
+        case Case(whens, default, span):
+            pairs = tuple((change(test), change(value)) for test, value in whens)
+            return Case(pairs, change(default) if default is not None else None, span)
+        case Aggregate(_, args, _, condition, order_by):
+            return replace(
+                node,
+                args=tuple(change(arg) for arg in args),
+                filter=change(condition) if condition is not None else None,
+                order_by=_changed_order(order_by, change),
+            )
+        case Window(function, partition_by, order_by):
+            changed = change(function)
+            assert isinstance(changed, Call | Aggregate)
+            return replace(
+                node,
+                function=changed,
+                partition_by=tuple(change(each) for each in partition_by),
+                order_by=_changed_order(order_by, change),
+            )
+        case Subquery(_, _, operand):
+            return replace(node, operand=change(operand) if operand is not None else None)
+        case _:
+            assert_never(node)
+
+
+def _changed_order(items: tuple[OrderItem, ...], change: Callable[[Expr], Expr]) -> tuple[OrderItem, ...]:
+    return tuple(replace(item, expr=change(item.expr)) for item in items)
+
+
+def walk(node: Expr) -> Iterator[Expr]:
+    """The node and everything below it, subqueries' insides too."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+    if isinstance(node, Subquery):
+        yield from query_expressions(node.query)
+
+
+def query_expressions(query: Query) -> Iterator[Expr]:
+    """Every expression of a query, at any depth."""
+    for expr in _own_expressions(query):
+        yield from walk(expr)
+    for inner in _inner_queries(query):
+        yield from query_expressions(inner)
+
+
+def _own_expressions(query: Query) -> Iterator[Expr]:
+    yield from (item.expr for item in query.order_by)
+    yield from (each for each in (query.limit, query.offset) if each is not None)
+    if isinstance(query, SetOperation):
+        return
+    yield from (item.expr for item in query.items)
+    yield from (each for each in (query.where, query.having, query.qualify) if each is not None)
+    yield from query.group_by
+    yield from query.distinct_on or ()
+    yield from (join.on for join in query.joins if join.on is not None)
+    for item in (query.from_item, *(join.item for join in query.joins)):
+        if isinstance(item, UnnestRef):
+            yield item.array
+
+
+def _inner_queries(query: Query) -> Iterator[Query]:
+    yield from (cte.query for cte in query.ctes)
+    if isinstance(query, SetOperation):
+        yield from (query.left, query.right)
+        return
+    for item in (query.from_item, *(join.item for join in query.joins)):
+        if isinstance(item, SubqueryRef):
+            yield item.query
+
+
+def any_node(expr: Expr, test: Callable[[Expr], bool]) -> bool:
+    return any(test(node) for node in walk(expr))
+
+
+def fields_in(expr: Expr) -> Iterator[Field]:
+    return (node for node in walk(expr) if isinstance(node, Field))
+
+
+def names_in(expr: Expr) -> set[str]:
+    """First words of the names in an unbound expression."""
+    return {str(node.path[0]) for node in walk(expr) if isinstance(node, Name)}
+
+
+def conjuncts(expr: Expr | None) -> list[Expr]:
+    """The terms of a condition's outermost ANDs."""
+    if expr is None:
+        return []
+    if isinstance(expr, Call) and expr.name == "AND":
+        return [term for arg in expr.args for term in conjuncts(arg)]
+    return [expr]
+
+
+def conjunction(terms: list[Expr]) -> Expr | None:
+    if not terms:
+        return None
+    span = terms[0].span.to(terms[-1].span)
+    return terms[0] if len(terms) == 1 else Call("AND", tuple(terms), span)
+
+
