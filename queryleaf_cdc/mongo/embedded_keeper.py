@@ -1,9 +1,10 @@
 """The process between us and the embedded mongod: it ends the server when we are gone, however we went.
 
-Run as a script (standard library only: it starts in 20 ms): ``keeper.py temporary|kept DIRECTORY MONGOD ARGS...``.
+Run as a script (standard library only: it starts in 20 ms):
+``keeper.py temporary|kept DIRECTORY MONGOD ARGS...``.
 Its standard input is a pipe whose other end only the parent holds; end of file means that the parent is dead
-or done, even by SIGKILL. Should the keeper itself be killed, Linux ends mongod (PR_SET_PDEATHSIG; it is tied to
-the thread that forked, and the keeper has only one, which is why the parent does not use it directly)."""
+or done, even by SIGKILL. Should the keeper itself be killed, Linux ends mongod (PR_SET_PDEATHSIG; it is tied
+to the thread that forked, and the keeper has only one, which is why the parent does not use it directly)."""
 
 import contextlib
 import ctypes

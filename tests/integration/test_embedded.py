@@ -38,14 +38,13 @@ def test_a_kept_directory_survives_a_changed_port(tmp_path: Path) -> None:
     with start_embedded(tmp_path) as uri, MongoClient(uri) as client:
         client.shop.orders.insert_one({"_id": 1})
     (tmp_path / "queryleaf.port").write_text("1")  # the next free port is another one
-    with start_embedded(tmp_path, extra_args=("--bind_ip=127.0.0.1",)) as uri, MongoClient(uri) as client:
+    with start_embedded(tmp_path) as uri, MongoClient(uri) as client:
         assert client.shop.orders.count_documents({}) == 1
 
 
 def test_a_directory_serves_one_server(tmp_path: Path) -> None:
     with start_embedded(tmp_path), pytest.raises(ServerError, match="in use by another mongod"):
-        with start_embedded(tmp_path):
-            pass
+        start_embedded(tmp_path).__enter__()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -84,8 +83,7 @@ def test_a_missing_library_is_named(tmp_path: Path) -> None:
         "echo 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
     )
     with pytest.raises(ServerError, match=r"the shared library libcrypto\.so\.3 is missing") as caught:
-        with start_embedded(mongod=_script(tmp_path / "mongod", complaint)):
-            pass
+        start_embedded(mongod=_script(tmp_path / "mongod", complaint)).__enter__()
     assert caught.value.code == "QL502"
 
 
