@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+from bson import Int64
+
 Value = Any
 Document = dict[str, Any]
 
@@ -45,4 +47,4 @@ class Interval:
 
     def document(self) -> Document:
         """The stored form; the same document that the server computes."""
-        return {"months": self.months, "days": self.days, "milliseconds": self.milliseconds}
+        return {"months": self.months, "days": self.days, "milliseconds": Int64(self.milliseconds)}

@@ -4,9 +4,14 @@ Room for a new function: write its spec in the module of its subject, add it to 
 
 from __future__ import annotations
 
+from queryleaf_cdc.functions.arithmetic import ARITHMETIC
+from queryleaf_cdc.functions.intervals import INTERVALS
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 
-SCALARS: tuple[FunctionSpec, ...] = ()
+SCALARS: tuple[FunctionSpec, ...] = (
+    *ARITHMETIC,
+    *INTERVALS,
+)
 
 FUNCTIONS: dict[str, FunctionSpec] = {spec.name: spec for spec in SCALARS}
 

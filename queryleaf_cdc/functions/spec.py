@@ -54,7 +54,8 @@ class FunctionSpec:
 
     ``evaluate(*values)`` and the server's evaluation of ``to_mongo(*args)`` give equal BSON for all inputs, except
     that a missing result equals NULL. Both are total: they never raise and never make the server fail.
-    ``truth`` is an optional shorter form for places where NULL counts as false. ``to_mongo`` is None for what only
+    ``for_intervals`` is an overload that both faces take where an argument is an interval by its static type
+    (see ``lowering/overloads.py``). ``truth`` is an optional shorter form for places where NULL counts as false. ``to_mongo`` is None for what only
     a worker can do; then ``because`` says why."""
 
     name: str
@@ -65,6 +66,7 @@ class FunctionSpec:
     to_mongo: Callable[..., Mql] | None
     truth: Callable[..., Mql] | None = None
     because: str = ""
+    for_intervals: FunctionSpec | None = None
 
     def result_type(self, args: tuple[Arg, ...]) -> Type:
         return self.type(args) if callable(self.type) else self.type
