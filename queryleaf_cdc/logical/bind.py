@@ -74,7 +74,10 @@ class Binder:
             case Aggregate(name, args, _, condition, order_by, span):
                 if not aggregates:
                     raise CompileError(
-                        "QL206", f"{name} is an aggregate: it cannot be used here", span, "use a subquery: (SELECT ...)"
+                        "QL206",
+                        f"{name} is an aggregate: it cannot be used here",
+                        span,
+                        "use a subquery: (SELECT ...)",
                     )
                 return replace(
                     node,
@@ -161,5 +164,3 @@ def _arity(low: int, high: int | None) -> str:
     if low == high:
         return f"{low} argument{'s' if low != 1 else ''}" if low else "no arguments"
     return f"{low} to {high} arguments"
-
-

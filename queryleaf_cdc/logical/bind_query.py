@@ -77,46 +77,20 @@ def _ordinal_name(expr: Expr, names: tuple[str, ...] | None) -> Expr:
     return expr
 
 
-class _Selecting:
-    """Binds one SELECT. The steps follow the order in which the clauses see names."""
+class SourceBinder:
+    """Binds what stands in FROM. ``ctes`` are the bound queries that a name may stand for."""
 
     def __init__(self, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> None:
         self.outer = outer
         self.binder = binder
         self.ctes = ctes
 
-    def select(self, query: Select) -> Select:
-        if query.emit or query.qualify is not None:
-            raise CompileError("QL303", "this query needs a stream: EMIT and QUALIFY are not supported here", query.span)
-        if query.grouping_sets:
-            raise CompileError("QL303", "ROLLUP, CUBE and GROUPING SETS are not supported here", query.span)
-        scope = self.outer.child({})
-        from_item, joins = self.sources(query, scope)
-        items = self._items(query, scope)
-        named = scope.with_aliases({item.alias: item.expr for item in items if item.alias is not None})
-        where = self._expr(query.where, self._without_own(named, items, scope))
-        group_by = tuple(self._group(g, items, named, scope) for g in query.group_by)
-        return replace(
-            query,
-            items=items,
-            from_item=from_item,
-            joins=joins,
-            where=where,
-            group_by=group_by,
-            having=self._expr(query.having, named, True),
-            order_by=tuple(self._order(o, items, named) for o in query.order_by),
-            limit=self._count(query.limit),
-            offset=self._count(query.offset),
-            distinct_on=tuple(self._group(e, items, named, scope) for e in query.distinct_on)
-            if query.distinct_on is not None
-            else None,
-            ctes=(),
-        )
-
-    def sources(self, query: Select, scope: Scope) -> tuple[FromItem | None, tuple[Join, ...]]:
+    def sources(
+        self, item: FromItem | None, joins: tuple[Join, ...], scope: Scope
+    ) -> tuple[FromItem | None, tuple[Join, ...]]:
         """Binds FROM and JOIN, filling the scope from left to right (UNNEST sees what stands before it)."""
-        first = self.from_item(query.from_item, scope) if query.from_item is not None else None
-        return first, tuple(self._join(join, scope) for join in query.joins)
+        first = self.from_item(item, scope) if item is not None else None
+        return first, tuple(self._join(join, scope) for join in joins)
 
     def from_item(self, item: FromItem, scope: Scope) -> FromItem:
         if item.alias in scope.sources:
@@ -143,7 +117,7 @@ class _Selecting:
         item = self.from_item(join.item, scope)
         if join.kind != "CROSS" and join.on is None and not join.using:
             raise CompileError("QL211", f"{join.kind} JOIN needs ON or USING", join.span)
-        on = self._expr(join.on, scope)
+        on = self.binder.expr(join.on, scope) if join.on is not None else None
         for column in join.using:
             left = self._using_side(before, column, scope, join.span)
             right = Field(item.alias, (column,), join.span)
@@ -154,6 +128,45 @@ class _Selecting:
     def _using_side(self, before: list[str], column: str, scope: Scope, span: Span) -> Expr:
         left = Scope({alias: scope.sources[alias] for alias in before}, warnings=scope.warnings)
         return left.resolve(Name((column,), span))
+
+
+class _Selecting:
+    """Binds one SELECT. The steps follow the order in which the clauses see names."""
+
+    def __init__(self, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> None:
+        self.outer = outer
+        self.binder = binder
+        self.from_binder = SourceBinder(outer, binder, ctes)
+
+    def select(self, query: Select) -> Select:
+        if query.emit or query.qualify is not None:
+            raise CompileError(
+                "QL303", "this query needs a stream: EMIT and QUALIFY are not supported here", query.span
+            )
+        if query.grouping_sets:
+            raise CompileError("QL303", "ROLLUP, CUBE and GROUPING SETS are not supported here", query.span)
+        scope = self.outer.child({})
+        from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
+        items = self._items(query, scope)
+        named = scope.with_aliases({item.alias: item.expr for item in items if item.alias is not None})
+        where = self._expr(query.where, self._without_own(named, items, scope))
+        group_by = tuple(self._group(g, items, named, scope) for g in query.group_by)
+        return replace(
+            query,
+            items=items,
+            from_item=from_item,
+            joins=joins,
+            where=where,
+            group_by=group_by,
+            having=self._expr(query.having, named, True),
+            order_by=tuple(self._order(o, items, named) for o in query.order_by),
+            limit=self._count(query.limit),
+            offset=self._count(query.offset),
+            distinct_on=tuple(self._group(e, items, named, scope) for e in query.distinct_on)
+            if query.distinct_on is not None
+            else None,
+            ctes=(),
+        )
 
     def _items(self, query: Select, scope: Scope) -> tuple[SelectItem, ...]:
         """Items in order; each may use the aliases of all others. Aliases in a circle (a swap) mean the fields."""
@@ -179,7 +192,10 @@ class _Selecting:
         assert isinstance(item.expr, Star)
         if item.expr.source is not None and item.expr.source not in scope.sources:
             raise CompileError(
-                "QL201", f"unknown source {item.expr.source!r}", item.span, did_you_mean(item.expr.source, scope.sources)
+                "QL201",
+                f"unknown source {item.expr.source!r}",
+                item.span,
+                did_you_mean(item.expr.source, scope.sources),
             )
         if not scope.sources:
             raise CompileError("QL213", "SELECT * needs a FROM", item.span)
@@ -191,7 +207,11 @@ class _Selecting:
         for alias, expr in named.aliases.items():
             if alias not in kept and not isinstance(expr, Field):
                 named.warnings.append(
-                    warning("QL214", f"in WHERE and GROUP BY, {alias!r} is the field, not the column computed from it", expr.span)
+                    warning(
+                        "QL214",
+                        f"in WHERE and GROUP BY, {alias!r} is the field, not the column computed from it",
+                        expr.span,
+                    )
                 )
         return named.with_aliases({a: e for a, e in kept.items() if not _has_aggregate(e)})
 

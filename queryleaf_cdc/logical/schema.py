@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+
 @dataclass(frozen=True)
 class Table:
     """Fields of one collection. ``closed`` means that no other field is meant to exist (CREATE TABLE); a sample is open.

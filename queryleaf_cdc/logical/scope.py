@@ -47,9 +47,12 @@ class Scope:
             return Field(source, name.path[1:], name.span)
         if head in self.aliases:
             return _below(self.aliases[head], name)
-        if head in self.variables:
+        if self._is_variable(head):
             return _below(Variable(head, name.span), name)
         return self._bare(name) or (self.parent._resolve(name) if self.parent else None)
+
+    def _is_variable(self, name: str) -> bool:
+        return name in self.variables or (self.parent is not None and self.parent._is_variable(name))
 
     def _source_named(self, head: str, name: Name) -> str | None:
         if head in self.sources:
@@ -66,7 +69,12 @@ class Scope:
         if table is None or not table.closed or not isinstance(column, str):
             return
         if column not in table.columns and column != "_id":
-            raise CompileError("QL203", f"unknown column {column!r} of {source}", name.span, did_you_mean(column, table.columns))
+            raise CompileError(
+                "QL203",
+                f"unknown column {column!r} of {source}",
+                name.span,
+                did_you_mean(column, table.columns),
+            )
 
     def _bare(self, name: Name) -> Expr | None:
         if not self.bare:
@@ -77,7 +85,12 @@ class Scope:
         if certain:
             if len(certain) > 1 and all(open_to_bare[a].closed for a in certain):  # type: ignore[union-attr]
                 places = " and ".join(certain)
-                raise CompileError("QL202", f"{head!r} is ambiguous: {places} both have it", name.span, f"write {certain[0]}.{head}")
+                raise CompileError(
+                    "QL202",
+                    f"{head!r} is ambiguous: {places} both have it",
+                    name.span,
+                    f"write {certain[0]}.{head}",
+                )
             return Field(certain[0], name.path, name.span)
         possible = [a for a, table in open_to_bare.items() if table is None or not table.closed or head == "_id"]
         if len(possible) <= 1:
@@ -103,7 +116,12 @@ class Scope:
             rows += [each for each in ("NEW", "OLD") if each in scope.sources]
             scope = scope.parent
         if len(name.path) > 1:
-            return CompileError("QL201", f"unknown source {name.path[0]!r} in {text!r}", name.span, did_you_mean(str(name.path[0]), known))
+            return CompileError(
+                "QL201",
+                f"unknown source {name.path[0]!r} in {text!r}",
+                name.span,
+                did_you_mean(str(name.path[0]), known),
+            )
         hint = did_you_mean(text, known) or (f"write {rows[0]}.{text} for the document's field" if rows else None)
         return CompileError("QL203", f"unknown column {text!r}", name.span, hint)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
@@ -20,7 +20,10 @@ from queryleaf_cdc.syntax.expressions import (
     Variable,
     Window,
 )
-from queryleaf_cdc.syntax.queries import Query, SetOperation, SubqueryRef, UnnestRef
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query, SetOperation, SubqueryRef, UnnestRef
+from queryleaf_cdc.syntax.statements import Delete, Insert, OnConflict, Update
+
+W = TypeVar("W", Insert, Update, Delete)
 
 
 def children(node: Expr) -> tuple[Expr, ...]:
@@ -150,3 +153,75 @@ def conjunction(terms: list[Expr]) -> Expr | None:
     return terms[0] if len(terms) == 1 else Call("AND", tuple(terms), span)
 
 
+def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:
+    """The bound query with every outermost expression changed, at any depth of FROM.
+
+    ``change`` meets a ``Subquery`` as a whole and decides itself about its inside."""
+    order_by = _changed_order(query.order_by, change)
+    limit = change(query.limit) if query.limit is not None else None
+    offset = change(query.offset) if query.offset is not None else None
+    if isinstance(query, SetOperation):
+        left, right = map_query(query.left, change), map_query(query.right, change)
+        return replace(query, left=left, right=right, order_by=order_by, limit=limit, offset=offset)
+    return replace(
+        query,
+        items=tuple(replace(item, expr=change(item.expr)) for item in query.items),
+        from_item=_changed_source(query.from_item, change) if query.from_item is not None else None,
+        joins=tuple(_changed_join(join, change) for join in query.joins),
+        where=change(query.where) if query.where is not None else None,
+        group_by=tuple(change(each) for each in query.group_by),
+        having=change(query.having) if query.having is not None else None,
+        order_by=order_by,
+        limit=limit,
+        offset=offset,
+    )
+
+
+def _changed_source(item: FromItem, change: Callable[[Expr], Expr]) -> FromItem:
+    match item:
+        case SubqueryRef():
+            return replace(item, query=map_query(item.query, change))
+        case UnnestRef():
+            return replace(item, array=change(item.array))
+        case _:
+            return item
+
+
+def _changed_join(join: Join, change: Callable[[Expr], Expr]) -> Join:
+    on = change(join.on) if join.on is not None else None
+    return replace(join, item=_changed_source(join.item, change), on=on)
+
+
+def map_write(node: W, change: Callable[[Expr], Expr]) -> W:
+    """The bound write with every outermost expression changed."""
+    match node:
+        case Insert(rows=rows, query=query, on_conflict=conflict):
+            return replace(
+                node,
+                rows=tuple(tuple(map(change, row)) for row in rows),
+                query=map_query(query, change) if query is not None else None,
+                on_conflict=_changed_conflict(conflict, change) if conflict is not None else None,
+            )
+        case Update(assignments=assignments, from_item=item, joins=joins, where=where):
+            return replace(
+                node,
+                assignments=tuple(replace(each, value=change(each.value)) for each in assignments),
+                from_item=_changed_source(item, change) if item is not None else None,
+                joins=tuple(_changed_join(join, change) for join in joins),
+                where=change(where) if where is not None else None,
+            )
+        case Delete(using=item, joins=joins, where=where):
+            return replace(
+                node,
+                using=_changed_source(item, change) if item is not None else None,
+                joins=tuple(_changed_join(join, change) for join in joins),
+                where=change(where) if where is not None else None,
+            )
+
+
+def _changed_conflict(node: OnConflict, change: Callable[[Expr], Expr]) -> OnConflict:
+    return replace(
+        node,
+        assignments=tuple(replace(each, value=change(each.value)) for each in node.assignments),
+        where=change(node.where) if node.where is not None else None,
+    )

@@ -14,8 +14,10 @@ from bson import Decimal128, ObjectId
 
 from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.functions.paths import is_plain
+from queryleaf_cdc.functions.spec import WorkerSide
 from queryleaf_cdc.functions.timestamps import date_spellings
-from queryleaf_cdc.lowering.server_face import ServerScope, WorkerSide, lower_truth
+from queryleaf_cdc.logical.walk import conjuncts
+from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth
 from queryleaf_cdc.plans.stages import ALWAYS, NEVER, AllOf, AnyOf, ExprTest, FieldTest, Test
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 from queryleaf_cdc.values import Type, Value
@@ -49,6 +51,32 @@ def lower_match(condition: Expr, scope: ServerScope, prefixes: Mapping[str, str]
         return Matched(ExprTest(lower_truth(condition, scope)), True)
     except WorkerSide:
         return Matched(ALWAYS, False)
+
+
+def exact_match(condition: Expr, scope: ServerScope, prefixes: Mapping[str, str]) -> Test:
+    """The test that passes just the documents for which the condition is true. Raises WorkerSide."""
+    tests: list[Test] = []
+    for term in conjuncts(condition):
+        form = _query_form(term, prefixes)
+        if form is None:
+            tests.append(_literal_test(term) or ExprTest(lower_truth(term, scope)))
+        elif _can_shut_out_arrays(form):
+            assert isinstance(form, FieldTest)
+            tests.append(FieldTest(form.path, (*form.tests, ("$not", {"$type": "array"}))))
+        else:
+            tests += [form, ExprTest(lower_truth(term, scope))]
+    return _all_of(tests)
+
+
+def _literal_test(term: Expr) -> Test | None:
+    if isinstance(term, Literal):
+        return ALWAYS if term.value is True else NEVER
+    return None
+
+
+def _can_shut_out_arrays(form: Test) -> bool:
+    """A single top-level field: arrays are the only values that query operators see differently."""
+    return isinstance(form, FieldTest) and "." not in form.path and all(name != "$not" for name, _ in form.tests)
 
 
 def _all_of(tests: list[Test]) -> Test:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from bson.regex import Regex
 
 from queryleaf_cdc.functions.mql import Array, Const, Doc, Dot, Let, Mql, Named, Op, Over, Ref, Switch, Var
-
+from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.plans.stages import (
     AddFields,
     AllOf,
@@ -62,7 +62,10 @@ def expression_json(node: Mql, names: dict[Var, str] | None = None) -> Json:
         case Let(var, value, body):
             inner = {**names, var: _name(names)}
             return {
-                "$let": {"vars": {inner[var]: expression_json(value, names)}, "in": expression_json(body, inner)}
+                "$let": {
+                    "vars": {inner[var]: expression_json(value, names)},
+                    "in": expression_json(body, inner),
+                }
             }
         case Over():
             return _over_json(node, names)
@@ -81,7 +84,13 @@ def _over_json(node: Over, names: dict[Var, str]) -> Json:
     input_ = expression_json(node.input, names)
     if node.initial is not None:
         start = expression_json(node.initial, names)
-        return {node.name: {"input": input_, "initialValue": start, node.body_key: expression_json(node.body, names)}}
+        return {
+            node.name: {
+                "input": input_,
+                "initialValue": start,
+                node.body_key: expression_json(node.body, names),
+            }
+        }
     inner = {**names, node.var: _name(names)}
     return {node.name: {"input": input_, "as": inner[node.var], node.body_key: expression_json(node.body, inner)}}
 
@@ -90,7 +99,7 @@ def _constant(value: Json) -> Json:
     """Strings that could read a field, and anything compound, are wrapped: a user's literal is data."""
     if isinstance(value, str):
         return {"$literal": value} if value.startswith("$") else value
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict | Hole):
         return {"$literal": value}
     return value
 

@@ -14,7 +14,6 @@ from queryleaf_cdc.functions.mql import (
     Const,
     Mql,
     Op,
-    Ref,
     Switch,
     all_of,
     any_of,
@@ -38,7 +37,6 @@ from queryleaf_cdc.syntax.expressions import (
 )
 from queryleaf_cdc.values import Interval, Type, Value
 
-
 Reader = Callable[[Path], Mql]
 
 
@@ -47,6 +45,8 @@ class ServerScope:
     """Where each source's document lies for the server: a path prefix, or a function for computed sources."""
 
     sources: Mapping[str, str | Reader]
+    operation_test: Callable[[str], Mql] | None = None
+    """short form of ``TRIGGER_ACTION = '...'``"""
     types: Mapping[tuple[str, Path], Type] = field(default_factory=dict)
 
 
@@ -60,6 +60,9 @@ def lower_value(expr: Expr, scope: ServerScope) -> Arg:
         case Call("FIELD_EXISTS", (Field() as operand,)):
             present = op("$ne", op("$type", lower_value(operand, scope).mongo), Const("missing"))
             return Arg(present, Type.BOOL)
+        case Call("=" | "<>" as name, (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
+            test = scope.operation_test(action)
+            return Arg(test if name == "=" else op("$not", test), Type.BOOL)
         case Call(name, args):
             return _call(name, args, scope)
         case Case(whens, default):
@@ -87,6 +90,8 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
             return all_of(*(lower_truth(arg, scope) for arg in args))
         case Call("OR", args):
             return any_of(*(lower_truth(arg, scope) for arg in args))
+        case Call("=", (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
+            return scope.operation_test(action)
         case Call(name, args) if (spec := FUNCTIONS.get(name)) is not None and spec.truth is not None:
             return spec.truth(*(lower_value(arg, scope) for arg in args))
         case _:
@@ -142,19 +147,3 @@ def type_of(value: Value) -> Type:
 
 def _plain(value: Value) -> Value:
     return value.document() if isinstance(value, Interval) else value
-
-
-EVENT_READERS: dict[str, Mql] = {
-    "timestamp": Ref("$wallTime"),
-    "id": Ref("$_id._data"),
-    "key": Ref("$documentKey"),
-    "collection": Ref("$ns.coll"),
-    "database": Ref("$ns.db"),
-    "action": Switch(
-        (
-            (op("$eq", Ref("$operationType"), Const("insert")), Const("INSERT")),
-            (op("$eq", Ref("$operationType"), Const("delete")), Const("DELETE")),
-        ),
-        Const("UPDATE"),
-    ),
-}

@@ -117,6 +117,18 @@ class Documents:
 
 
 Stage = (
-    Match | AddFields | Include | Unset | ReplaceWith | Lookup | Unwind | Group | Sort | Limit | Skip | UnionWith | Documents
+    Match
+    | AddFields
+    | Include
+    | Unset
+    | ReplaceWith
+    | Lookup
+    | Unwind
+    | Group
+    | Sort
+    | Limit
+    | Skip
+    | UnionWith
+    | Documents
 )
 Pipeline = tuple[Stage, ...]

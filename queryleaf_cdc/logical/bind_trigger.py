@@ -1,0 +1,114 @@
+"""Binding of CREATE TRIGGER: NEW and OLD, variables, loops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from queryleaf_cdc.errors import CompileError, did_you_mean
+from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_writes import bind_delete, bind_insert, bind_update
+from queryleaf_cdc.logical.schema import Table
+from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.statements import (
+    Assign,
+    BodyStatement,
+    CallProcedure,
+    CreateTrigger,
+    Declare,
+    Delete,
+    ForLoop,
+    If,
+    Insert,
+    Raise,
+    Return,
+    SelectInto,
+    Update,
+)
+
+
+def bind_trigger(node: CreateTrigger, binder: Binder, scope: Scope) -> CreateTrigger:
+    """The trigger with all names bound. ``scope`` is empty but for the list of warnings."""
+    table = binder.schema.get(node.collection)
+    _check_event_columns(node, table)
+    rows = replace(scope, sources={"NEW": table, "OLD": table}, bare=False)
+    when = binder.expr(node.when, rows) if node.when is not None else None
+    body = _Body(binder).statements(node.body, rows)
+    return replace(node, when=when, body=body)
+
+
+def _check_event_columns(node: CreateTrigger, table: Table | None) -> None:
+    if table is None or not table.closed:
+        return
+    for event in node.events:
+        for path in event.columns:
+            if path[0] not in table.columns and path[0] != "_id":
+                name = str(path[0])
+                raise CompileError(
+                    "QL203",
+                    f"unknown column {name!r} of {node.collection}",
+                    event.span,
+                    did_you_mean(name, table.columns),
+                )
+
+
+class _Body:
+    def __init__(self, binder: Binder) -> None:
+        self.binder = binder
+
+    def statements(self, body: tuple[BodyStatement, ...], scope: Scope) -> tuple[BodyStatement, ...]:
+        """Statements in order; a DECLARE reaches from its place to the end of its block."""
+        bound: list[BodyStatement] = []
+        for statement in body:
+            bound.append(self.statement(statement, scope))
+            if isinstance(statement, Declare):
+                scope = replace(scope, variables=scope.variables | {statement.name})
+        return tuple(bound)
+
+    def statement(self, node: BodyStatement, scope: Scope) -> BodyStatement:
+        binder = self.binder
+        match node:
+            case If(branches, otherwise):
+                bound = tuple((binder.expr(test, scope), self.statements(body, scope)) for test, body in branches)
+                return replace(node, branches=bound, otherwise=self.statements(otherwise, scope))
+            case Declare(default=default):
+                return replace(node, default=binder.expr(default, scope) if default is not None else None)
+            case Assign(name, value, span):
+                self._check_variable(name, span, scope)
+                return replace(node, value=binder.expr(value, scope))
+            case SelectInto(query, targets, span):
+                return self._select_into(node, scope)
+            case ForLoop(row, query, body, span):
+                inner = replace(scope, sources={**scope.sources, row: None})
+                return replace(node, query=bind_query(query, scope, binder), body=self.statements(body, inner))
+            case Return():
+                return node
+            case Raise(message):
+                return replace(node, message=binder.expr(message, scope))
+            case Insert():
+                return bind_insert(node, scope, binder)
+            case Update():
+                return bind_update(node, scope, binder)
+            case Delete():
+                return bind_delete(node, scope, binder)
+            case CallProcedure(args=args):
+                return replace(node, args=tuple(binder.expr(arg, scope) for arg in args))
+            case _:
+                assert_never(node)
+
+    def _select_into(self, node: SelectInto, scope: Scope) -> SelectInto:
+        for target in node.targets:
+            self._check_variable(target, node.span, scope)
+        query = bind_query(node.query, scope, self.binder)
+        columns = output_columns(query)
+        if columns is None or len(columns) != len(node.targets):
+            found = "*" if columns is None else len(columns)
+            raise CompileError("QL221", f"SELECT gives {found} columns, INTO names {len(node.targets)}", node.span)
+        return replace(node, query=query)
+
+    def _check_variable(self, name: str, span: Span, scope: Scope) -> None:
+        if name not in scope.variables:
+            hint = did_you_mean(name, scope.variables) or f"DECLARE {name} before it is used"
+            raise CompileError("QL220", f"unknown variable {name!r}", span, hint)

@@ -1,0 +1,183 @@
+"""What a trigger does, as data. ``runtime/firing.py`` executes it, ``plans/output.py`` prints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Expr, Path
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value that an action needs. ``slot`` is its place below ``_ql`` when the server computes it, else None, and
+    ``because`` says why the worker does it. ``expr`` gives the same value in either place."""
+
+    expr: Expr
+    slot: tuple[str, ...] | None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A place in a template that the value number ``index`` fills."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A document (or list) with holes, and the values that fill them."""
+
+    document: Any
+    values: tuple[Computed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """``path = value``: a filter term that an index can serve. NULL finds nothing."""
+
+    path: str
+    value: Computed
+    exact: Template
+    """the same term for values that query operators do not compare as SQL does (arrays, documents, dotted paths)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """All terms must hold. ``rest`` is a query document."""
+
+    equalities: tuple[Equality, ...]
+    rest: Template
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTemplate:
+    """A query to run while the trigger fires. ``collection`` None: on the database."""
+
+    collection: str | None
+    pipeline: Template
+    reads: frozenset[str]
+    """all collections that the pipeline reads"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """IF. ``slot`` holds the number of the branch to take (from 1; ``len(branches) + 1`` is ELSE; 0 none)."""
+
+    slot: tuple[str, ...] | None
+    because: str
+    branches: tuple[tuple[Expr, tuple[Action, ...]], ...]
+    otherwise: tuple[Action, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """ON CONFLICT. ``columns`` find the existing row; ``update`` is the upsert's update (a template of an update
+    document for DO NOTHING, of an update pipeline for DO UPDATE)."""
+
+    columns: tuple[str, ...]
+    update: Template
+
+
+@dataclass(frozen=True, slots=True)
+class InsertRow:
+    """``slot`` is set when the server computes the whole document."""
+
+    collection: str
+    fields: tuple[tuple[Path, Computed], ...]
+    slot: tuple[str, ...] | None
+    conflict: Conflict | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class InsertQuery:
+    """The query's rows have the columns' names ``c0``, ``c1``, ... in the order of ``columns``."""
+
+    collection: str
+    columns: tuple[Path, ...]
+    query: QueryTemplate
+    conflict: Conflict | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRows:
+    """Without ``source`` one update; with it one update for each of its rows, in order."""
+
+    collection: str
+    source: QueryTemplate | None
+    aliases: tuple[str, ...]
+    filter: Filter
+    update: Template
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRows:
+    collection: str
+    source: QueryTemplate | None
+    aliases: tuple[str, ...]
+    filter: Filter
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CallAction:
+    procedure: str
+    args: tuple[Computed, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAction:
+    message: Computed
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAction:
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariable:
+    name: str
+    value: Computed
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInto:
+    """The query's first row into the variables; its columns are ``c0``, ``c1``, ..."""
+
+    targets: tuple[str, ...]
+    query: QueryTemplate
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    row: str
+    query: QueryTemplate
+    body: tuple[Action, ...]
+    span: Span
+
+
+Action = (
+    Choose
+    | InsertRow
+    | InsertQuery
+    | UpdateRows
+    | DeleteRows
+    | CallAction
+    | RaiseAction
+    | ReturnAction
+    | SetVariable
+    | ReadInto
+    | ForEach
+)
+Actions = tuple[Action, ...]
