@@ -1,1 +1,7 @@
+"""Text to statements. The only room that knows lark and sqlglot; both are loaded by the first import of this package."""
 
+from __future__ import annotations
+
+from queryleaf_cdc.frontend.reader import parse, parse_expression, parse_query
+
+__all__ = ["parse", "parse_expression", "parse_query"]

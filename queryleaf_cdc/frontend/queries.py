@@ -1,0 +1,272 @@
+"""sqlglot's queries to ours."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from sqlglot import exp
+
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.frontend.calls import order_items
+from queryleaf_cdc.frontend.expressions import Converter
+from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
+from queryleaf_cdc.frontend.nodes import only, span_of
+from queryleaf_cdc.syntax.expressions import Expr, Literal, Star
+from queryleaf_cdc.syntax.queries import (
+    Cte,
+    FromItem,
+    Join,
+    Query,
+    Select,
+    SelectItem,
+    SetOperation,
+    SubqueryRef,
+    TableRef,
+    UnnestRef,
+)
+
+_MAX_GROUPING_SETS = 64
+_SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
+_TAIL = ("order", "limit", "offset", "with_")
+_SELECT = (
+    "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "distinct", *_TAIL,
+)  # fmt: skip
+
+
+def query(self: Converter, node: exp.Expression) -> Query:
+    self.depth += 1
+    try:
+        if isinstance(node, exp.Subquery):
+            return _parenthesized(self, node)
+        if isinstance(node, exp.SetOperation):
+            return _set_operation(self, node)
+        if isinstance(node, exp.Select):
+            return _select(self, node)
+    finally:
+        self.depth -= 1
+    raise unsupported("this query", span_of(node))
+
+
+def _parenthesized(self: Converter, node: exp.Subquery) -> Query:
+    only(node, "this", *_TAIL)
+    inner = query(self, node.this)
+    if not any(node.args.get(name) for name in _TAIL):
+        return inner
+    raise unsupported("a clause behind a query in parentheses", span_of(node), "write it inside")
+
+
+def _select(self: Converter, node: exp.Select) -> Select:
+    only(node, *_SELECT)
+    ctes = _ctes(self, node)
+    for each in node.args.get("windows") or []:
+        self.windows[self.single(each.this, "a window")] = each
+    items = tuple(_item(self, each) for each in node.expressions)
+    if not items:
+        raise CompileError(UNEXPECTED, "SELECT without columns", span_of(node), "name them, or write *")
+    from_item, joins = _from(self, node)
+    group_by, sets = _group_by(self, node.args.get("group"))
+    distinct = node.args.get("distinct")
+    return Select(
+        items=items,
+        from_item=from_item,
+        joins=joins,
+        where=_clause(self, node, "where"),
+        group_by=group_by,
+        having=_clause(self, node, "having"),
+        qualify=_clause(self, node, "qualify"),
+        order_by=tuple(order_items(self, node.args.get("order"))),
+        limit=_limit(self, node),
+        offset=_offset(self, node),
+        distinct_on=_distinct(self, distinct) if distinct is not None else None,
+        ctes=ctes,
+        emit=None,
+        span=span_of(node),
+        grouping_sets=sets,
+    )
+
+
+def _set_operation(self: Converter, node: exp.SetOperation) -> SetOperation:
+    only(node, "this", "expression", "distinct", *_TAIL)
+    ctes = _ctes(self, node)
+    return SetOperation(
+        kind=_SET_OPERATIONS[type(node)],
+        all=not node.args.get("distinct"),
+        left=query(self, node.this),
+        right=query(self, node.args["expression"]),
+        order_by=tuple(order_items(self, node.args.get("order"))),
+        limit=_limit(self, node),
+        offset=_offset(self, node),
+        ctes=ctes,
+        span=span_of(node),
+    )
+
+
+def _ctes(self: Converter, node: exp.Expression) -> tuple[Cte, ...]:
+    with_ = node.args.get("with_")
+    if with_ is None:
+        return ()
+    if with_.args.get("recursive"):
+        raise unsupported("WITH RECURSIVE", span_of(with_))
+    only(with_, "expressions")
+    return tuple(_cte(self, each) for each in with_.expressions)
+
+
+def _cte(self: Converter, node: exp.Expression) -> Cte:
+    only(node, "this", "alias", "materialized")
+    name, columns = _alias(self, node.args["alias"])
+    return Cte(name, columns, self.query(node.this), span_of(node))
+
+
+def _alias(self: Converter, node: exp.Expression) -> tuple[str, tuple[str, ...]]:
+    only(node, "this", "columns")
+    columns = tuple(self.single(each, "a column") for each in node.args.get("columns") or [])
+    return self.single(node.this, "an alias"), columns
+
+
+def _item(self: Converter, node: exp.Expression) -> SelectItem:
+    if not isinstance(node, exp.Alias):
+        return SelectItem(self.expr(node), None, span_of(node))
+    value = self.expr(node.this)
+    if isinstance(value, Star):
+        raise CompileError(UNEXPECTED, "* has no alias", span_of(node))
+    return SelectItem(value, self.single(node.args["alias"], "an alias"), span_of(node))
+
+
+def _clause(self: Converter, node: exp.Expression, name: str) -> Expr | None:
+    clause = node.args.get(name)
+    return None if clause is None else self.expr(clause.this)
+
+
+def _limit(self: Converter, node: exp.Expression) -> Expr | None:
+    limit = node.args.get("limit")
+    if limit is None or isinstance(limit.args["expression"], exp.Null):
+        return None
+    only(limit, "expression")
+    return self.expr(limit.args["expression"])
+
+
+def _offset(self: Converter, node: exp.Expression) -> Expr | None:
+    offset = node.args.get("offset")
+    return None if offset is None else self.expr(offset.args["expression"])
+
+
+def _distinct(self: Converter, node: exp.Expression) -> tuple[Expr, ...]:
+    only(node, "on")
+    on = node.args.get("on")
+    return () if on is None else self.exprs(on.expressions)
+
+
+# FROM
+
+
+def _from(self: Converter, node: exp.Select) -> tuple[FromItem | None, tuple[Join, ...]]:
+    from_ = node.args.get("from_")
+    if from_ is None:
+        return None, ()
+    only(from_, "this")
+    first = from_.this
+    joins = [*(first.args.get("joins") or []), *(node.args.get("joins") or [])]
+    return _from_item(self, first), tuple(_join(self, each) for each in joins)
+
+
+def _join(self: Converter, node: exp.Expression) -> Join:
+    only(node, "this", "kind", "on", "using")
+    using = tuple(self.single(each, "a column") for each in node.args.get("using") or [])
+    on = self.optional(node.args.get("on"))
+    return Join(str(node.args["kind"]), _from_item(self, node.this), on, using, span_of(node))
+
+
+def _from_item(self: Converter, node: exp.Expression) -> FromItem:
+    if isinstance(node, exp.Table):
+        return _table(self, node)
+    if isinstance(node, exp.Subquery):
+        only(node, "this", "alias", "joins")
+        alias, columns = _required_alias(self, node, "a query in FROM")
+        return SubqueryRef(self.query(node.this), alias, columns, span_of(node))
+    if isinstance(node, exp.Unnest):
+        only(node, "expressions", "alias", "offset", "joins")
+        alias, columns = _required_alias(self, node, "UNNEST")
+        (array,) = node.expressions
+        return UnnestRef(self.expr(array), alias, columns, node.args.get("offset") is not None, span_of(node))
+    raise unsupported("this in FROM", span_of(node))
+
+
+def _table(self: Converter, node: exp.Table) -> TableRef:
+    only(node, "this", "alias", "joins")
+    name = self.single(node.this, "a collection")
+    alias = node.args.get("alias")
+    if alias is None:
+        return TableRef(name, name, span_of(node))
+    written, columns = _alias(self, alias)
+    if columns:
+        raise unsupported("a column list behind a collection", span_of(alias), "name the columns in a subquery")
+    return TableRef(name, written, span_of(node))
+
+
+def _required_alias(self: Converter, node: exp.Expression, what: str) -> tuple[str, tuple[str, ...]]:
+    alias = node.args.get("alias")
+    if alias is None:
+        raise CompileError(UNEXPECTED, f"{what} needs an alias", span_of(node), "write ... AS name behind it")
+    return _alias(self, alias)
+
+
+# GROUP BY
+
+
+def _group_by(self: Converter, node: exp.Expression | None) -> tuple[tuple[Expr, ...], tuple[tuple[Expr, ...], ...]]:
+    """All grouping expressions, each once; and the grouping sets if there are several."""
+    if node is None:
+        return (), ()
+    only(node, "expressions")
+    factors = [_sets(self, each) for each in node.expressions]
+    plain = all(len(sets) == 1 for sets in factors) and not any(_is_grouping(each) for each in node.expressions)
+    sets = [tuple(expr for part in choice for expr in part) for choice in product(*_bounded(factors, node))]
+    every: list[Expr] = []
+    for expr in (expr for group in sets for expr in group):
+        if not any(_same(expr, known) for known in every):
+            every.append(expr)
+    return tuple(every), () if plain else tuple(sets)
+
+
+def _is_grouping(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).upper() in ("ROLLUP", "CUBE", "GROUPING SETS")
+
+
+def _bounded(factors: list[list[tuple[Expr, ...]]], node: exp.Expression) -> list[list[tuple[Expr, ...]]]:
+    count = 1
+    for sets in factors:
+        count *= len(sets)
+        if count > _MAX_GROUPING_SETS:
+            raise CompileError("QL103", f"more than {_MAX_GROUPING_SETS} grouping sets", span_of(node))
+    return factors
+
+
+def _sets(self: Converter, node: exp.Expression) -> list[tuple[Expr, ...]]:
+    """The grouping sets that one item of GROUP BY stands for; a plain expression is one set."""
+    if isinstance(node, exp.Tuple):
+        return [self.exprs(node.expressions)]
+    if not _is_grouping(node):
+        return [(self.expr(node.this if isinstance(node, exp.Paren) else node),)]
+    name = str(node.this).upper()
+    if name == "GROUPING SETS":
+        return [each for item in node.expressions for each in _sets(self, item)]
+    parts = [_sets(self, item)[0] for item in node.expressions]
+    if name == "ROLLUP":
+        return [_joined(parts[:count]) for count in range(len(parts), -1, -1)]
+    if len(parts) > 6:
+        raise CompileError("QL103", "CUBE takes at most 6 items", span_of(node))
+    return [
+        _joined([part for part, taken in zip(parts, choice, strict=True) if taken])
+        for choice in product((True, False), repeat=len(parts))
+    ]
+
+
+def _joined(parts: list[tuple[Expr, ...]]) -> tuple[Expr, ...]:
+    return tuple(expr for part in parts for expr in part)
+
+
+def _same(one: Expr, other: Expr) -> bool:
+    """Whether both were written alike; enough to list an expression of ROLLUP once."""
+    if isinstance(one, Literal) and isinstance(other, Literal):
+        return bool(one.value == other.value)
+    return one.span == other.span or (getattr(one, "path", 1) == getattr(other, "path", 2))

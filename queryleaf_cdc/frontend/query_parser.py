@@ -1,0 +1,251 @@
+"""The clauses of SELECT, strict: FROM and its joins, windows, GROUP BY, LIMIT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from queryleaf_cdc.frontend.sql_parser import SqlParser, marked
+
+T = TokenType
+_FRAME_UNITS = ("ROWS", "RANGE", "GROUPS")
+
+
+class QueryParser(SqlParser):
+    # FROM
+
+    @marked
+    def _parse_table(self, *_: Any, **__: Any) -> exp.Expression:
+        lateral = self._match(T.LATERAL)
+        if self._word() == "UNNEST" and self._next.token_type == T.L_PAREN:
+            return self._parse_unnest_item()
+        if lateral:
+            self._refuse("LATERAL", self._prev, "only LATERAL UNNEST(array) is known")
+        if self._curr.token_type == T.VALUES:
+            self._refuse("VALUES in FROM", self._curr)
+        if self._match(T.L_PAREN):
+            return self._parse_from_subquery()
+        name = self._need(self._parse_id_var(), "a collection")
+        if self._curr.token_type == T.L_PAREN:
+            self._refuse("a function in FROM", self._prev, "UNNEST(array) is known here")
+        return self.expression(exp.Table(this=name, alias=self._parse_table_alias()))
+
+    def _parse_from_subquery(self) -> exp.Expression:
+        if self._curr.token_type not in (T.SELECT, T.WITH, T.L_PAREN):
+            self._fail("SELECT")
+        query = self._need(self._parse_select(nested=True), "a query")
+        self._match_r_paren()
+        return self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
+
+    def _parse_unnest_item(self) -> exp.Expression:
+        self._advance(2)
+        array = self._need(self._parse_disjunction())
+        if self._curr.token_type == T.COMMA:
+            self._refuse("UNNEST of several arrays", self._curr, "join two UNNESTs WITH ORDINALITY")
+        self._match_r_paren()
+        ordinality = None
+        if self._match(T.WITH):
+            self._expect_text("ORDINALITY")
+            ordinality = exp.Boolean(this=True)
+        return self.expression(exp.Unnest(expressions=[array], alias=self._parse_table_alias(), offset=ordinality))
+
+    @marked
+    def _parse_join(self, *_: Any, **__: Any) -> exp.Join | None:
+        if self._match(T.COMMA):
+            return self.expression(exp.Join(this=self._parse_table(), kind="CROSS"))
+        if self._curr.token_type == T.NATURAL:
+            self._refuse("NATURAL JOIN", self._curr, "name the columns: JOIN ... USING (column)")
+        kind = self._join_kind()
+        if kind is None:
+            return None
+        join = exp.Join(this=self._parse_table(), kind=kind)
+        if kind != "CROSS":
+            self._parse_join_condition(join)
+        return self.expression(join)
+
+    def _join_kind(self) -> str | None:
+        if self._match_set((T.LEFT, T.RIGHT, T.FULL)):
+            kind = self._prev.text.upper()
+            self._match(T.OUTER)
+        elif self._match_set((T.INNER, T.CROSS)):
+            kind = self._prev.text.upper()
+        elif self._curr.token_type == T.JOIN:
+            kind = "INNER"
+        else:
+            return None
+        self._expect(T.JOIN, "JOIN")
+        return kind
+
+    def _parse_join_condition(self, join: exp.Join) -> None:
+        if self._match(T.ON):
+            join.set("on", self._need(self._parse_disjunction(), "a condition"))
+        elif self._match(T.USING):
+            self._expect(T.L_PAREN, "(")
+            join.set("using", self._parse_csv(lambda: self._need(self._parse_id_var(), "a column")))
+            self._match_r_paren()
+        else:
+            self._fail("ON or USING", "a join without a condition is written CROSS JOIN")
+
+    def _parse_lateral(self) -> None:
+        return None
+
+    def parse_set_operation(self, this: Any, *args: Any, **kwargs: Any) -> Any:
+        return (
+            super().parse_set_operation(this, *args, **kwargs) if self._curr.token_type in self.SET_OPERATIONS else None
+        )
+
+    def _parse_select_query(self, *args: Any, **kwargs: Any) -> Any:
+        if self._curr.token_type in (T.FROM, T.VALUES):
+            self._fail("SELECT")
+        return super()._parse_select_query(*args, **kwargs)
+
+    def _parse_statement(self) -> exp.Expression | None:
+        """What follows WITH ... AS (...), and what a CTE holds."""
+        if self._curr.token_type not in (T.SELECT, T.L_PAREN, T.WITH):
+            self._fail("SELECT")
+        return self._parse_select(nested=True)
+
+    def _parse_into(self) -> None:
+        if self._curr.token_type == T.INTO:
+            self._refuse("INTO here", self._curr, "SELECT ... INTO variable is a statement of a trigger's body")
+
+    # GROUP BY, ORDER BY, LIMIT
+
+    def _parse_group(self, skip_group_by_token: bool = False) -> exp.Group:
+        self._advance()
+        items = self._parse_csv(self._parse_group_item)
+        if not items:
+            self._fail("a column")
+        return self.expression(exp.Group(expressions=items))
+
+    @marked
+    def _parse_group_item(self) -> exp.Expression | None:
+        if self._word() == "GROUPING" and self._next.text.upper() == "SETS":
+            self._advance(2)
+            self._expect(T.L_PAREN, "(")
+            sets = self._parse_csv(self._parse_group_item)
+            self._match_r_paren()
+            return self.expression(exp.Anonymous(this="GROUPING SETS", expressions=sets))
+        return self._parse_disjunction()
+
+    def _parse_having(self, skip_having_token: bool = False) -> exp.Having:
+        self._advance()
+        return self.expression(exp.Having(this=self._need(self._parse_disjunction(), "a condition")))
+
+    def _parse_limit(self, this: Any = None, top: bool = False, skip_limit_token: bool = False) -> Any:
+        if top:
+            return None
+        if self._match(T.LIMIT):
+            if self._match(T.ALL) or self._match(T.NULL):
+                return self.expression(exp.Limit(expression=exp.Null()))
+            count = self._need(self._parse_bitwise(), "a number")
+            if self._curr.token_type == T.COMMA:
+                self._fail(None, "write LIMIT count OFFSET start")
+            return self.expression(exp.Limit(expression=count))
+        if self._match(T.FETCH):
+            return self._parse_fetch()
+        return this
+
+    def _parse_fetch(self) -> exp.Expression:
+        if not self._match_texts(("FIRST", "NEXT")):
+            self._fail("FIRST")
+        token = self._prev
+        count = self._parse_primary() or self._with_meta(
+            exp.Literal(this="1", is_string=False), "ql", (token.start, token.end + 1)
+        )
+        if not self._match_texts(("ROW", "ROWS")):
+            self._fail("ROWS ONLY")
+        self._expect_text("ONLY")
+        return self.expression(exp.Limit(expression=count))
+
+    def _parse_offset(self, this: Any = None) -> Any:
+        if not self._match(T.OFFSET):
+            return this
+        count = self._need(self._parse_bitwise(), "a number")
+        self._match_texts(("ROW", "ROWS"))
+        return self.expression(exp.Offset(expression=count))
+
+    # windows
+
+    @marked
+    def _parse_named_window(self) -> exp.Expression:
+        name = self._need(self._parse_id_var(), "a window name")
+        self._expect(T.ALIAS, "AS")
+        self._expect(T.L_PAREN, "(")
+        return self._parse_window_body(name)
+
+    def _parse_window(self, this: exp.Expression | None, alias: bool = False) -> exp.Expression | None:
+        """WITHIN GROUP, FILTER and OVER behind a function call."""
+        start = this.meta.get("start") if this is not None else None
+        if this is None or start is None:
+            return this
+        this.meta["ql"] = (start, self._prev.end + 1)
+        if self._word() == "WITHIN" and self._next.text.upper() == "GROUP":
+            self._advance(2)
+            self._expect(T.L_PAREN, "(")
+            order = self._need(self._parse_order(), "ORDER BY")
+            self._match_r_paren()
+            this = self._marked_from(start, exp.WithinGroup(this=this, expression=order))
+        if self._word() == "FILTER" and self._next.token_type == T.L_PAREN:
+            self._advance(2)
+            self._expect(T.WHERE, "WHERE")
+            condition = self._need(self._parse_disjunction(), "a condition")
+            self._match_r_paren()
+            this = self._marked_from(start, exp.Filter(this=this, expression=condition))
+        if self._word() in ("IGNORE", "RESPECT") and self._next.text.upper() == "NULLS":
+            self._refuse(f"{self._word()} NULLS", self._curr)
+        if self._word() == "OVER" and (
+            self._next.token_type == T.L_PAREN or self._next.token_type in self.ID_VAR_TOKENS
+        ):
+            return self._parse_over(this, start)
+        return this
+
+    def _marked_from(self, start: int, node: exp.Expression) -> exp.Expression:
+        return self._with_meta(self.expression(node), "ql", (start, self._prev.end + 1))
+
+    def _parse_over(self, this: exp.Expression, start: int) -> exp.Expression:
+        self._advance()
+        if self._match(T.L_PAREN):
+            window = self._parse_window_body(this)
+        else:
+            window = self.expression(exp.Window(this=this, alias=self._parse_id_var(), over="NAMED"))
+        return self._marked_from(start, window)
+
+    def _parse_window_body(self, this: exp.Expression) -> exp.Expression:
+        """``[name] [PARTITION BY ...] [ORDER BY ...] [frame] )``, the opening parenthesis being read."""
+        base = None if self._word() in _FRAME_UNITS else self._parse_id_var()
+        partition = None
+        if self._match(T.PARTITION_BY):
+            partition = self._parse_csv(self._parse_disjunction)
+            if not partition:
+                self._fail("a column")
+        order = self._parse_order()
+        spec = self._parse_frame() if self._match_texts(_FRAME_UNITS) else None
+        self._match_r_paren()
+        return self.expression(
+            exp.Window(this=this, partition_by=partition, order=order, spec=spec, alias=base, over="OVER")
+        )
+
+    def _parse_frame(self) -> exp.Expression:
+        start, unit = self._prev.start, self._prev.text.upper()
+        if self._match(T.BETWEEN):
+            low = self._parse_bound()
+            self._expect(T.AND, "AND")
+            high = self._parse_bound()
+        else:
+            low, high = self._parse_bound(), ("CURRENT ROW", "")
+        if self._word() == "EXCLUDE":
+            self._refuse("EXCLUDE in a window frame", self._curr)
+        node = exp.WindowSpec(kind=unit, start=low[0], start_side=low[1], end=high[0], end_side=high[1])
+        return self._marked_from(start, node)
+
+    def _parse_bound(self) -> tuple[Any, str]:
+        if self._match_text_seq("CURRENT"):
+            self._expect_text("ROW")
+            return "CURRENT ROW", ""
+        value: Any = "UNBOUNDED" if self._match_text_seq("UNBOUNDED") else self._need(self._parse_bitwise())
+        if not self._match_texts(("PRECEDING", "FOLLOWING")):
+            self._fail("PRECEDING or FOLLOWING")
+        return value, self._prev.text.upper()

@@ -1,0 +1,170 @@
+"""Text to tokens, once, with exact offsets. Comments and blanks vanish here; nothing else does.
+
+Strings, quoted identifiers and numbers keep their text as written in ``text``; ``value`` is what they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.source import Span
+
+
+class Kind(Enum):
+    WORD = auto()  # a keyword or an unquoted name
+    QUOTED = auto()  # "a name"
+    STRING = auto()  # 'text', E'text'
+    DOLLAR = auto()  # $$text$$, $tag$text$tag$
+    NUMBER = auto()
+    SYMBOL = auto()  # operators and punctuation
+
+
+@dataclass(frozen=True, slots=True)
+class Tok:
+    """``upper`` is the keyword or symbol to compare with; it is empty for what is quoted, a string or a number."""
+
+    kind: Kind
+    text: str
+    value: str
+    upper: str
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+
+OPENERS = ("(", "[")
+CLOSERS = (")", "]")
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>   [\s\ufeff]+ | --[^\n]* )
+    | (?P<comment> /\* )
+    | (?P<estring> [eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*' )
+    | (?P<string>  '[^']*(?:''[^']*)*' )
+    | (?P<quoted>  "[^"]*(?:""[^"]*)*" )
+    | (?P<dollar>  \$(?:[^\W\d]\w*)?\$ )
+    | (?P<number>  (?:\d+(?:_\d+)*(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)? )
+    | (?P<word>    [^\W\d][\w$]* )
+    | (?P<symbol>  !~~\*|!~\*|!~~|~~\*|->>|\#>>|<=>|!==|===
+                 | ::|:=|<=|>=|<>|!=|==|\|\||&&|->|=>|~~|~\*|!~|\#>|@>|<@|\.\.|\+=|-=|\*=|/=|<<|>>|\*\*
+                 | [-+*/%^=<>(),;.:\[\]{}~!?@\#&|$`\\] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_ESCAPE = re.compile(r"''|\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|(.))", re.DOTALL)
+_CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+def scan(text: str, start: int = 0, end: int | None = None) -> list[Tok]:
+    """All tokens of ``text[start:end]``, with offsets into ``text``.
+
+    Raises CompileError QL101 for a character that SQL has no use for, QL102 for what is never closed."""
+    stop = len(text) if end is None else end
+    tokens: list[Tok] = []
+    position = start
+    while position < stop:
+        found = _TOKEN.match(text, position, stop)
+        if found is None:
+            raise _unreadable(text, position)
+        group = found.lastgroup
+        if group == "comment":
+            position = _comment_end(text, position, stop)
+            continue
+        if group == "dollar":
+            token = _dollar(text, found, stop)
+        elif group == "blank":
+            position = found.end()
+            continue
+        else:
+            token = _token(found)
+            if group == "word" and tokens and tokens[-1].kind is Kind.NUMBER and tokens[-1].end == position:
+                raise CompileError("QL101", f"{token.text!r} is stuck to a number", token.span)
+        tokens.append(token)
+        position = token.end
+    return tokens
+
+
+def _token(found: re.Match[str]) -> Tok:
+    text, start, end = found.group(), found.start(), found.end()
+    match found.lastgroup:
+        case "word":
+            return Tok(Kind.WORD, text, text, text.upper(), start, end)
+        case "symbol":
+            return Tok(Kind.SYMBOL, text, text, text, start, end)
+        case "number":
+            return Tok(Kind.NUMBER, text, text.replace("_", ""), "", start, end)
+        case "string":
+            return Tok(Kind.STRING, text, text[1:-1].replace("''", "'"), "", start, end)
+        case "quoted":
+            return Tok(Kind.QUOTED, text, text[1:-1].replace('""', '"'), "", start, end)
+        case _:
+            return Tok(Kind.STRING, text, _ESCAPE.sub(_unescape, text[2:-1]), "", start, end)
+
+
+def _unescape(found: re.Match[str]) -> str:
+    hex2, hex4, hex8, octal, char = found.groups()
+    code = hex2 or hex4 or hex8
+    if code:
+        point = int(code, 16)
+        return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else "\ufffd"
+    if octal:
+        return chr(int(octal, 8))
+    return _CONTROL.get(char, char) if char else "'"
+
+
+def _dollar(text: str, found: re.Match[str], stop: int) -> Tok:
+    tag = found.group()
+    close = text.find(tag, found.end(), stop)
+    if close < 0:
+        raise _unclosed("dollar-quoted text", found.start(), found.end(), f"close it with {tag}")
+    end = close + len(tag)
+    return Tok(Kind.DOLLAR, text[found.start() : end], text[found.end() : close], "", found.start(), end)
+
+
+def dollar_content(token: Tok) -> Span:
+    """Where the text inside of a DOLLAR token is."""
+    tag = (len(token.text) - len(token.value)) // 2
+    return Span(token.start + tag, token.end - tag)
+
+
+def _comment_end(text: str, start: int, stop: int) -> int:
+    """The end of a ``/* ... */`` comment; they nest, as in PostgreSQL."""
+    depth = 0
+    position = start
+    while found := _COMMENT_EDGE.search(text, position, stop):
+        depth += 1 if found.group() == "/*" else -1
+        position = found.end()
+        if depth == 0:
+            return position
+    raise _unclosed("comment", start, start + 2, "close it with */")
+
+
+def _unclosed(what: str, start: int, end: int, hint: str) -> CompileError:
+    return CompileError("QL102", f"this {what} is never closed", Span(start, end), hint)
+
+
+def _unreadable(text: str, position: int) -> CompileError:
+    char = text[position]
+    if char == "'":
+        return _unclosed("string", position, position + 1, "close it with '; a quote inside is written twice: 'it''s'")
+    if char == '"':
+        return _unclosed("quoted name", position, position + 1, 'close it with "')
+    shown = char if char.isprintable() else f"U+{ord(char):04X}"
+    return CompileError(
+        "QL101", f"the character {shown!r} has no meaning in SQL", Span(position, position + 1), _char_hint(char)
+    )
+
+
+def _char_hint(char: str) -> str | None:
+    if char in "\u2018\u2019\u201c\u201d":
+        return "use straight quotes: 'text' for a string, \"name\" for a name"
+    if char < " " or char == "\ufffd":
+        return "is this a text file in UTF-8?"
+    return None
