@@ -179,7 +179,8 @@ def _negate_mongo(value: Arg) -> Mql:
 
 
 def _negative_type(args: tuple[Arg, ...]) -> Type:
-    return (args[0].type & (Type.NUMBER | Type.INTERVAL)) | Type.NULL
+    number = Type.NUMBER if may(args[0], Type.NUMBER) else Type.NULL
+    return number | temporal.negate_type(args[0]) | Type.NULL
 
 
 _times_any = _mixed("*", numbers.multiply, temporal.scale, "$multiply", temporal.scale_branches, temporal.scale_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from queryleaf_cdc.functions.kinds import type_of_value
-from queryleaf_cdc.functions.mql import NULL, Const, Dot, Mql, Ref, Switch, Var, bind, cond, op
+from queryleaf_cdc.functions.mql import NULL, Const, Dot, Let, Mql, Ref, Switch, Var, bind, cond, op
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 from queryleaf_cdc.values import Type, Value
 
@@ -103,12 +103,20 @@ def member(value: Mql, name: str) -> Mql:
             return Dot(var, f"{path}.{name}")
         case Const(dict() as document):
             return Const(document.get(name))
+        case Const():
+            var = Var()
+            return Let(var, value, Dot(var, name))
         case _:
             return bind(value, lambda bound: member(bound, name))
 
 
 def bind_arg(arg: Arg, body: Callable[[Arg], Mql]) -> Mql:
-    """``body`` of an argument that is cheap to repeat."""
+    """``body`` of an argument that is cheap to repeat.
+
+    A hole becomes a variable: filled in as a constant, it would be computed with while the server parses."""
+    if isinstance(arg.mongo, Const) and not arg.is_const:
+        var = Var()
+        return Let(var, arg.mongo, body(Arg(var, arg.type)))
     return bind(arg.mongo, lambda bound: body(Arg(bound, arg.type)))
 
 

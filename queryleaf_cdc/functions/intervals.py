@@ -91,7 +91,7 @@ def scale(value: Value, by: Value, divide: bool) -> Value:
     if found is None or not numbers.is_number(by) or not numbers.is_finite(by):
         return None
     factor = numbers.to_double(by)
-    if not math.isfinite(factor) or (divide and factor == 0):
+    if factor is None or (divide and factor == 0):
         return None
     months, days, time = (part / factor if divide else part * factor for part in found)
     if not (math.isfinite(months) and math.isfinite(days) and math.isfinite(time)):
@@ -125,7 +125,8 @@ def scale_mongo(value: Mql, by: Mql, divide: bool) -> Mql:
 
     if isinstance(by, Const):
         factor = numbers.to_double(by.value)
-        return with_factor(Const(factor)) if math.isfinite(factor) and (factor or not divide) else NULL
+        usable = factor is not None and math.isfinite(factor) and not (divide and factor == 0)
+        return with_factor(Const(factor)) if usable else NULL
     return bind(_whole("double", by), with_factor)
 
 

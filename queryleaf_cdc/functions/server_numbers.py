@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import decimal
 import math
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -224,7 +225,9 @@ def _quantized(value: Decimal, digits: int, rounding: str) -> Decimal:
     if not value.is_finite():
         return value
     quantized = value.quantize(Decimal((0, (1,), -digits)), rounding=rounding, context=CONTEXT)
-    return value if quantized.is_nan() else quantized
+    if not quantized.is_nan():
+        return quantized
+    return value.quantize(Decimal((0, (1,), max(value.adjusted() - 33, -6176))), context=CONTEXT)
 
 
 def is_zero(value: Number) -> bool:
@@ -241,9 +244,17 @@ def is_nan(value: Number) -> bool:
     return value.to_decimal().is_nan() if isinstance(value, Decimal128) else value != value
 
 
-def to_double(value: Number) -> float:
-    """``$toDouble``, but infinite where the server would refuse a decimal beyond the doubles."""
-    return float(value.to_decimal()) if isinstance(value, Decimal128) else float(value)
+def to_double(value: Number) -> float | None:
+    """``$toDouble``; None for a decimal beyond the doubles or below the smallest normal one, which it refuses."""
+    if not isinstance(value, Decimal128):
+        return float(value)
+    exact = value.to_decimal()
+    if exact.is_nan():
+        return math.nan
+    double = float(exact)
+    if math.isinf(double) != exact.is_infinite() or (abs(double) < sys.float_info.min and not exact.is_zero()):
+        return None
+    return double
 
 
 def numeric(function: Callable[[Number, Number], Number | None]) -> Callable[[object, object], Number | None]:

@@ -32,7 +32,8 @@ class Arg:
 
     @property
     def is_const(self) -> bool:
-        return isinstance(self.mongo, Const)
+        """Whether the value is known now. A constant of any type is a hole, to be filled in later."""
+        return isinstance(self.mongo, Const) and self.type is not Type.ANY
 
     @property
     def const(self) -> Value:

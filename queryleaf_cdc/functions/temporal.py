@@ -9,7 +9,7 @@ from bson import Int64
 
 from queryleaf_cdc.functions import intervals
 from queryleaf_cdc.functions import server_numbers as numbers
-from queryleaf_cdc.functions.building import INTERVAL_OR_NULL, Branch, kind, may, member
+from queryleaf_cdc.functions.building import INTERVAL_OR_NULL, Branch, kind, member
 from queryleaf_cdc.functions.moments import (
     DAY_MS,
     FIRST_MS,
@@ -124,7 +124,8 @@ def scale_branches(a: Arg, b: Arg) -> list[Branch]:
 
 
 def scale_type(a: Arg, b: Arg) -> Type:
-    return Type.INTERVAL if scale_branches(a, b) else Type.NULL
+    either = _pair(a, b, _INTERVAL, Type.NUMBER) or _pair(b, a, _INTERVAL, Type.NUMBER)
+    return Type.INTERVAL if either else Type.NULL
 
 
 def shrink_branches(a: Arg, b: Arg) -> list[Branch]:
@@ -134,13 +135,17 @@ def shrink_branches(a: Arg, b: Arg) -> list[Branch]:
 
 
 def shrink_type(a: Arg, b: Arg) -> Type:
-    return Type.INTERVAL if shrink_branches(a, b) else Type.NULL
+    return Type.INTERVAL if _pair(a, b, _INTERVAL, Type.NUMBER) else Type.NULL
 
 
 def negate_branches(value: Arg) -> list[Branch]:
-    if not may(value, _INTERVAL):
+    if not _usable(value) & _INTERVAL:
         return []
     return [(_interval_tests(value), intervals.negate_mongo(value.mongo))]
+
+
+def negate_type(value: Arg) -> Type:
+    return Type.INTERVAL if _usable(value) & _INTERVAL else Type.NULL
 
 
 def _interval_tests(arg: Arg) -> tuple[Mql, ...]:
