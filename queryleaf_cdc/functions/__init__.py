@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from queryleaf_cdc.functions.arithmetic import ARITHMETIC
 from queryleaf_cdc.functions.intervals import INTERVALS
+from queryleaf_cdc.functions.numeric import NUMERIC
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 
 SCALARS: tuple[FunctionSpec, ...] = (
     *ARITHMETIC,
     *INTERVALS,
+    *NUMERIC,
 )
 
 FUNCTIONS: dict[str, FunctionSpec] = {spec.name: spec for spec in SCALARS}

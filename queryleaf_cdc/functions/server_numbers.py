@@ -218,10 +218,11 @@ def truncate(value: Number | None) -> Number | None:
 
 def truncate_decimal(value: Decimal, digits: int) -> Decimal:
     """``$trunc`` to so many digits: padded with zeros to them while 34 digits suffice."""
-    return _quantized(value, digits, decimal.ROUND_DOWN)
+    return quantize(value, digits, decimal.ROUND_DOWN)
 
 
-def _quantized(value: Decimal, digits: int, rounding: str) -> Decimal:
+def quantize(value: Decimal, digits: int, rounding: str) -> Decimal:
+    """As the server: what 34 digits cannot hold to that place keeps its value, with 34 digits."""
     if not value.is_finite():
         return value
     quantized = value.quantize(Decimal((0, (1,), -digits)), rounding=rounding, context=CONTEXT)

@@ -91,10 +91,11 @@ RARE: tuple[Any, ...] = (
     False,
 )
 
-WORDS: dict[str, tuple[tuple[Any, ...], ...]] = {}
-"""For functions with constant arguments: the constants to try; None stands for every nasty value."""
-
-EVERY = MISSING
+WORDS: dict[str, tuple[Any, ...]] = {
+    "ROUND": (1, 2, 3, 10, -1, -3, -19, -20, 100, 2.0, Decimal128("2"), 101, 0.5),
+    "TRUNC": (1, 2, 3, 10, -1, -3, -19, -20, 100, 2.0, Decimal128("2"), 101, 0.5),
+}
+"""More constants to try, for functions that look at them."""
 
 
 def specs() -> Iterator[FunctionSpec]:
