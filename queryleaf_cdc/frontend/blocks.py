@@ -20,49 +20,56 @@ _ENDED = ("IF", "CASE", "LOOP")
 
 def split(text: str, tokens: Sequence[Tok]) -> list[list[Tok]]:
     """The statements of ``tokens`` without their semicolons; empty ones are left out."""
+    tokens = _open_dollar_bodies(text, tokens)
     statements: list[list[Tok]] = []
-    rest = list(tokens)
-    while rest:
-        statement, rest = _first(text, rest)
+    position = 0
+    while position < len(tokens):
+        end, statement = _statement(tokens, position)
         if statement:
             statements.append(statement)
+        closed = end < len(tokens) and tokens[end].upper == ";"
+        position = end + 1 if closed else end
     return statements
 
 
-def _first(text: str, tokens: list[Tok]) -> tuple[list[Tok], list[Tok]]:
-    if not _is_trigger(tokens):
-        end = next((i for i, token in enumerate(tokens) if token.upper == ";"), len(tokens))
-        return tokens[:end], tokens[end + 1 :]
-    tokens = _open_dollar_body(text, tokens)
-    walk = _Walk(tokens)
+def _statement(tokens: Sequence[Tok], start: int) -> tuple[int, list[Tok]]:
+    """Where the statement at ``start`` ends, and its tokens."""
+    if not _is_trigger(tokens, start):
+        end = next((i for i in range(start, len(tokens)) if tokens[i].upper == ";"), len(tokens))
+        return end, list(tokens[start:end])
+    walk = _Walk(tokens, start)
     end = walk.end()
-    statement = tokens[:end]
-    for index in sorted(walk.else_ifs, reverse=True):
-        first, second = statement[index - 1], statement[index]
-        statement[index - 1 : index + 1] = [
-            replace(first, text=f"{first.text} {second.text}", upper="ELSIF", end=second.end)
-        ]
-    closed = end < len(tokens) and tokens[end].upper == ";"
-    return statement, tokens[end + 1 if closed else end :]
+    else_ifs = set(walk.else_ifs)
+    statement: list[Tok] = []
+    for index in range(start, end):
+        token = tokens[index]
+        if index in else_ifs:
+            first = statement.pop()
+            token = replace(first, text=f"{first.text} {token.text}", upper="ELSIF", end=token.end)
+        statement.append(token)
+    return end, statement
 
 
-def _is_trigger(tokens: Sequence[Tok]) -> bool:
-    words = [token.upper for token in tokens[:4]]
+def _is_trigger(tokens: Sequence[Tok], start: int) -> bool:
+    words = [token.upper for token in tokens[start : start + 4]]
     return words[:1] == ["CREATE"] and (words[1:2] == ["TRIGGER"] or words[1:4] == ["OR", "REPLACE", "TRIGGER"])
 
 
-def _open_dollar_body(text: str, tokens: list[Tok]) -> list[Tok]:
+def _open_dollar_bodies(text: str, tokens: Sequence[Tok]) -> list[Tok]:
     """``AS $$ BEGIN ... END $$``: the quoted text's own tokens in the place of the quotes."""
+    opened: list[Tok] = []
+    header = False
     for index, token in enumerate(tokens):
-        if token.upper in (";", "BEGIN"):
-            return tokens
-        if token.kind is Kind.DOLLAR:
+        header = _is_trigger(tokens, index) or (header and token.upper not in (";", "BEGIN"))
+        if header and token.kind is Kind.DOLLAR:
             inside = dollar_content(token)
             body = scan(text, inside.start, inside.end)
             while body and body[-1].upper == ";":
                 body.pop()
-            return [*tokens[:index], *body, *tokens[index + 1 :]]
-    return tokens
+            opened.extend(body)
+        else:
+            opened.append(token)
+    return opened
 
 
 @dataclass(slots=True)
@@ -75,8 +82,9 @@ class _Open:
 class _Walk:
     """One pass over a trigger. ``else_ifs`` are the IFs of ``ELSE IF`` that have no END IF of their own: they mean ELSIF."""
 
-    def __init__(self, tokens: Sequence[Tok]) -> None:
+    def __init__(self, tokens: Sequence[Tok], start: int) -> None:
         self.tokens = tokens
+        self.start = start
         self.open: list[_Open] = []
         self.else_ifs: list[int] = []
         self.body_began = False
@@ -84,7 +92,7 @@ class _Walk:
     def end(self) -> int:
         """The index of the semicolon behind the statement, or of what begins the next one."""
         starts = False
-        index = 0
+        index = self.start
         declaring = False
         while index < len(self.tokens):
             word = self.tokens[index].upper

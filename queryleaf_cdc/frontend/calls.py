@@ -10,7 +10,7 @@ from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
 from queryleaf_cdc.frontend.nodes import only, span_of
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Frame, Literal, OrderItem, Star, Window
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Frame, Literal, OrderItem, Star, Subquery, Window
 
 if TYPE_CHECKING:
     from queryleaf_cdc.frontend.expressions import Converter
@@ -58,6 +58,10 @@ def _function(self: Converter, name: str, node: exp.Expression, span: Span) -> E
     if name in ("ANY", "SOME", "ALL"):
         raise CompileError(UNEXPECTED, f"{name} needs a comparison before it", span, "write x = ANY(array)")
     args = self.exprs(node.expressions)
+    if name == "EXISTS":
+        if len(args) != 1 or not isinstance(args[0], Subquery):
+            raise CompileError(UNEXPECTED, "EXISTS takes a query", span, "write EXISTS (SELECT ...)")
+        return Subquery("exists", args[0].query, None, span)
     if name in ("GROUPING SETS", "ROLLUP", "CUBE"):
         raise CompileError(UNEXPECTED, f"{name} belongs into GROUP BY", span)
     if name == "ROW":

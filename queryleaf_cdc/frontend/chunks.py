@@ -13,14 +13,14 @@ from sqlglot import exp
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import faults
 from queryleaf_cdc.frontend.expressions import Converter
-from queryleaf_cdc.frontend.limits import MAX_TERMS, too_many_terms
+from queryleaf_cdc.frontend.limits import MAX_DEPTH, MAX_TERMS, too_deep, too_many_terms
 from queryleaf_cdc.frontend.queries import query as convert_query
 from queryleaf_cdc.frontend.query_parser import QueryParser
 from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, Kind, Tok
 from queryleaf_cdc.frontend.sql_parser import DIALECT
 from queryleaf_cdc.frontend.tokens import to_sql_tokens
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Expr, Name, Star
+from queryleaf_cdc.syntax.expressions import Expr, Star
 from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class ChunkReader:
         """A SELECT with what may follow it, EMIT included."""
         body, emit = _split_emit(tokens)
         converter, node = self._parse(body, "_parse_statement", "the query")
-        query = converter.query(node)
+        with deep_stack():
+            query = converter.query(node)
         if emit is None:
             return query
         if not isinstance(query, Select):
@@ -67,7 +68,7 @@ class ChunkReader:
 
     def _read(self, tokens: Sequence[Tok], method: str, what: str) -> Expr:
         converter, node = self._parse(tokens, method, what)
-        with _deep_stack():
+        with deep_stack():
             result = converter.expr(node)
         if isinstance(result, Star):
             raise CompileError(faults.UNEXPECTED, "* is no value", result.span)
@@ -78,7 +79,7 @@ class ChunkReader:
             raise faults.too_early(what, None)
         _check_chains(tokens)
         sql = to_sql_tokens(tokens)
-        with _deep_stack():
+        with deep_stack():
             node = self._parser.read(method, sql.tokens, what)
         return Converter(sql.names, convert_query, self.warnings), node
 
@@ -99,26 +100,37 @@ def _split_emit(tokens: Sequence[Tok]) -> tuple[Sequence[Tok], str | None]:
 
 
 def _check_chains(tokens: Sequence[Tok]) -> None:
-    """Long flat chains are cut off here: a tree as deep as they are long costs more than it is worth."""
-    counts: list[int] = [0]
+    """Chains far beyond the limits are refused before a parser builds a tree as deep as they are long."""
+    logical, arithmetic = [0], [0]
+    levels: list[tuple[list[int], list[int]]] = []
     for token in tokens:
-        if token.upper in OPENERS:
-            counts.append(0)
-        elif token.upper in CLOSERS and len(counts) > 1:
-            counts.pop()
-        elif token.upper in (",", "SELECT", "UNION"):
-            counts[-1] = counts[-1] if token.upper == "UNION" else 0
-        if token.upper in _CHAINED:
-            counts[-1] += 1
-            if counts[-1] > MAX_TERMS:
-                raise too_many_terms(token.span)
+        word = token.upper
+        if word in OPENERS:
+            levels.append((logical, arithmetic))
+            logical, arithmetic = [0], [0]
+        elif word in CLOSERS and levels:
+            logical, arithmetic = levels.pop()
+        elif word in _SEPARATORS:
+            logical, arithmetic = [0], [0]
+        elif word in ("AND", "OR", "UNION", "INTERSECT", "EXCEPT", "JOIN"):
+            logical[0] += 1
+            arithmetic = [0]
+        elif word in _OPERATORS:
+            arithmetic[0] += 1
+        if logical[0] > MAX_TERMS:
+            raise too_many_terms(token.span)
+        if arithmetic[0] > 2 * MAX_DEPTH:
+            raise too_deep(token.span)
 
 
-_CHAINED = frozenset(("AND", "OR", "+", "-", "*", "/", "%", "||", "^", "=", "<", ">", "<>", "UNION", "EXCEPT", "JOIN"))
+_SEPARATORS = frozenset((",", "SELECT", "WHEN", "THEN", "ELSE", "FROM", "WHERE", "ON"))
+_OPERATORS = frozenset(
+    ("+", "-", "*", "/", "%", "||", "^", "=", "<", ">", "<>", "!=", "<=", ">=", "->", "->>", "::", "IS", "~")
+)
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
+def deep_stack() -> Iterator[None]:
     """Room for what the nesting limit allows; pure Python frames do not use the C stack."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _RECURSION))
@@ -126,6 +138,3 @@ def _deep_stack() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
-
-
-__all__ = ["ChunkReader", "Name"]

@@ -383,6 +383,7 @@ _CONVERT: dict[type[exp.Expression], Callable[[Converter, Any], Expr]] = {
     exp.Between: _between, exp.Like: _like, exp.ILike: _like, exp.Escape: _escape, exp.In: _in, exp.Case: _case,
     exp.Cast: _cast, exp.Interval: _interval, exp.AtTimeZone: _time_zone, exp.Array: _array, exp.Bracket: _bracket,
     exp.Dot: _dot, exp.Exists: _exists, exp.Subquery: _scalar, exp.Select: _scalar, exp.Union: _scalar,
+    exp.Intersect: _scalar, exp.Except: _scalar,
     exp.Tuple: _tuple, exp.SimilarTo: _similar, exp.Alias: _alias,
     exp.Anonymous: calls.call, exp.Filter: calls.call, exp.WithinGroup: calls.call, exp.Window: calls.window,
 }  # fmt: skip

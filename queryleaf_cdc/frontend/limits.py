@@ -13,8 +13,9 @@ from queryleaf_cdc.source import Span
 
 MAX_CHARACTERS = 1_000_000
 MAX_TOKENS = 100_000  # of one text; some 5 µs each to scan, some 25 µs each to parse
-MAX_NESTING = 200  # parentheses, brackets, CASE, and runs of NOT or unary minus
-MAX_DEPTH = 250  # of an expression's tree: a chain `a + b + ...` is as deep as it is long
+MAX_STATEMENTS = 2_000
+MAX_NESTING = 100  # parentheses, brackets, blocks, CASE, and runs of NOT or unary minus
+MAX_DEPTH = 100  # of an expression's tree: a chain `a + b + ...` is as deep as it is long
 MAX_TERMS = 2_000  # of one flat AND or OR
 
 TOO_BIG = "QL103"
@@ -37,6 +38,14 @@ def check_count(tokens: Sequence[Tok]) -> None:
             f"the text has more than {MAX_TOKENS:,} words and symbols",
             tokens[MAX_TOKENS].span,
             "split it into several files",
+        )
+
+
+def check_statements(statements: Sequence[Sequence[Tok]]) -> None:
+    if len(statements) > MAX_STATEMENTS:
+        span = statements[MAX_STATEMENTS][0].span
+        raise CompileError(
+            TOO_BIG, f"the text has more than {MAX_STATEMENTS:,} statements", span, "split it into several files"
         )
 
 

@@ -10,6 +10,7 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend.calls import order_items
 from queryleaf_cdc.frontend.expressions import Converter
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
+from queryleaf_cdc.frontend.limits import MAX_DEPTH, too_deep
 from queryleaf_cdc.frontend.nodes import only, span_of
 from queryleaf_cdc.syntax.expressions import Expr, Literal, Star
 from queryleaf_cdc.syntax.queries import (
@@ -35,6 +36,8 @@ _SELECT = (
 
 def query(self: Converter, node: exp.Expression) -> Query:
     self.depth += 1
+    if self.depth > MAX_DEPTH:
+        raise too_deep(span_of(node))
     try:
         if isinstance(node, exp.Subquery):
             return _parenthesized(self, node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import limits
 from queryleaf_cdc.frontend.blocks import split
-from queryleaf_cdc.frontend.chunks import ChunkReader
+from queryleaf_cdc.frontend.chunks import ChunkReader, deep_stack
 from queryleaf_cdc.frontend.scanner import Tok, scan
 from queryleaf_cdc.frontend.statements import StatementReader
 from queryleaf_cdc.source import Source, Span
@@ -21,20 +21,22 @@ def parse(source: Source) -> Parsed:
 
     Never raises for what stands in the text: every mistake is a diagnostic. Warnings are among them."""
     try:
-        tokens = _tokens(source.text)
+        pieces = split(source.text, _tokens(source.text))
+        limits.check_statements(pieces)
     except CompileError as error:
         return (), error.diagnostics
-    if not tokens:
+    if not pieces:
         span = Span(0, min(1, len(source.text)))
         return (), (Diagnostic("QL104", "there is no statement here", span),)
     statements: list[Statement] = []
     diagnostics: list[Diagnostic] = []
-    for each in split(source.text, tokens):
-        reader = StatementReader()
-        statement = reader.read(each)
-        if statement is not None:
-            statements.append(statement)
-        diagnostics.extend(reader.diagnostics())
+    with deep_stack():
+        for each in pieces:
+            reader = StatementReader()
+            statement = reader.read(each)
+            if statement is not None:
+                statements.append(statement)
+            diagnostics.extend(reader.diagnostics())
     return tuple(statements), tuple(diagnostics)
 
 
@@ -50,7 +52,7 @@ def parse_query(text: str) -> Query:
 
 def _tokens(text: str) -> list[Tok]:
     limits.check_size(text)
-    tokens = scan(text)
+    tokens = scan(text, at_most=limits.MAX_TOKENS + 1)
     limits.check_count(tokens)
     limits.check_nesting(tokens)
     return tokens

@@ -62,14 +62,14 @@ _ESCAPE = re.compile(r"''|\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-def scan(text: str, start: int = 0, end: int | None = None) -> list[Tok]:
-    """All tokens of ``text[start:end]``, with offsets into ``text``.
+def scan(text: str, start: int = 0, end: int | None = None, at_most: int = 1_000_000) -> list[Tok]:
+    """The tokens of ``text[start:end]``, with offsets into ``text``; it stops after ``at_most`` of them.
 
     Raises CompileError QL101 for a character that SQL has no use for, QL102 for what is never closed."""
     stop = len(text) if end is None else end
     tokens: list[Tok] = []
     position = start
-    while position < stop:
+    while position < stop and len(tokens) < at_most:
         found = _TOKEN.match(text, position, stop)
         if found is None:
             raise _unreadable(text, position)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer
 from lark.parsers.lalr_analysis import Shift
 from lark.parsers.lalr_interactive_parser import InteractiveParser
@@ -20,6 +19,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import shell_faults
 from queryleaf_cdc.frontend.blocks import statement_end
+from queryleaf_cdc.frontend.limits import MAX_NESTING
 from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, Kind, Tok
 from queryleaf_cdc.frontend.tokens import RESERVED
 from queryleaf_cdc.source import Span
@@ -33,6 +33,7 @@ CHUNKS = ("QUERY", "CONDITION", "VALUE", "SOURCES", "TYPE", "COLUMN", "REST")
 _QUERY_STARTS = ("SELECT", "WITH", "(")
 # they end a chunk wherever they stand outside of parentheses and CASE
 _ALWAYS_END = (";", "THEN", "ELSE", "ELSIF", "ELSEIF", "END", "WHEN")
+_CLOSING = ("IF", "CASE", "LOOP", "SEMI", "END")
 _REPAIRS = ("THEN", "LOOP", "SEMI", "IF", "CASE", "RPAR")
 
 
@@ -157,8 +158,7 @@ class Shell:
             return next(
                 (i for i in range(self.position, len(self.tokens)) if self.tokens[i].upper == ";"), len(self.tokens)
             )
-        _, state = self._choices()[type_]
-        stops = self._parser.parser_state.parse_conf.parse_table.states[state]
+        stops = self._parser.parser_state.parse_conf.parse_table.states[self._shift(type_)]
         depth = cases = 0
         for index in range(self.position, len(self.tokens)):
             word = self.tokens[index].upper
@@ -191,19 +191,25 @@ class Shell:
         return SYMBOLS.get(word, word) in stops
 
     def _accepts(self, type_: str) -> bool:
-        """Whether the terminal can be shifted here, after the reductions that it asks for."""
-        table = self._parser.parser_state.parse_conf.parse_table.states
+        return self._shift(type_) is not None
+
+    def _shift(self, type_: str) -> Any:
+        """The state behind a terminal that can be shifted here, after the reductions that it asks for; or None."""
+        conf = self._parser.parser_state.parse_conf
+        table = conf.parse_table.states
         stack = list(self._parser.parser_state.state_stack)
         while True:
             found = table[stack[-1]].get(type_)
             if found is None:
-                return False
+                return None
             action, argument = found
             if action is Shift:
-                return True
+                return argument
             if argument.expansion:
                 del stack[-len(argument.expansion) :]
             stack.append(table[stack[-1]][argument.origin.name][1])
+            if stack[-1] == conf.end_state:
+                return conf.end_state if type_ == "$END" else None
 
     # repairs
 
@@ -212,7 +218,7 @@ class Shell:
         token = self.tokens[self.position]
         for type_ in _REPAIRS:
             if self._accepts(type_) and self._repairs(type_, token):
-                self.errors.append(shell_faults.missing(type_, self.tokens, self.position, self._opened_by(type_)))
+                self.errors.append(shell_faults.missing(type_, self.tokens, self.position))
                 self._parser.feed_token(piece(type_, [], Span(token.start, token.start)))
                 return True
         expected = {type_ for type_ in self._choices() if type_.isupper() and self._accepts(type_)}
@@ -229,9 +235,6 @@ class Shell:
         return token.upper in ("END", "ELSE", "ELSIF", "ELSEIF") or shell_faults.begins_statement(
             self.tokens, self.position
         )
-
-    def _opened_by(self, type_: str) -> None:
-        return None
 
     def _skip_statement(self) -> bool:
         """Drop the body statement that the current token stands in."""
@@ -270,10 +273,21 @@ class Shell:
 
     def _finish(self) -> Tree[Any] | None:
         end = self.tokens[-1].end
-        try:
-            tree: Tree[Any] = self._parser.feed_token(Token("$END", "", end, 1, 1, 1, 1, end))
-        except UnexpectedToken:
+        if not self._accepts("$END"):
             expected = {type_ for type_ in self._choices() if type_.isupper() and self._accepts(type_)}
             self.errors.append(shell_faults.unfinished(self.tokens, expected))
-            return None
+            if not self._close(Span(end, end)):
+                return None
+        tree: Tree[Any] = self._parser.feed_token(Token("$END", "", end, 1, 1, 1, 1, end))
         return tree
+
+    def _close(self, at: Span) -> bool:
+        """Close the blocks that are still open, so that what is inside of them is read too."""
+        for _ in range(3 * MAX_NESTING):
+            if self._accepts("$END"):
+                return True
+            closer = next((type_ for type_ in _CLOSING if self._accepts(type_)), None)
+            if closer is None:
+                return False
+            self._parser.feed_token(piece(closer, [], at))
+        return False

@@ -40,6 +40,7 @@ _NAMES = {
     "EQ": "=", "ASSIGN": ":=", "NAME": "a name", "QUERY": "a SELECT", "CONDITION": "a condition", "VALUE": "a value",
     "SOURCES": "a collection", "TYPE": "a type", "COLUMN": "a column", "NUMBER": "a number",
 }  # fmt: skip
+_UNSAID = ("BAD", "$END", "REST", "DOT", "LBRACKET")
 _SAID_AT_MOST = 4
 
 
@@ -52,7 +53,7 @@ def begins_statement(tokens: Sequence[Tok], index: int) -> bool:
     return (word == "UPDATE" and third == "SET") or (word == "CALL" and third == "(")
 
 
-def missing(type_: str, tokens: Sequence[Tok], position: int, _: None) -> CompileError:
+def missing(type_: str, tokens: Sequence[Tok], position: int) -> CompileError:
     """A repair: ``type_`` was put in before ``tokens[position]``."""
     token, before = tokens[position], tokens[position - 1]
     what = _NAMES.get(type_, type_)
@@ -73,6 +74,8 @@ def wrong(tokens: Sequence[Tok], position: int, item_start: int, expected: set[s
     token = tokens[position]
     if position == item_start or position == 0:
         return unknown_statement(token, TOP_LEVEL if position == 0 else IN_BODY)
+    if position == item_start + 1 and {"ASSIGN", "DOT"} <= expected:  # a word that is neither keyword nor variable
+        return unknown_statement(tokens[item_start], IN_BODY)
     return faults.unexpected(token, _wanted(expected), _hint(tokens, position, expected))
 
 
@@ -98,7 +101,7 @@ def _hint(tokens: Sequence[Tok], position: int, expected: set[str]) -> str | Non
 
 
 def _wanted(expected: set[str]) -> str | None:
-    names = sorted(_NAMES.get(each, each) for each in expected if each not in ("BAD", "$END", "REST"))
+    names = sorted(_NAMES.get(each, each) for each in expected if each not in _UNSAID)
     return " or ".join(names) if 0 < len(names) <= _SAID_AT_MOST else None
 
 
@@ -112,13 +115,16 @@ def unfinished(tokens: Sequence[Tok], expected: set[str]) -> CompileError:
 
 
 def open_block(tokens: Sequence[Tok]) -> Tok | None:
-    """The innermost BEGIN, IF, CASE or LOOP without its END."""
+    """The innermost BEGIN, IF, CASE or LOOP without its END; a bare END closes BEGIN and CASE only."""
     opened: list[Tok] = []
     starts = False
     for index, token in enumerate(tokens):
         word = token.upper
         before = tokens[index - 1].upper if index else ""
+        after = tokens[index + 1].upper if index + 1 < len(tokens) else ""
         if word == "END" and opened:
+            if opened[-1].upper in ("IF", "LOOP") and after != opened[-1].upper:
+                return opened[-1]
             opened.pop()
         elif before != "END" and (word in ("BEGIN", "CASE", "LOOP") or (word == "IF" and starts)):
             opened.append(token)
