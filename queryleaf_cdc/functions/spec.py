@@ -55,9 +55,12 @@ class FunctionSpec:
 
     ``evaluate(*values)`` and the server's evaluation of ``to_mongo(*args)`` give equal BSON for all inputs, except
     that a missing result equals NULL. Both are total: they never raise and never make the server fail.
-    ``for_intervals`` is an overload that both faces take where an argument is an interval by its static type
-    (see ``lowering/overloads.py``). ``truth`` is an optional shorter form for places where NULL counts as false. ``to_mongo`` is None for what only
-    a worker can do; then ``because`` says why."""
+    ``truth`` is an optional shorter form for places where NULL counts as false. ``to_mongo`` is None for what only
+    a worker can do; then ``because`` says why.
+
+    Two overloads are decided from the syntax alone (``lowering/overloads.py``), so that both faces take the same:
+    ``for_intervals`` where an argument is an interval by its static type, ``for_literals(args)`` where literals
+    among the arguments call for a spec of their own (a text that reads as a timestamp)."""
 
     name: str
     min_args: int
@@ -68,6 +71,7 @@ class FunctionSpec:
     truth: Callable[..., Mql] | None = None
     because: str = ""
     for_intervals: FunctionSpec | None = None
+    for_literals: Callable[[tuple[Arg, ...]], FunctionSpec | None] | None = None
 
     def result_type(self, args: tuple[Arg, ...]) -> Type:
         return self.type(args) if callable(self.type) else self.type

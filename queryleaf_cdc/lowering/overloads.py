@@ -11,12 +11,17 @@ from queryleaf_cdc.values import Interval, Type
 
 
 def resolve(name: str, args: tuple[Expr, ...]) -> FunctionSpec | None:
-    """The spec of the call; its ``for_intervals`` if an argument may be an interval but not just anything.
+    """The spec of the call; its ``for_intervals`` if an argument may be an interval but not just anything, what its
+    ``for_literals`` chooses if there are literals.
 
     None for a function of the program that runs the worker."""
     spec = FUNCTIONS.get(name)
-    if spec is not None and spec.for_intervals is not None and any(_is_interval(arg) for arg in args):
+    if spec is None:
+        return None
+    if spec.for_intervals is not None and any(_is_interval(arg) for arg in args):
         return spec.for_intervals
+    if spec.for_literals is not None and any(isinstance(arg, Literal) for arg in args):
+        return spec.for_literals(tuple(_static(arg) for arg in args)) or spec
     return spec
 
 

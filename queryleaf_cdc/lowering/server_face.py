@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.mql import (
     FALSE,
     NULL,
@@ -21,6 +20,7 @@ from queryleaf_cdc.functions.mql import (
 )
 from queryleaf_cdc.functions.paths import read
 from queryleaf_cdc.functions.spec import Arg, WorkerSide
+from queryleaf_cdc.lowering.overloads import resolve
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
     Call,
@@ -92,7 +92,7 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
             return any_of(*(lower_truth(arg, scope) for arg in args))
         case Call("=", (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
             return scope.operation_test(action)
-        case Call(name, args) if (spec := FUNCTIONS.get(name)) is not None and spec.truth is not None:
+        case Call(name, args) if (spec := resolve(name, args)) is not None and spec.truth is not None:
             return spec.truth(*(lower_value(arg, scope) for arg in args))
         case _:
             value = lower_value(expr, scope)
@@ -116,7 +116,7 @@ def _field(source: str, path: Path, scope: ServerScope) -> Arg:
 
 
 def _call(name: str, args: tuple[Expr, ...], scope: ServerScope) -> Arg:
-    spec = FUNCTIONS.get(name)
+    spec = resolve(name, args)
     if spec is None:
         raise WorkerSide(f"{name} is a function of the program that runs the worker")
     if spec.to_mongo is None:

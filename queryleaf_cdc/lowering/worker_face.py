@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from queryleaf_cdc.functions import FUNCTIONS
+from queryleaf_cdc.functions import FunctionSpec
 from queryleaf_cdc.functions.paths import exists, reader
+from queryleaf_cdc.lowering.overloads import resolve
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
     Call,
@@ -42,7 +43,7 @@ def evaluator(expr: Expr) -> Evaluator:
         case Call("FIELD_EXISTS", (Field(source, path),)):
             return lambda env: exists(env[source], path)
         case Call(name, args):
-            return _call(name, tuple(evaluator(arg) for arg in args))
+            return _call(name, resolve(name, args), tuple(evaluator(arg) for arg in args))
         case Case(whens, default):
             return _case(whens, default)
         case Name() | Aggregate() | Window() | Subquery() | Star():
@@ -51,8 +52,7 @@ def evaluator(expr: Expr) -> Evaluator:
             assert_never(expr)
 
 
-def _call(name: str, args: tuple[Evaluator, ...]) -> Evaluator:
-    spec = FUNCTIONS.get(name)
+def _call(name: str, spec: FunctionSpec | None, args: tuple[Evaluator, ...]) -> Evaluator:
     if spec is None:
         return lambda env: env["$functions"][name](*(arg(env) for arg in args))
     function = spec.evaluate
