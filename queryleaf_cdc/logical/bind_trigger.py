@@ -54,6 +54,11 @@ def _check_event_columns(node: CreateTrigger, table: Table | None) -> None:
                 )
 
 
+def bind_statement(node: BodyStatement, binder: Binder, scope: Scope) -> BodyStatement:
+    """A statement outside of a trigger."""
+    return _Body(binder).statement(node, scope)
+
+
 class _Body:
     def __init__(self, binder: Binder) -> None:
         self.binder = binder
@@ -78,7 +83,7 @@ class _Body:
             case Assign(name, value, span):
                 self._check_variable(name, span, scope)
                 return replace(node, value=binder.expr(value, scope))
-            case SelectInto(query, targets, span):
+            case SelectInto():
                 return self._select_into(node, scope)
             case ForLoop(row, query, body, span):
                 inner = replace(scope, sources={**scope.sources, row: None})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from queryleaf_cdc.syntax.statements import CreateTable
+
 
 @dataclass(frozen=True)
 class Table:
@@ -27,3 +29,8 @@ class Schema:
 
     def with_table(self, name: str, table: Table) -> Schema:
         return Schema({**self.tables, name: table})
+
+
+def declared(schema: Schema, node: CreateTable) -> Schema:
+    """The schema with what CREATE TABLE says."""
+    return schema.with_table(node.name, Table(frozenset(column.name for column in node.columns), True))

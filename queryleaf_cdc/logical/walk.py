@@ -23,7 +23,7 @@ from queryleaf_cdc.syntax.expressions import (
 from queryleaf_cdc.syntax.queries import FromItem, Join, Query, SetOperation, SubqueryRef, UnnestRef
 from queryleaf_cdc.syntax.statements import Delete, Insert, OnConflict, Update
 
-W = TypeVar("W", Insert, Update, Delete)
+W = TypeVar("W", bound=Insert | Update | Delete)
 
 
 def children(node: Expr) -> tuple[Expr, ...]:

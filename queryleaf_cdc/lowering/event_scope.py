@@ -5,7 +5,7 @@ from __future__ import annotations
 from queryleaf_cdc.functions.mql import Array, Const, Mql, Ref, Switch, op
 from queryleaf_cdc.functions.paths import read
 from queryleaf_cdc.functions.spec import WorkerSide
-from queryleaf_cdc.lowering.server_face import ServerScope
+from queryleaf_cdc.lowering.server_face import Reader, ServerScope
 from queryleaf_cdc.syntax.expressions import Path
 
 PREFIXES = {"NEW": "fullDocument", "OLD": "fullDocumentBeforeChange"}
@@ -31,7 +31,11 @@ _READERS: dict[str, Mql] = {
 
 def event_scope() -> ServerScope:
     """The scope of a trigger's expressions in the change stream."""
-    sources = {"NEW": "$fullDocument", "OLD": "$fullDocumentBeforeChange", "EVENT": _read_event}
+    sources: dict[str, str | Reader] = {
+        "NEW": "$fullDocument",
+        "OLD": "$fullDocumentBeforeChange",
+        "EVENT": _read_event,
+    }
     return ServerScope(sources, operation_test)
 
 

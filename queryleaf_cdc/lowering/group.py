@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
@@ -37,7 +37,7 @@ GROUPED = "$grouped"
 class Accumulation:
     """``parts`` are accumulators by suffix; ``result`` turns their values into the aggregate's."""
 
-    parts: dict[str, Mql]
+    parts: Mapping[str, Mql]
     result: Callable[[dict[str, Mql]], Mql]
 
 
@@ -158,10 +158,9 @@ def _extreme(name: str) -> Callable[..., Accumulation]:
             return Accumulation(
                 parts, lambda p: cond(_present(p["v"]), p["v"], cond(p["x"], Const(float("nan")), NULL))
             )
-        number_or_none = lambda p: any_number(p["v"])  # noqa: E731
         return Accumulation(
             parts,
-            lambda p: cond(op("$and", p["x"], number_or_none(p)), Const(float("nan")), op("$ifNull", p["v"], NULL)),
+            lambda p: cond(op("$and", p["x"], any_number(p["v"])), Const(float("nan")), op("$ifNull", p["v"], NULL)),
         )
 
     return make

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from queryleaf_cdc.functions.mql import REMOVE, Const, Doc, Mql, Ref, Switch, cond, op
 from queryleaf_cdc.functions.spec import WorkerSide
+from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.event_scope import event_scope
 from queryleaf_cdc.lowering.select import document
 from queryleaf_cdc.lowering.server_face import lower_truth, lower_value, or_null
@@ -29,7 +30,7 @@ from queryleaf_cdc.plans.actions import (
     ReturnAction,
     SetVariable,
 )
-from queryleaf_cdc.plans.stages import ALWAYS, NEVER, AddFields, AllOf, AnyOf, FieldTest, Stage, Test
+from queryleaf_cdc.plans.stages import ALWAYS, NEVER, AddFields, AllOf, AnyOf, FieldTest, Test
 from queryleaf_cdc.syntax.expressions import Expr, Path
 from queryleaf_cdc.syntax.statements import (
     Assign,
@@ -69,16 +70,18 @@ class Layout:
     choices: dict[int, list[tuple[str, Mql]]] = field(default_factory=dict)
     values: list[tuple[str, Mql]] = field(default_factory=list)
 
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[AddFields]:
         """Branch numbers from the outermost IF inwards."""
         return [AddFields(tuple(self.choices[depth])) for depth in sorted(self.choices)]
 
-    def value_stages(self) -> list[Stage]:
+    def value_stages(self) -> list[AddFields]:
         return [AddFields(tuple(self.values))] if self.values else []
 
 
 class BodyLowering:
     """Lowers one body. Use once: ``actions(body)``, then ``layout``, ``active`` and ``worker_reads``."""
+
+    computes_in_server = True
 
     def __init__(self, prefix: str = "_ql") -> None:
         self.layout = Layout(prefix)
@@ -150,7 +153,7 @@ class BodyLowering:
 
     def _insert(self, node: Insert, place: Place) -> Action:
         (row,) = node.rows
-        name = self._name("insert")
+        name = "row" if node.target == ROW else self._name("insert")
         conflict = self._lowering(name, place, []).conflict(node) if node.on_conflict is not None else None
         whole = self._whole_document(node, row, name, place) if conflict is None else None
         if whole is not None:
@@ -165,15 +168,16 @@ class BodyLowering:
         self, node: Insert, row: tuple[Expr, ...], name: str, place: Place
     ) -> tuple[tuple[Path, Computed], ...] | None:
         """The fields of a row that the server can make as one document; None otherwise."""
-        if not all(len(path) == 1 for path in node.columns):
+        if not self.computes_in_server or any(len(path) > 1 for path in node.columns):
             return None
         try:
-            values = {str(p[0]): or_null(lower_value(v, self.scope)) for p, v in zip(node.columns, row, strict=True)}
+            lowered = [or_null(lower_value(value, self.scope)) for value in row]
         except WorkerSide:
             return None
-        self.layout.values.append((f"{self.layout.prefix}.{name}", self._guarded(document(values), place)))
+        whole = merged(node.columns, lowered)
+        self.layout.values.append((f"{self.layout.prefix}.{name}", self._guarded(whole, place)))
         return tuple(
-            (path, Computed(value, (name, str(path[0])))) for path, value in zip(node.columns, row, strict=True)
+            (path, Computed(value, (name, *map(str, path)))) for path, value in zip(node.columns, row, strict=True)
         )
 
     # -- values ---------------------------------------------------------------------------------------------------
@@ -190,6 +194,8 @@ class BodyLowering:
 
     def _lowering(self, name: str, place: Place, values: list[tuple[str, Mql]]) -> WriteLowering:
         def compute(expr: Expr) -> Computed:
+            if not self.computes_in_server:
+                return Computed(expr, None, "known when the statement starts")
             try:
                 value = or_null(lower_value(expr, self.scope))
             except WorkerSide as reason:
@@ -216,6 +222,21 @@ class BodyLowering:
         if verb == "branch" and number == 1:
             return verb
         return f"{verb}_{number}"
+
+
+def merged(columns: tuple[Path, ...], values: list[Mql]) -> Mql:
+    """The document of a row. A column without a name stands for all fields of its value (``*``)."""
+    parts: list[Mql] = []
+    named: dict[str, Mql] = {}
+    for path, value in zip(columns, values, strict=True):
+        if path:
+            named[str(path[0])] = value
+            continue
+        parts += [document(named)] if named else []
+        named = {}
+        parts.append(value)
+    parts += [document(named)] if named else []
+    return parts[0] if len(parts) == 1 else op("$mergeObjects", *parts)
 
 
 def _single_rows(node: BodyStatement) -> Body:

@@ -1,0 +1,123 @@
+"""SQL text → compiled program, every stage in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from queryleaf_cdc.errors import CompileError, Diagnostic
+from queryleaf_cdc.frontend import parse
+from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
+from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
+from queryleaf_cdc.logical.options import trigger_options
+from queryleaf_cdc.logical.schema import Schema, declared
+from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
+from queryleaf_cdc.lowering.trigger_plan import lower_trigger
+from queryleaf_cdc.plans.program import (
+    CompiledStatement,
+    DropStatement,
+    Program,
+    QueryStatement,
+    StreamStatement,
+    TableStatement,
+    TriggerStatement,
+    WriteStatement,
+)
+from queryleaf_cdc.plans.trigger import TriggerOptions
+from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.queries import Query
+from queryleaf_cdc.syntax.statements import (
+    CreateTable,
+    CreateTrigger,
+    DropTrigger,
+    SelectStatement,
+    Statement,
+)
+
+
+def compile_sql(
+    text: str, *, name: str = "<sql>", schema: Schema | None = None, functions: Collection[str] | None = None
+) -> Program:
+    """Compiles a file of statements without a server.
+
+    ``schema`` tells what is known of collections' fields; CREATE TABLE in the text adds to it. ``functions`` are the
+    user functions that are registered; None leaves that open, and ``requires.functions`` lists what is used. Raises
+    CompileError with all mistakes of the text."""
+    source = Source(text, name)
+    nodes, found = parse(source)
+    errors = [each for each in found if each.severity == "error"]
+    warnings = [each for each in found if each.severity != "error"]
+    compilation = _Compilation(source, schema or Schema(), functions)
+    statements: list[CompiledStatement] = []
+    for node in nodes:
+        try:
+            statements.append(compilation.statement(node))
+        except CompileError as error:
+            errors += error.diagnostics
+    if errors:
+        raise CompileError.of(sorted(errors + warnings, key=_place), source)
+    warnings += [each for statement in statements for each in statement.diagnostics]
+    return Program(source, tuple(statements), compilation.schema, tuple(sorted(warnings, key=_place)))
+
+
+def _place(diagnostic: Diagnostic) -> int:
+    return diagnostic.span.start if diagnostic.span is not None else 0
+
+
+@dataclass
+class _Compilation:
+    """Compiles statement after statement; CREATE TABLE changes what is known for those that follow."""
+
+    source: Source
+    schema: Schema
+    functions: Collection[str] | None
+    triggers: set[str] = field(default_factory=set)
+
+    def statement(self, node: Statement) -> CompiledStatement:
+        match node:
+            case CreateTable():
+                self.schema = declared(self.schema, node)
+                return TableStatement(node)
+            case DropTrigger():
+                self.triggers.discard(node.name)
+                return DropStatement(node)
+            case CreateTrigger():
+                return self._trigger(node)
+            case SelectStatement(query) if is_streaming(query):
+                return self._stream(query)
+            case SelectStatement(query):
+                return self._query(query)
+            case _:
+                binder, scope = self._binder(False), Scope()
+                bound = bind_statement(node, binder, scope)
+                actions, requires = lower_one_shot_write(bound, tuple(binder.used_functions))
+                return WriteStatement(actions, requires, tuple(scope.warnings))
+
+    def _trigger(self, node: CreateTrigger) -> TriggerStatement:
+        if node.name in self.triggers and not (node.or_replace or node.if_not_exists):
+            raise CompileError(
+                "QL231", f"trigger {node.name} is created twice", node.name_span, "say CREATE OR REPLACE"
+            )
+        self.triggers.add(node.name)
+        binder, scope = self._binder(True), Scope()
+        options = trigger_options(node.options)
+        bound = bind_trigger(node, binder, scope)
+        plan = lower_trigger(bound, self.source, options, tuple(binder.used_functions))
+        return TriggerStatement(plan, bound, tuple(scope.warnings))
+
+    def _stream(self, query: Query) -> StreamStatement:
+        binder, scope = self._binder(True), Scope()
+        node, columns = as_trigger(query, binder, scope)
+        plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
+        return StreamStatement(plan, columns, tuple(scope.warnings))
+
+    def _query(self, query: Query) -> QueryStatement:
+        binder, scope = self._binder(False), Scope()
+        bound = bind_query(query, scope, binder)
+        return QueryStatement(lower_one_shot_query(bound), output_columns(bound), tuple(scope.warnings))
+
+    def _binder(self, changes: bool) -> Binder:
+        return Binder(self.schema, self.functions, changes, bind_query)

@@ -1,0 +1,254 @@
+"""The compiled document: plans as JSON that anybody can read and paste into any driver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from bson import json_util
+
+from queryleaf_cdc.errors import Diagnostic
+from queryleaf_cdc.lowering.mongo_json import pipeline_json
+from queryleaf_cdc.plans.actions import (
+    Action,
+    CallAction,
+    Choose,
+    Computed,
+    Conflict,
+    DeleteRows,
+    Filter,
+    ForEach,
+    Hole,
+    InsertQuery,
+    InsertRow,
+    QueryTemplate,
+    RaiseAction,
+    ReadInto,
+    ReturnAction,
+    SetVariable,
+    Template,
+    UpdateRows,
+)
+from queryleaf_cdc.plans.program import (
+    CompiledStatement,
+    DropStatement,
+    Program,
+    QueryStatement,
+    StreamStatement,
+    TableStatement,
+    TriggerStatement,
+    WriteStatement,
+)
+from queryleaf_cdc.plans.trigger import Requires, StreamPlan, TriggerPlan
+from queryleaf_cdc.source import Source
+
+Json = Any
+
+_EXTENDED = json_util.RELAXED_JSON_OPTIONS
+
+
+def program_json(program: Program) -> Json:
+    """``{"version": 1, "statements": [...]}``. CREATE TABLE and DROP TRIGGER compile to nothing and are left out."""
+    printed = [_Printer(program.source).statement(each) for each in program.statements]
+    return {"version": 1, "statements": [each for each in printed if each is not None]}
+
+
+def extended(value: Any) -> Json:
+    """BSON values as relaxed extended JSON."""
+    return json.loads(json_util.dumps(value, json_options=_EXTENDED))
+
+
+def watch_json(plan: StreamPlan) -> Json:
+    options = {
+        name: value
+        for name, value in (("fullDocument", plan.full_document), ("fullDocumentBeforeChange", plan.before_change))
+        if value is not None
+    }
+    return {"collection": plan.collection, "pipeline": extended(pipeline_json(plan.pipeline)), "options": options}
+
+
+class _Printer:
+    """Prints one program's statements; the source gives the SQL of what the worker computes."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def statement(self, node: CompiledStatement) -> Json | None:
+        match node:
+            case TriggerStatement(plan):
+                return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
+            case StreamStatement(plan):
+                return self._streaming("stream", None, plan, node.diagnostics)
+            case QueryStatement(query, columns):
+                return {
+                    "kind": "query",
+                    "name": None,
+                    "collection": query.collection,
+                    "pipeline": self._template(query.pipeline),
+                    "columns": list(columns) if columns is not None else None,
+                    "requires": requires_json(_requires_reads(query)),
+                    "diagnostics": self.diagnostics(node.diagnostics),
+                }
+            case WriteStatement(actions, requires):
+                return {
+                    "kind": "write",
+                    "name": None,
+                    "actions": self.actions(actions),
+                    "requires": requires_json(requires),
+                    "diagnostics": self.diagnostics(node.diagnostics),
+                }
+            case DropStatement() | TableStatement():
+                return None
+            case _:
+                assert_never(node)
+
+    def _streaming(self, kind: str, name: str | None, plan: TriggerPlan, found: tuple[Diagnostic, ...]) -> Json:
+        return {
+            "kind": kind,
+            "name": name,
+            "watch": watch_json(plan.stream),
+            "actions": self.actions(plan.actions),
+            "requires": requires_json(plan.requires),
+            "diagnostics": self.diagnostics(found),
+        }
+
+    def _trigger_options(self, plan: TriggerPlan) -> Json:
+        options = plan.options
+        return {"options": {"on_error": options.on_error, "max_retries": options.max_retries, "start": options.start}}
+
+    def diagnostics(self, found: Iterable[Diagnostic]) -> Json:
+        printed = []
+        for each in found:
+            line, column = self.source.position(each.span.start) if each.span is not None else (None, None)
+            place = {"line": line, "column": column}
+            printed.append(
+                {"code": each.code, "severity": each.severity, "message": each.message, **place, "hint": each.hint}
+            )
+        return printed
+
+    # -- actions --------------------------------------------------------------------------------------------------
+
+    def actions(self, actions: Iterable[Action]) -> Json:
+        return [self._action(each) for each in actions]
+
+    def _action(self, action: Action) -> Json:
+        match action:
+            case Choose():
+                return self._choose(action)
+            case InsertRow(collection, fields, slot, conflict):
+                document = {_dotted(path): self._value(value) for path, value in fields}
+                whole = {"$ref": _reference(slot)} if slot is not None else document
+                return {"op": "insert", "collection": collection, "document": whole, **self._conflict(conflict)}
+            case InsertQuery(collection, columns, query, conflict):
+                names = [_dotted(path) for path in columns]
+                read = self._query(query)
+                return {
+                    "op": "insert",
+                    "collection": collection,
+                    "columns": names,
+                    "from": read,
+                    **self._conflict(conflict),
+                }
+            case UpdateRows(collection, source, _, filter_, update):
+                body = {"filter": self._filter(filter_), "update": self._template(update)}
+                return {"op": "update", "collection": collection, **self._source(source), **body}
+            case DeleteRows(collection, source, _, filter_):
+                return {
+                    "op": "delete",
+                    "collection": collection,
+                    **self._source(source),
+                    "filter": self._filter(filter_),
+                }
+            case CallAction(procedure, args):
+                return {"op": "call", "procedure": procedure, "args": [self._value(arg) for arg in args]}
+            case RaiseAction(message):
+                return {"op": "raise", "message": self._value(message)}
+            case ReturnAction():
+                return {"op": "return"}
+            case SetVariable(name, value):
+                return {"op": "set", "variable": name, "value": self._value(value)}
+            case ReadInto(targets, query):
+                return {"op": "select", "into": list(targets), **self._query(query)}
+            case ForEach(row, query, body):
+                return {"op": "for_each", "row": row, "in": self._query(query), "do": self.actions(body)}
+            case _:
+                assert_never(action)
+
+    def _choose(self, action: Choose) -> Json:
+        bodies = [{"if": self.source.slice(test.span), "do": self.actions(body)} for test, body in action.branches]
+        last = {"else": self.actions(action.otherwise)} if action.otherwise else {}
+        if action.slot is not None:
+            return {"op": "if", "branch": {"$ref": _reference(action.slot)}, "branches": bodies, **last}
+        return {"op": "if", "because": action.because, "branches": bodies, **last}
+
+    def _value(self, value: Computed) -> Json:
+        if value.slot is not None:
+            return {"$ref": _reference(value.slot)}
+        return {"$worker": self.source.slice(value.expr.span), "because": value.because}
+
+    def _conflict(self, conflict: Conflict | None) -> Json:
+        if conflict is None:
+            return {}
+        return {"on_conflict": {"columns": list(conflict.columns), "update": self._new_row(conflict.update)}}
+
+    def _new_row(self, template: Template) -> Json:
+        return _filled(extended_with_holes(template.document), lambda index: {"$ref": f"row[{index}]"})
+
+    def _source(self, source: QueryTemplate | None) -> Json:
+        return {"for_each": self._query(source)} if source is not None else {}
+
+    def _query(self, query: QueryTemplate) -> Json:
+        return {"collection": query.collection, "pipeline": self._template(query.pipeline)}
+
+    def _filter(self, filter_: Filter) -> Json:
+        terms = {each.path: self._value(each.value) for each in filter_.equalities}
+        return {**terms, **self._template(filter_.rest)}
+
+    def _template(self, template: Template) -> Json:
+        values = [self._value(value) for value in template.values]
+        return _filled(extended_with_holes(template.document), lambda index: values[index])
+
+
+def extended_with_holes(document: Any) -> Json:
+    """Extended JSON of a template; its holes stay ``Hole``."""
+    if isinstance(document, dict):
+        return {key: extended_with_holes(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [extended_with_holes(value) for value in document]
+    return document if isinstance(document, Hole) else extended(document)
+
+
+def _filled(document: Json, value: Any) -> Json:
+    """The template with each hole (and the ``$literal`` around it) shown as what fills it."""
+    match document:
+        case {"$literal": Hole(index)} | Hole(index):
+            return value(index)
+        case dict():
+            return {key: _filled(each, value) for key, each in document.items()}
+        case list():
+            return [_filled(each, value) for each in document]
+        case _:
+            return document
+
+
+def _reference(slot: tuple[str, ...]) -> str:
+    return ".".join(("_ql", *slot))
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def requires_json(requires: Requires) -> Json:
+    return {
+        "images": list(requires.images),
+        "procedures": list(requires.procedures),
+        "functions": list(requires.functions),
+        "indexes": [{"collection": collection, "fields": list(fields)} for collection, fields in requires.indexes],
+        "privileges": [{"collection": collection, "action": action} for collection, action in requires.privileges],
+    }
+
+
+def _requires_reads(query: QueryTemplate) -> Requires:
+    return Requires((), (), (), (), tuple((name, "find") for name in sorted(query.reads)))

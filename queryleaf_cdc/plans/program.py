@@ -1,0 +1,86 @@
+"""What ``compile_sql`` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from queryleaf_cdc.errors import Diagnostic
+from queryleaf_cdc.logical.schema import Schema
+from queryleaf_cdc.plans.actions import Actions, QueryTemplate
+from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
+from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.statements import CreateTable, CreateTrigger, DropTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerStatement:
+    plan: TriggerPlan
+    node: CreateTrigger
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatement:
+    """A streaming SELECT. ``plan`` is that of a trigger whose only action makes the row."""
+
+    plan: TriggerPlan
+    columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatement:
+    """A one-shot SELECT. ``columns`` is None when ``*`` leaves them open."""
+
+    query: QueryTemplate
+    columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatement:
+    """A one-shot INSERT, UPDATE, DELETE or CALL."""
+
+    actions: Actions
+    requires: Requires
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class DropStatement:
+    node: DropTrigger
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatement:
+    node: CreateTable
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "table"
+
+
+CompiledStatement = (
+    TriggerStatement | StreamStatement | QueryStatement | WriteStatement | DropStatement | TableStatement
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled file. ``diagnostics`` are the warnings; errors are raised."""
+
+    source: Source
+    statements: tuple[CompiledStatement, ...]
+    schema: Schema
+    diagnostics: tuple[Diagnostic, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The compiled document that ``queryleaf-cdc compile`` prints; extended JSON (relaxed)."""
+        from queryleaf_cdc.lowering.output import program_json
+
+        return program_json(self)
