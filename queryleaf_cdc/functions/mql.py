@@ -15,6 +15,13 @@ class Const:
 
 
 @dataclass(frozen=True, slots=True)
+class Param:
+    """A value that is filled in when the statement runs; the hole of that number in a template."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ref:
     """A field path or system variable as MongoDB writes it: ``$fullDocument.status``, ``$$NOW``, ``$$ROOT``."""
 
@@ -88,7 +95,7 @@ class Switch:
     default: Mql
 
 
-Mql = Const | Ref | Var | Dot | Op | Named | Let | Over | Doc | Array | Switch
+Mql = Const | Param | Ref | Var | Dot | Op | Named | Let | Over | Doc | Array | Switch
 
 NULL = Const(None)
 TRUE = Const(True)
@@ -137,7 +144,7 @@ def _flatten(name: str, tests: tuple[Mql, ...], neutral: Const) -> tuple[Mql, ..
 
 def bind(value: Mql, body: Callable[[Mql], Mql]) -> Mql:
     """``body(value)``, with a ``$let`` around it unless the value is cheap to repeat."""
-    if isinstance(value, Const | Ref | Var | Dot):
+    if isinstance(value, Const | Param | Ref | Var | Dot):
         return body(value)
     var = Var()
     return Let(var, value, body(var))

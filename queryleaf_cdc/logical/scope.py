@@ -49,7 +49,15 @@ class Scope:
             return _below(self.aliases[head], name)
         if self._is_variable(head):
             return _below(Variable(head, name.span), name)
+        if len(name.path) > 1 and self.parent is not None and self.parent._has_source(head, name):
+            return self.parent._resolve(name)
         return self._bare(name) or (self.parent._resolve(name) if self.parent else None)
+
+    def _has_source(self, head: str, name: Name) -> bool:
+        """Here or further out: ``NEW.x`` inside a query is not a field called NEW."""
+        if self._source_named(head, name) is not None:
+            return True
+        return self.parent is not None and self.parent._has_source(head, name)
 
     def _is_variable(self, name: str) -> bool:
         return name in self.variables or (self.parent is not None and self.parent._is_variable(name))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from queryleaf_cdc.functions import FUNCTIONS
-from queryleaf_cdc.functions.mql import Const, Mql
+from queryleaf_cdc.functions.mql import Mql, Param
 from queryleaf_cdc.logical.walk import map_query, rebuild, walk
-from queryleaf_cdc.plans.actions import Computed, Hole
+from queryleaf_cdc.plans.actions import Computed
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
     Call,
@@ -80,4 +80,4 @@ def read_hole(path: Path) -> Mql:
     """The reader of the ``HOLE`` source for a ``ServerScope``."""
     (index,) = path
     assert isinstance(index, int)
-    return Const(Hole(index))
+    return Param(index)

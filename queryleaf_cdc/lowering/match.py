@@ -18,6 +18,7 @@ from queryleaf_cdc.functions.spec import WorkerSide
 from queryleaf_cdc.functions.timestamps import date_spellings
 from queryleaf_cdc.logical.walk import conjuncts
 from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth
+from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.plans.stages import ALWAYS, NEVER, AllOf, AnyOf, ExprTest, FieldTest, Test
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 from queryleaf_cdc.values import Type, Value
@@ -76,7 +77,9 @@ def _literal_test(term: Expr) -> Test | None:
 
 def _can_shut_out_arrays(form: Test) -> bool:
     """A single top-level field: arrays are the only values that query operators see differently."""
-    return isinstance(form, FieldTest) and "." not in form.path and all(name != "$not" for name, _ in form.tests)
+    if not isinstance(form, FieldTest) or "." in form.path:
+        return False
+    return all(name != "$not" and not isinstance(value, Hole) for name, value in form.tests)
 
 
 def _all_of(tests: list[Test]) -> Test:
@@ -115,6 +118,11 @@ def _query_form(condition: Expr, prefixes: Mapping[str, str]) -> Test | None:
             return _comparison(name, operand, value, prefixes)
         case Call("=" | "<" | "<=" | ">" | ">=" as name, (Literal(value), Field() as operand)):
             return _comparison(_MIRRORED[name], operand, value, prefixes)
+        case Call("=", (Field() as operand, Field("$hole", (int() as index,)))) | Call(
+            "=", (Field("$hole", (int() as index,)), Field() as operand)
+        ):
+            path = query_path(operand, prefixes)
+            return FieldTest(path, (("$eq", Hole(index)),)) if path is not None else None
         case Call("IN", (Field() as operand, *options)):
             return _membership(operand, options, prefixes)
         case Call("BETWEEN", (Field() as operand, Literal(low), Literal(high))):

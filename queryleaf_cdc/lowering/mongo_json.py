@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from bson.regex import Regex
 
-from queryleaf_cdc.functions.mql import Array, Const, Doc, Dot, Let, Mql, Named, Op, Over, Ref, Switch, Var
+from queryleaf_cdc.functions.mql import Array, Const, Doc, Dot, Let, Mql, Named, Op, Over, Param, Ref, Switch, Var
 from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.plans.stages import (
     AddFields,
@@ -40,6 +40,8 @@ def expression_json(node: Mql, names: dict[Var, str] | None = None) -> Json:
     match node:
         case Const(value):
             return _constant(value)
+        case Param(index):
+            return {"$literal": Hole(index)}
         case Ref(path):
             return path
         case Var():
@@ -99,7 +101,7 @@ def _constant(value: Json) -> Json:
     """Strings that could read a field, and anything compound, are wrapped: a user's literal is data."""
     if isinstance(value, str):
         return {"$literal": value} if value.startswith("$") else value
-    if isinstance(value, list | dict | Hole):
+    if isinstance(value, list | dict):
         return {"$literal": value}
     return value
 

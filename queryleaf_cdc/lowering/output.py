@@ -150,10 +150,10 @@ class _Printer:
                     "from": read,
                     **self._conflict(conflict),
                 }
-            case UpdateRows(collection, source, _, filter_, update):
+            case UpdateRows(collection=collection, source=source, filter=filter_, update=update):
                 body = {"filter": self._filter(filter_), "update": self._template(update)}
                 return {"op": "update", "collection": collection, **self._source(source), **body}
-            case DeleteRows(collection, source, _, filter_):
+            case DeleteRows(collection=collection, source=source, filter=filter_):
                 return {
                     "op": "delete",
                     "collection": collection,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.functions.mql import Array, Const, Doc, Mql, Ref, op
+from queryleaf_cdc.functions.mql import Array, Const, Doc, Mql, Param, Ref, op
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.functions.spec import WorkerSide
 from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, walk
@@ -19,6 +19,7 @@ from queryleaf_cdc.lowering.match import exact_match
 from queryleaf_cdc.lowering.ordering import sort_key
 from queryleaf_cdc.lowering.server_face import Reader, ServerScope, lower_truth, lower_value, or_null
 from queryleaf_cdc.lowering.subqueries import SubqueryLookups
+from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.plans.stages import (
     ALWAYS,
     AddFields,
@@ -341,6 +342,8 @@ def _slice(query: Query, outer: Outer) -> tuple[Stage, ...]:
 
 def _constant(expr: Expr, outer: Outer) -> Value:
     value = lower_value(expr, ServerScope(outer)).mongo
+    if isinstance(value, Param):
+        return Hole(value.index)
     if not isinstance(value, Const):
         raise CompileError("QL216", "LIMIT and OFFSET take constants", expr.span)
     return value.value

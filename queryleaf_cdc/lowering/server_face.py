@@ -13,6 +13,7 @@ from queryleaf_cdc.functions.mql import (
     Const,
     Mql,
     Op,
+    Param,
     Switch,
     all_of,
     any_of,
@@ -101,7 +102,7 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
 
 def or_null(arg: Arg) -> Mql:
     """The expression, with a missing field turned into null, for places where absence would show."""
-    if isinstance(arg.mongo, Const) or not arg.may(Type.NULL):
+    if isinstance(arg.mongo, Const | Param) or not arg.may(Type.NULL):
         return arg.mongo
     return op("$ifNull", arg.mongo, NULL)
 

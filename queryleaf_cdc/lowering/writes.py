@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Const as MqlConst
-from queryleaf_cdc.functions.mql import Doc, Mql, Named, Ref, cond, op
+from queryleaf_cdc.functions.mql import Doc, Mql, Named, Param, Ref, cond, op
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, map_query, rebuild
 from queryleaf_cdc.lowering.holes import HOLE, Holes, read_hole
@@ -32,6 +32,7 @@ from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Path, Subquery
 from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SetOperation, TableRef
 from queryleaf_cdc.syntax.statements import Assignment, Delete, Insert, OnConflict, Update
+from queryleaf_cdc.values import Type
 
 OUTER: dict[str, str | Reader] = {HOLE: read_hole}
 
@@ -48,7 +49,7 @@ class WriteLowering:
     def query(self, query: Query) -> QueryTemplate:
         """A query whose columns keep their names."""
         holes = Holes(self.outer, self.compute)
-        return _template(lower_query(holes.query(query), OUTER), holes)
+        return _template(lower_query(holes.query(query), OUTER), holes, query)
 
     def numbered_query(self, query: Query) -> QueryTemplate:
         """A query whose columns are called ``c0``, ``c1``, ..."""
@@ -61,7 +62,7 @@ class WriteLowering:
         )  # fmt: skip
         filled = holes.query(probe)
         assert isinstance(filled, Select) and filled.from_item is not None
-        return _template(lower_sources(filled.from_item, filled.joins, filled.where, OUTER), holes)
+        return _template(lower_sources(filled.from_item, filled.joins, filled.where, OUTER), holes, probe)
 
     # -- statements -----------------------------------------------------------------------------------------------
 
@@ -75,15 +76,22 @@ class WriteLowering:
         if any(any_node(a.value, lambda n: isinstance(n, Subquery)) for a in node.assignments):
             raise CompileError("QL308", "SET cannot hold a subquery", node.span, "join the rows: UPDATE ... FROM ...")
         known = self.outer | set(aliases)
-        filter_ = self._filter(own, node.alias, known)
         return UpdateRows(
-            node.target, source, aliases, filter_, self._assignments(node.assignments, node.alias, known), node.span
+            collection=node.target,
+            alias=node.alias,
+            source=source,
+            aliases=aliases,
+            filter=self._filter(own, node.alias, known),
+            update=self._assignments(node.assignments, node.alias, known),
+            condition=conjunction(own),
+            assignments=tuple((each.path, each.value) for each in node.assignments),
+            span=node.span,
         )
 
     def delete(self, node: Delete) -> DeleteRows:
         source, aliases, own = self._split(node.target, node.alias, node.using, node.joins, node.where, node.span)
         filter_ = self._filter(own, node.alias, self.outer | set(aliases))
-        return DeleteRows(node.target, source, aliases, filter_, node.span)
+        return DeleteRows(node.target, node.alias, source, aliases, filter_, conjunction(own), node.span)
 
     def _split(
         self, target: str, alias: str, item: FromItem | None, joins: tuple[Join, ...], where: Expr | None, span: Span
@@ -148,13 +156,14 @@ class WriteLowering:
         """An update document when nothing of the row is read, an update pipeline otherwise."""
         holes = Holes(known, self.compute)
         values = [(each, holes.expr(each.value)) for each in assignments]
-        scope = ServerScope({**OUTER, alias: "$"})
-        lowered = [(each, or_null(in_server(value, lambda v=value: lower_value(v, scope)))) for each, value in values]  # type: ignore[misc]
-        if all(isinstance(value, MqlConst) and _is_simple(each.path) for each, value in lowered):
-            document: object = {"$set": {str(e.path[0]): v.value for e, v in lowered if isinstance(v, MqlConst)}}
-        else:
-            document = _set_pipeline([(each.path, value, each.span) for each, value in lowered])
-        return Template(document, tuple(holes.values))
+
+        def lower(types: tuple[Type, ...]) -> object:
+            known_types: dict[tuple[str, Path], Type] = {(HOLE, (i,)): type_ for i, type_ in enumerate(types)}
+            return _set_document(values, ServerScope({**OUTER, alias: "$"}, types=known_types))
+
+        anything = lower((Type.ANY,) * len(holes.values))
+        narrowed = lower if isinstance(anything, list) and holes.values else None
+        return Template(anything, tuple(holes.values), narrowed)
 
     # -- ON CONFLICT ----------------------------------------------------------------------------------------------
 
@@ -165,8 +174,10 @@ class WriteLowering:
         columns = [str(column[0]) for column in node.columns]
         if not conflict.assignments:
             document: object = {"$setOnInsert": {name: Hole(i) for i, name in enumerate(columns)}}
-            return Conflict(conflict.columns, Template(document, ()))
-        return Conflict(conflict.columns, self._do_update(node.target, columns, conflict))
+            return Conflict(conflict.columns, Template(document, ()), node.target, None, ())
+        update = self._do_update(node.target, columns, conflict)
+        set_ = tuple((each.path, each.value) for each in conflict.assignments)
+        return Conflict(conflict.columns, update, node.target, conflict.where, set_)
 
     def _do_update(self, target: str, columns: list[str], conflict: OnConflict) -> Template:
         """One upsert that knows by the missing ``_id`` whether the row is new. (Where the conflict is about ``_id``
@@ -176,7 +187,7 @@ class WriteLowering:
         positions = {name: i for i, name in enumerate(columns)}
 
         def excluded(path: Path) -> Mql:
-            return MqlConst(Hole(positions[str(path[0])]))
+            return Param(positions[str(path[0])])
 
         scope = ServerScope({**OUTER, target: "$", "EXCLUDED": excluded})
         set_ = [
@@ -190,10 +201,22 @@ class WriteLowering:
         if conflict.where is not None:
             test = in_server(conflict.where, lambda: lower_truth(holes.expr(conflict.where), scope))  # type: ignore[arg-type]
             changed = cond(test, changed, Ref("$$ROOT"))
-        new = Doc(tuple((name, MqlConst(Hole(i))) for name, i in positions.items()))
+        new = Doc(tuple((name, Param(i)) for name, i in positions.items()))
         is_new = _is_new(conflict.columns)
         merged = op("$mergeObjects", Ref("$$ROOT"), new)
         return Template([{"$replaceWith": expression_json(cond(is_new, merged, changed))}], tuple(holes.values))
+
+
+def _set_document(values: list[tuple[Assignment, Expr]], scope: ServerScope) -> object:
+    lowered = [(each, or_null(in_server(value, lambda v=value: lower_value(v, scope)))) for each, value in values]  # type: ignore[misc]
+    if all(isinstance(value, MqlConst | Param) and _is_simple(each.path) for each, value in lowered):
+        return {"$set": {str(each.path[0]): _direct(value) for each, value in lowered}}
+    return _set_pipeline([(each.path, value, each.span) for each, value in lowered])
+
+
+def _direct(value: Mql) -> object:
+    """A constant or hole outside of an aggregation expression needs no ``$literal``."""
+    return Hole(value.index) if isinstance(value, Param) else value.value if isinstance(value, MqlConst) else None
 
 
 def _is_new(columns: tuple[str, ...]) -> Mql:
@@ -247,9 +270,9 @@ def _numbered(query: Query) -> Query:
     return replace(query, items=tuple(replace(item, alias=f"c{i}") for i, item in enumerate(query.items)))
 
 
-def _template(plan: QueryPlan, holes: Holes) -> QueryTemplate:
+def _template(plan: QueryPlan, holes: Holes, query: Query) -> QueryTemplate:
     reads = frozenset(_collections(plan.pipeline)) | ({plan.collection} if plan.collection is not None else set())
-    return QueryTemplate(plan.collection, Template(pipeline_json(plan.pipeline), tuple(holes.values)), reads)
+    return QueryTemplate(plan.collection, Template(pipeline_json(plan.pipeline), tuple(holes.values)), reads, query)
 
 
 def _collections(pipeline: tuple[Stage, ...]) -> set[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Path
+from queryleaf_cdc.syntax.queries import Query
+from queryleaf_cdc.values import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Template:
 
     document: Any
     values: tuple[Computed, ...]
+    narrowed: Callable[[tuple[Type, ...]], Any] | None = field(default=None, compare=False, repr=False)
+    """the shorter document that does when the values' types are known; asked once per combination of types"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class QueryTemplate:
-    """A query to run while the trigger fires. ``collection`` None: on the database."""
+    """A query to run while the trigger fires. ``collection`` None: on the database. ``query`` is what it was lowered
+    from, for those who have no server; without items its rows are ``{alias: document}``."""
 
     collection: str | None
     pipeline: Template
     reads: frozenset[str]
     """all collections that the pipeline reads"""
+    query: Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class Conflict:
 
     columns: tuple[str, ...]
     update: Template
+    target: str
+    condition: Expr | None
+    assignments: tuple[tuple[Path, Expr], ...]
+    """what DO UPDATE says, over the sources ``target`` and EXCLUDED"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +117,29 @@ class InsertQuery:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRows:
-    """Without ``source`` one update; with it one update for each of its rows, in order."""
+    """Without ``source`` one update; with it one update for each of its rows, in order.
+
+    ``alias`` names the target in ``condition`` and ``assignments``, which say the same as ``filter`` and ``update``."""
 
     collection: str
+    alias: str
     source: QueryTemplate | None
     aliases: tuple[str, ...]
     filter: Filter
     update: Template
+    condition: Expr | None
+    assignments: tuple[tuple[Path, Expr], ...]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteRows:
     collection: str
+    alias: str
     source: QueryTemplate | None
     aliases: tuple[str, ...]
     filter: Filter
+    condition: Expr | None
     span: Span
 
 

@@ -32,7 +32,7 @@ class TriggerOptions:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """A change stream's pipeline and its two image options ("whenAvailable", or None for the server's default)."""
+    """A change stream: its pipeline and image options ("whenAvailable", or None for the server's default)."""
 
     collection: str
     pipeline: tuple[Stage, ...]

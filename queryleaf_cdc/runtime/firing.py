@@ -11,6 +11,7 @@ from bson import ObjectId
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Effects, Event, Origin
 from queryleaf_cdc.functions.changes import changed_fields
+from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.lowering.worker_face import Env, evaluator
 from queryleaf_cdc.plans.actions import (
     Action,
@@ -35,7 +36,7 @@ from queryleaf_cdc.plans.actions import (
     UpdateRows,
 )
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.values import Document, Value
+from queryleaf_cdc.values import Document, Type, Value
 
 Functions = Mapping[str, Callable[..., Value]]
 
@@ -163,6 +164,9 @@ class FiringCompiler:
 
     def template(self, template: Template) -> Callable[[Frame], Any]:
         getters = tuple(self.value(value) for value in template.values)
+        if template.narrowed is not None:
+            choose = _narrowing(template.narrowed)
+            return lambda frame: choose([getter(frame) for getter in getters])
         fill = compile_template(template.document)
         return lambda frame: fill([getter(frame) for getter in getters])
 
@@ -414,6 +418,23 @@ def compile_template(document: Any) -> Callable[[list[Value]], Any]:
             return lambda values: [fill(values) for fill in items]
         case _:
             return lambda values: document
+
+
+def _narrowing(lower: Callable[[tuple[Type, ...]], Any]) -> Callable[[list[Value]], Any]:
+    """Fills the variant for the values' types. ``a + ?`` over anything is a long switch, over a number a short one."""
+    variants: dict[tuple[Type, ...], Callable[[list[Value]], Any]] = {}
+
+    def fill(values: list[Value]) -> Any:
+        types = tuple(_type_of(value) for value in values)
+        if types not in variants:
+            variants[types] = compile_template(lower(types))
+        return variants[types](values)
+
+    return fill
+
+
+def _type_of(value: Value) -> Type:
+    return Type.DOCUMENT | Type.INTERVAL if isinstance(value, dict) else type_of_value(value)
 
 
 def _has_hole(document: Any) -> bool:
