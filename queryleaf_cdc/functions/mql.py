@@ -144,7 +144,7 @@ def _flatten(name: str, tests: tuple[Mql, ...], neutral: Const) -> tuple[Mql, ..
 
 def bind(value: Mql, body: Callable[[Mql], Mql]) -> Mql:
     """``body(value)``, with a ``$let`` around it unless the value is cheap to repeat."""
-    if isinstance(value, Const | Param | Ref | Var | Dot):
+    if isinstance(value, Const | Ref | Var | Dot):
         return body(value)
     var = Var()
     return Let(var, value, body(var))
