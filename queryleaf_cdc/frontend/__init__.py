@@ -1,4 +1,4 @@
-"""Text to statements. The only room that knows lark and sqlglot; both are loaded by the first import of this package."""
+"""Text to statements. The only room that knows lark and sqlglot; importing it loads both."""
 
 from __future__ import annotations
 

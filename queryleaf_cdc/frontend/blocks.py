@@ -1,7 +1,7 @@
 """A text's tokens to its statements.
 
-A trigger's body holds semicolons of its own, so BEGIN, IF, CASE and LOOP are paired with their ENDs here. A body that is
-never closed ends where the next CREATE or DROP begins a statement, so that one mistake does not swallow the rest.
+A trigger's body holds semicolons of its own, so BEGIN, IF, CASE and LOOP are paired with their ENDs here. A body that
+is never closed ends where the next CREATE or DROP begins a statement, so that one mistake does not swallow the rest.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class _Open:
 
 
 class _Walk:
-    """One pass over a trigger. ``else_ifs`` are the IFs of ``ELSE IF`` that have no END IF of their own: they mean ELSIF."""
+    """One pass over a trigger.
+
+    ``else_ifs`` are the IFs of ``ELSE IF`` that have no END IF of their own: they mean ELSIF."""
 
     def __init__(self, tokens: Sequence[Tok], start: int) -> None:
         self.tokens = tokens
@@ -102,7 +104,9 @@ class _Walk:
             if word == ";" and not self.open and (self.body_began or not declaring):
                 return index
             index = self._step(word, index, starts)
-            starts = word in (";", "BEGIN", "ELSE", "LOOP", "DECLARE") or (word == "THEN" and not self._in_expression())
+            starts = word in (";", "BEGIN", "LOOP", "DECLARE") or (
+                word in ("THEN", "ELSE") and not self._in_expression()
+            )
         return index
 
     def _step(self, word: str, index: int, starts: bool) -> int:
@@ -150,8 +154,8 @@ def _last(items: Sequence[str], wanted: str) -> int:
 
 
 def statement_end(tokens: Sequence[Tok], start: int) -> int:
-    """The index of the semicolon behind the body statement at ``start``, over what it opens and closes; or of the END or
-    ELSE that it runs into."""
+    """Where the body statement at ``start`` ends, over what it opens and closes: the index of its semicolon, or of the
+    END or ELSE that it runs into."""
     depth = 0
     starts = True
     for index in range(start, len(tokens)):

@@ -25,7 +25,7 @@ AGGREGATES = frozenset(
 _ALWAYS_ORDERED = ("PERCENTILE_CONT", "PERCENTILE_DISC", "MODE")
 
 
-def call(self: Converter, node: exp.Expression) -> Expr:
+def call(self: Converter, node: exp.Expr) -> Expr:
     """A function, or an aggregate with what may follow it: WITHIN GROUP (...) FILTER (...)."""
     span = span_of(node)
     condition = within = None
@@ -46,12 +46,12 @@ def call(self: Converter, node: exp.Expression) -> Expr:
     return _function(self, name, node, span)
 
 
-def _name(self: Converter, node: exp.Expression) -> str:
+def _name(self: Converter, node: exp.Expr) -> str:
     name = node.this
     return (self.single(name, "a function") if isinstance(name, exp.Identifier) else str(name)).upper()
 
 
-def _function(self: Converter, name: str, node: exp.Expression, span: Span) -> Expr:
+def _function(self: Converter, name: str, node: exp.Expr, span: Span) -> Expr:
     for argument in node.expressions:
         if isinstance(argument, exp.Distinct | exp.Order | exp.Star):
             raise CompileError(UNEXPECTED, f"{name} is no aggregate", span, did_you_mean(name, AGGREGATES))
@@ -80,9 +80,9 @@ def _date_part(args: tuple[Expr, ...], span: Span) -> Expr:
 def _aggregate(
     self: Converter,
     name: str,
-    node: exp.Expression,
-    condition: exp.Expression | None,
-    within: exp.Expression | None,
+    node: exp.Expr,
+    condition: exp.Expr | None,
+    within: exp.Expr | None,
     span: Span,
 ) -> Aggregate:
     arguments = list(node.expressions)
@@ -112,7 +112,7 @@ def _aggregate(
     return Aggregate(name, args, distinct, self.optional(condition), tuple(order), span)
 
 
-def order_items(self: Converter, node: exp.Expression | None) -> list[OrderItem]:
+def order_items(self: Converter, node: exp.Expr | None) -> list[OrderItem]:
     """ORDER BY's items; without NULLS FIRST or LAST, nulls sort as the largest values."""
     if node is None:
         return []
@@ -127,7 +127,7 @@ def order_items(self: Converter, node: exp.Expression | None) -> list[OrderItem]
     return items
 
 
-def window(self: Converter, node: exp.Expression) -> Expr:
+def window(self: Converter, node: exp.Expr) -> Expr:
     span = span_of(node)
     function = self.expr(node.this)
     if not isinstance(function, Call | Aggregate):
@@ -138,10 +138,10 @@ def window(self: Converter, node: exp.Expression) -> Expr:
     )
 
 
-Definition = tuple[list[exp.Expression], exp.Expression | None, exp.Expression | None]
+Definition = tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None]
 
 
-def _definition(self: Converter, node: exp.Expression, seen: tuple[str, ...]) -> Definition:
+def _definition(self: Converter, node: exp.Expr, seen: tuple[str, ...]) -> Definition:
     """PARTITION BY, ORDER BY and frame, with those of the named window that it builds on."""
     only(node, "this", "partition_by", "order", "spec", "alias", "over")
     partition, order, spec = node.args.get("partition_by") or [], node.args.get("order"), node.args.get("spec")
@@ -158,7 +158,7 @@ def _definition(self: Converter, node: exp.Expression, seen: tuple[str, ...]) ->
     return inherited[0], order if order is not None else inherited[1], spec if spec is not None else inherited[2]
 
 
-def _frame(self: Converter, node: exp.Expression) -> Frame:
+def _frame(self: Converter, node: exp.Expr) -> Frame:
     start = _bound(self, node.args["start"], node.args["start_side"])
     end = _bound(self, node.args["end"], node.args["end_side"])
     span = span_of(node)
@@ -169,7 +169,7 @@ def _frame(self: Converter, node: exp.Expression) -> Frame:
     return Frame(str(node.args["kind"]), start, end, span)
 
 
-def _bound(self: Converter, value: str | exp.Expression, side: str) -> tuple[str, Expr | None, str]:
-    if isinstance(value, exp.Expression):
+def _bound(self: Converter, value: str | exp.Expr, side: str) -> tuple[str, Expr | None, str]:
+    if isinstance(value, exp.Expr):
         return "OFFSET", self.expr(value), side
     return value, None, side

@@ -74,7 +74,7 @@ class ChunkReader:
             raise CompileError(faults.UNEXPECTED, "* is no value", result.span)
         return result
 
-    def _parse(self, tokens: Sequence[Tok], method: str, what: str) -> tuple[Converter, exp.Expression]:
+    def _parse(self, tokens: Sequence[Tok], method: str, what: str) -> tuple[Converter, exp.Expr]:
         if not tokens:
             raise faults.too_early(what, None)
         _check_chains(tokens)

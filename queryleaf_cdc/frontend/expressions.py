@@ -19,7 +19,7 @@ from queryleaf_cdc.syntax.expressions import Call, Case, Expr, Literal, Name, St
 if TYPE_CHECKING:
     from queryleaf_cdc.syntax.queries import Query
 
-BINARY: dict[type[exp.Expression], str] = {
+BINARY: dict[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.Pow: "^", exp.DPipe: "||",
     exp.JSONBExtract: "->", exp.JSONBExtractScalar: "->>",
@@ -27,7 +27,7 @@ BINARY: dict[type[exp.Expression], str] = {
 }  # fmt: skip
 _IGNORED = ("typed", "safe", "coalesce")  # how sqlglot would print the operator; no words of the user's
 _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
-_CHAINS = {exp.And: "AND", exp.Or: "OR"}
+_CHAINS: dict[type[exp.Expr], str] = {exp.And: "AND", exp.Or: "OR"}
 WITHOUT_PARENTHESES = {
     "CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP", "LOCALTIMESTAMP": "CURRENT_TIMESTAMP", "CURRENT_DATE": "CURRENT_DATE",
     "CURRENT_TIME": "CURRENT_TIME", "LOCALTIME": "CURRENT_TIME",
@@ -39,7 +39,7 @@ class Converter:
     """One chunk of SQL. ``names`` are what its IDENTIFIER tokens stand for; ``warnings`` grows."""
 
     def __init__(
-        self, names: list[Name], query: Callable[[Converter, exp.Expression], Query], warnings: list[Diagnostic]
+        self, names: list[Name], query: Callable[[Converter, exp.Expr], Query], warnings: list[Diagnostic]
     ) -> None:
         self.names = names
         self.query_of = query
@@ -47,7 +47,7 @@ class Converter:
         self.depth = 0
         self.windows: dict[str, exp.Window] = {}
 
-    def query(self, node: exp.Expression) -> Query:
+    def query(self, node: exp.Expr) -> Query:
         outer = self.windows
         self.windows = {}
         try:
@@ -55,8 +55,10 @@ class Converter:
         finally:
             self.windows = outer
 
-    def expr(self, node: exp.Expression) -> Expr:
+    def expr(self, node: exp.Expr) -> Expr:
         """Raises CompileError for what the dialect does not have."""
+        while type(node) is exp.Paren:
+            node = node.this
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise too_deep(span_of(node))
@@ -72,21 +74,21 @@ class Converter:
         finally:
             self.depth -= 1
 
-    def exprs(self, nodes: list[exp.Expression]) -> tuple[Expr, ...]:
+    def exprs(self, nodes: list[exp.Expr]) -> tuple[Expr, ...]:
         return tuple(self.expr(node) for node in nodes)
 
-    def optional(self, node: exp.Expression | None) -> Expr | None:
+    def optional(self, node: exp.Expr | None) -> Expr | None:
         return None if node is None else self.expr(node)
 
     # names
 
-    def path(self, node: exp.Expression) -> Name:
+    def path(self, node: exp.Expr) -> Name:
         """The name that an Identifier stands for."""
         if node.args.get("quoted"):
             return self.names[int(node.name)]
         return Name((node.name,), span_of(node))
 
-    def single(self, node: exp.Expression, what: str) -> str:
+    def single(self, node: exp.Expr, what: str) -> str:
         """A name of one part, for aliases, columns and collections."""
         name = self.path(node)
         if len(name.path) > 1:
@@ -96,10 +98,10 @@ class Converter:
 
     # chains of operators, without recursion on their left side
 
-    def _chain(self, node: exp.Expression) -> Expr:
+    def _chain(self, node: exp.Expr) -> Expr:
         kind = type(node)
-        operands: list[exp.Expression] = []
-        left: exp.Expression = node
+        operands: list[exp.Expr] = []
+        left: exp.Expr = node
         while type(left) is kind:
             operands.append(left.args["expression"])
             left = left.this
@@ -108,17 +110,17 @@ class Converter:
             raise too_many_terms(span_of(node))
         return Call(_CHAINS[kind], self.exprs(operands[::-1]), span_of(node))
 
-    def _binary(self, node: exp.Expression) -> Expr:
-        spine: list[exp.Expression] = []
-        left: exp.Expression = node
+    def _binary(self, node: exp.Expr) -> Expr:
+        spine: list[exp.Expr] = []
+        left: exp.Expr = node
         while type(left) in BINARY:
             spine.append(left)
             left = left.this
         if self.depth + len(spine) > MAX_DEPTH:
             raise too_deep(span_of(node))
         self.depth += len(spine)
-        result = self.expr(left)
         start = span_of(left).start
+        result = self.expr(left)
         for step in reversed(spine):
             only(step, "this", "expression", *_IGNORED)
             right = step.args["expression"]
@@ -126,7 +128,7 @@ class Converter:
         self.depth -= len(spine)
         return result
 
-    def _operate(self, operator: str, left: Expr, right: exp.Expression, span: Span) -> Expr:
+    def _operate(self, operator: str, left: Expr, right: exp.Expr, span: Span) -> Expr:
         if isinstance(right, exp.Anonymous) and operator in _COMPARISONS:
             quantifier = str(right.this).upper()
             if quantifier in ("ANY", "SOME", "ALL"):
@@ -138,11 +140,11 @@ class Converter:
             self._warn_of_quotes(left, value)
         return Call(operator, (left, value), span)
 
-    def _quantified(self, operator: str, quantifier: str, left: Expr, right: exp.Expression, span: Span) -> Expr:
+    def _quantified(self, operator: str, quantifier: str, left: Expr, right: exp.Expr, span: Span) -> Expr:
         arguments = right.expressions
         if len(arguments) != 1:
             raise CompileError(UNEXPECTED, f"{quantifier} takes one array or query", span_of(right))
-        if not isinstance(arguments[0], exp.Query):
+        if not isinstance(arguments[0], exp.Select | exp.SetOperation | exp.Subquery):
             return Call(f"{operator} {quantifier}", (left, self.expr(arguments[0])), span)
         found = Subquery("in", self.query(arguments[0]), left, span)
         if (operator, quantifier) == ("=", "ANY"):
@@ -153,35 +155,34 @@ class Converter:
 
     def _warn_of_quotes(self, left: Expr, right: Expr) -> None:
         """``status = "paid"``: in SQL that compares two fields."""
-        if isinstance(right, Name) and right.quoted and len(right.path) == 1 and str(right.path[0]).isidentifier():
-            if isinstance(left, Name) and not left.quoted:
-                text = right.path[0]
-                hint = f"for the string write '{text}'"
-                self.warnings.append(
-                    warning("QL112", f'"{text}" in double quotes is a field, not a string', right.span, hint)
-                )
+        if not isinstance(left, Name) or not isinstance(right, Name) or left.quoted or not right.quoted:
+            return
+        text = str(right.path[0])
+        if len(right.path) == 1 and text.isidentifier():
+            message = f'"{text}" in double quotes is a field, not a string'
+            self.warnings.append(warning("QL112", message, right.span, f"for the string write '{text}'"))
 
 
-def _literal(self: Converter, node: exp.Expression) -> Expr:
+def _literal(self: Converter, node: exp.Expr) -> Expr:
     span = span_of(node)
     text = str(node.this)
     return Literal(text if node.args.get("is_string") else literals.number(text, span), span)
 
 
-def _boolean(self: Converter, node: exp.Expression) -> Expr:
+def _boolean(self: Converter, node: exp.Expr) -> Expr:
     return Literal(bool(node.this), span_of(node))
 
 
-def _null(self: Converter, node: exp.Expression) -> Expr:
+def _null(self: Converter, node: exp.Expr) -> Expr:
     return Literal(None, span_of(node))
 
 
-def _star(self: Converter, node: exp.Expression) -> Expr:
+def _star(self: Converter, node: exp.Expr) -> Expr:
     only(node)
     return Star(None, span_of(node))
 
 
-def _column(self: Converter, node: exp.Expression) -> Expr:
+def _column(self: Converter, node: exp.Expr) -> Expr:
     if isinstance(node.this, exp.Star):
         only(node, "this", "table")
         return Star(self.single(node.args["table"], "a source"), span_of(node))
@@ -195,27 +196,22 @@ def _column(self: Converter, node: exp.Expression) -> Expr:
     return name
 
 
-def _paren(self: Converter, node: exp.Expression) -> Expr:
-    only(node, "this")
-    return self.expr(node.this)
-
-
-def _negative(self: Converter, node: exp.Expression) -> Expr:
+def _negative(self: Converter, node: exp.Expr) -> Expr:
     operand = node.this
     if isinstance(operand, exp.Literal) and not operand.args.get("is_string"):
         return Literal(literals.number(str(operand.this), span_of(node), negative=True), span_of(node))
     return Call("NEG", (self.expr(operand),), span_of(node))
 
 
-def _not(self: Converter, node: exp.Expression) -> Expr:
+def _not(self: Converter, node: exp.Expr) -> Expr:
     return Call("NOT", (self.expr(node.this),), span_of(node))
 
 
-def _negated(expr: Call | Subquery, node: exp.Expression) -> Expr:
+def _negated(expr: Call | Subquery, node: exp.Expr) -> Expr:
     return Call("NOT", (expr,), expr.span) if node.args.get("negate") else expr
 
 
-def _is(self: Converter, node: exp.Expression) -> Expr:
+def _is(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "expression", "negate")
     tested = node.args["expression"]
     if isinstance(tested, exp.Null):
@@ -230,12 +226,12 @@ def _is(self: Converter, node: exp.Expression) -> Expr:
     return _negated(Call(name, (self.expr(node.this),), span_of(node)), node)
 
 
-def _not_distinct(self: Converter, node: exp.Expression) -> Expr:
+def _not_distinct(self: Converter, node: exp.Expr) -> Expr:
     args = (self.expr(node.this), self.expr(node.args["expression"]))
     return Call("NOT", (Call("IS DISTINCT FROM", args, span_of(node)),), span_of(node))
 
 
-def _between(self: Converter, node: exp.Expression) -> Expr:
+def _between(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "low", "high", "symmetric")
     span = span_of(node)
     value, low, high = self.expr(node.this), self.expr(node.args["low"]), self.expr(node.args["high"])
@@ -245,7 +241,7 @@ def _between(self: Converter, node: exp.Expression) -> Expr:
     return Call("OR", (between, Call("BETWEEN", (value, high, low), span)), span)
 
 
-def _like(self: Converter, node: exp.Expression) -> Expr:
+def _like(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "expression", "negate")
     pattern = node.args["expression"]
     if isinstance(pattern, exp.Anonymous) and str(pattern.this).upper() in ("ANY", "ALL", "SOME"):
@@ -254,7 +250,7 @@ def _like(self: Converter, node: exp.Expression) -> Expr:
     return _negated(Call(name, (self.expr(node.this), self.expr(pattern)), span_of(node)), node)
 
 
-def _escape(self: Converter, node: exp.Expression) -> Expr:
+def _escape(self: Converter, node: exp.Expr) -> Expr:
     like = node.this
     if not isinstance(like, exp.Like | exp.ILike):
         raise CompileError(UNEXPECTED, "ESCAPE belongs to LIKE", span_of(node))
@@ -265,7 +261,7 @@ def _escape(self: Converter, node: exp.Expression) -> Expr:
     return _negated(Call(call.name, (*call.args, self.expr(node.args["expression"])), span), like)
 
 
-def _in(self: Converter, node: exp.Expression) -> Expr:
+def _in(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "expressions", "query")
     if node.args.get("query") is not None:
         if isinstance(node.this, exp.Tuple):
@@ -276,7 +272,7 @@ def _in(self: Converter, node: exp.Expression) -> Expr:
     return Call("IN", (self.expr(node.this), *self.exprs(node.expressions)), span_of(node))
 
 
-def _row_in(self: Converter, node: exp.Expression) -> Expr:
+def _row_in(self: Converter, node: exp.Expr) -> Expr:
     """``(a, b) IN ((1, 2), (3, 4))`` means ``(a = 1 AND b = 2) OR (a = 3 AND b = 4)``."""
     left = self.exprs(node.this.expressions)
     rows: list[Expr] = []
@@ -290,7 +286,7 @@ def _row_in(self: Converter, node: exp.Expression) -> Expr:
     return rows[0] if len(rows) == 1 else Call("OR", tuple(rows), span_of(node))
 
 
-def _case(self: Converter, node: exp.Expression) -> Expr:
+def _case(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "ifs", "default")
     subject = self.optional(node.this)
     whens: list[tuple[Expr, Expr]] = []
@@ -302,7 +298,7 @@ def _case(self: Converter, node: exp.Expression) -> Expr:
     return Case(tuple(whens), self.optional(node.args.get("default")), span_of(node))
 
 
-def _cast(self: Converter, node: exp.Expression) -> Expr:
+def _cast(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "to")
     span = span_of(node)
     literal = node.meta.get("literal")
@@ -326,28 +322,28 @@ def cast(value: Expr, type_: TypeName, span: Span) -> Expr:
     return call
 
 
-def _interval(self: Converter, node: exp.Expression) -> Expr:
+def _interval(self: Converter, node: exp.Expr) -> Expr:
     span = span_of(node)
-    return Literal(literals.interval(str(node.this.this), str(node.args["unit"].this), span), span)
+    return Literal(literals.interval(str(node.this.this), str(node.args["unit"].this).lower(), span), span)
 
 
-def _time_zone(self: Converter, node: exp.Expression) -> Expr:
+def _time_zone(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "zone")
     return Call("AT TIME ZONE", (self.expr(node.this), self.expr(node.args["zone"])), span_of(node))
 
 
-def _array(self: Converter, node: exp.Expression) -> Expr:
+def _array(self: Converter, node: exp.Expr) -> Expr:
     only(node, "expressions")
     return Call("ARRAY", self.exprs(node.expressions), span_of(node))
 
 
-def _bracket(self: Converter, node: exp.Expression) -> Expr:
+def _bracket(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "expressions")
     (index,) = node.expressions
     return Call("[]", (self.expr(node.this), self.expr(index)), span_of(node))
 
 
-def _dot(self: Converter, node: exp.Expression) -> Expr:
+def _dot(self: Converter, node: exp.Expr) -> Expr:
     """``items[n].sku``: a field of what is no plain path."""
     field = node.args["expression"]
     if not isinstance(field, exp.Identifier):
@@ -355,31 +351,31 @@ def _dot(self: Converter, node: exp.Expression) -> Expr:
     return Call("->", (self.expr(node.this), Literal(self.single(field, "a field"), span_of(field))), span_of(node))
 
 
-def _exists(self: Converter, node: exp.Expression) -> Expr:
+def _exists(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this")
     return Subquery("exists", self.query(node.this), None, span_of(node))
 
 
-def _scalar(self: Converter, node: exp.Expression) -> Expr:
+def _scalar(self: Converter, node: exp.Expr) -> Expr:
     return Subquery("scalar", self.query(node), None, span_of(node))
 
 
-def _tuple(self: Converter, node: exp.Expression) -> Expr:
+def _tuple(self: Converter, node: exp.Expr) -> Expr:
     what = "a row of values" if node.expressions else "an empty pair of parentheses"
     raise unsupported(f"{what} here", span_of(node), "rows are known before IN, and in SET (a, b) = (1, 2)")
 
 
-def _similar(self: Converter, node: exp.Expression) -> Expr:
+def _similar(self: Converter, node: exp.Expr) -> Expr:
     raise unsupported("SIMILAR TO", span_of(node), "use LIKE, or ~ with a regular expression")
 
 
-def _alias(self: Converter, node: exp.Expression) -> Expr:
+def _alias(self: Converter, node: exp.Expr) -> Expr:
     raise CompileError(UNEXPECTED, "an alias has no place here", span_of(node.args["alias"]))
 
 
-_CONVERT: dict[type[exp.Expression], Callable[[Converter, Any], Expr]] = {
+_CONVERT: dict[type[exp.Expr], Callable[[Converter, Any], Expr]] = {
     exp.Literal: _literal, exp.Boolean: _boolean, exp.Null: _null, exp.Star: _star, exp.Column: _column,
-    exp.Paren: _paren, exp.Neg: _negative, exp.Not: _not, exp.Is: _is, exp.NullSafeEQ: _not_distinct,
+    exp.Neg: _negative, exp.Not: _not, exp.Is: _is, exp.NullSafeEQ: _not_distinct,
     exp.Between: _between, exp.Like: _like, exp.ILike: _like, exp.Escape: _escape, exp.In: _in, exp.Case: _case,
     exp.Cast: _cast, exp.Interval: _interval, exp.AtTimeZone: _time_zone, exp.Array: _array, exp.Bracket: _bracket,
     exp.Dot: _dot, exp.Exists: _exists, exp.Subquery: _scalar, exp.Select: _scalar, exp.Union: _scalar,

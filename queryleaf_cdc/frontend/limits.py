@@ -12,7 +12,7 @@ from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, Tok
 from queryleaf_cdc.source import Span
 
 MAX_CHARACTERS = 1_000_000
-MAX_TOKENS = 100_000  # of one text; some 5 µs each to scan, some 25 µs each to parse
+MAX_TOKENS = 60_000  # of one text; each takes some 25 µs
 MAX_STATEMENTS = 2_000
 MAX_NESTING = 100  # parentheses, brackets, blocks, CASE, and runs of NOT or unary minus
 MAX_DEPTH = 100  # of an expression's tree: a chain `a + b + ...` is as deep as it is long

@@ -64,6 +64,6 @@ def _iso(text: str) -> str:
     """``fromisoformat`` wants two digits in an hour offset and no blank before it."""
     if " UTC" in text.upper()[-4:]:
         text = text[:-4] + "Z"
-    if len(text) > 10:  # noqa: PLR2004
+    if len(text) > 10:
         return _SHORT_ZONE.sub(lambda m: f"{m[1][0]}{int(m[1][1:]):02d}:{m[2] or '00'}", text[:10] + text[10:])
     return text

@@ -34,7 +34,7 @@ _SELECT = (
 )  # fmt: skip
 
 
-def query(self: Converter, node: exp.Expression) -> Query:
+def query(self: Converter, node: exp.Expr) -> Query:
     self.depth += 1
     if self.depth > MAX_DEPTH:
         raise too_deep(span_of(node))
@@ -104,7 +104,7 @@ def _set_operation(self: Converter, node: exp.SetOperation) -> SetOperation:
     )
 
 
-def _ctes(self: Converter, node: exp.Expression) -> tuple[Cte, ...]:
+def _ctes(self: Converter, node: exp.Expr) -> tuple[Cte, ...]:
     with_ = node.args.get("with_")
     if with_ is None:
         return ()
@@ -114,19 +114,19 @@ def _ctes(self: Converter, node: exp.Expression) -> tuple[Cte, ...]:
     return tuple(_cte(self, each) for each in with_.expressions)
 
 
-def _cte(self: Converter, node: exp.Expression) -> Cte:
+def _cte(self: Converter, node: exp.Expr) -> Cte:
     only(node, "this", "alias", "materialized")
     name, columns = _alias(self, node.args["alias"])
     return Cte(name, columns, self.query(node.this), span_of(node))
 
 
-def _alias(self: Converter, node: exp.Expression) -> tuple[str, tuple[str, ...]]:
+def _alias(self: Converter, node: exp.Expr) -> tuple[str, tuple[str, ...]]:
     only(node, "this", "columns")
     columns = tuple(self.single(each, "a column") for each in node.args.get("columns") or [])
     return self.single(node.this, "an alias"), columns
 
 
-def _item(self: Converter, node: exp.Expression) -> SelectItem:
+def _item(self: Converter, node: exp.Expr) -> SelectItem:
     if not isinstance(node, exp.Alias):
         return SelectItem(self.expr(node), None, span_of(node))
     value = self.expr(node.this)
@@ -135,12 +135,12 @@ def _item(self: Converter, node: exp.Expression) -> SelectItem:
     return SelectItem(value, self.single(node.args["alias"], "an alias"), span_of(node))
 
 
-def _clause(self: Converter, node: exp.Expression, name: str) -> Expr | None:
+def _clause(self: Converter, node: exp.Expr, name: str) -> Expr | None:
     clause = node.args.get(name)
     return None if clause is None else self.expr(clause.this)
 
 
-def _limit(self: Converter, node: exp.Expression) -> Expr | None:
+def _limit(self: Converter, node: exp.Expr) -> Expr | None:
     limit = node.args.get("limit")
     if limit is None or isinstance(limit.args["expression"], exp.Null):
         return None
@@ -148,12 +148,12 @@ def _limit(self: Converter, node: exp.Expression) -> Expr | None:
     return self.expr(limit.args["expression"])
 
 
-def _offset(self: Converter, node: exp.Expression) -> Expr | None:
+def _offset(self: Converter, node: exp.Expr) -> Expr | None:
     offset = node.args.get("offset")
     return None if offset is None else self.expr(offset.args["expression"])
 
 
-def _distinct(self: Converter, node: exp.Expression) -> tuple[Expr, ...]:
+def _distinct(self: Converter, node: exp.Expr) -> tuple[Expr, ...]:
     only(node, "on")
     on = node.args.get("on")
     return () if on is None else self.exprs(on.expressions)
@@ -172,14 +172,14 @@ def _from(self: Converter, node: exp.Select) -> tuple[FromItem | None, tuple[Joi
     return _from_item(self, first), tuple(_join(self, each) for each in joins)
 
 
-def _join(self: Converter, node: exp.Expression) -> Join:
+def _join(self: Converter, node: exp.Expr) -> Join:
     only(node, "this", "kind", "on", "using")
     using = tuple(self.single(each, "a column") for each in node.args.get("using") or [])
     on = self.optional(node.args.get("on"))
     return Join(str(node.args["kind"]), _from_item(self, node.this), on, using, span_of(node))
 
 
-def _from_item(self: Converter, node: exp.Expression) -> FromItem:
+def _from_item(self: Converter, node: exp.Expr) -> FromItem:
     if isinstance(node, exp.Table):
         return _table(self, node)
     if isinstance(node, exp.Subquery):
@@ -206,7 +206,7 @@ def _table(self: Converter, node: exp.Table) -> TableRef:
     return TableRef(name, written, span_of(node))
 
 
-def _required_alias(self: Converter, node: exp.Expression, what: str) -> tuple[str, tuple[str, ...]]:
+def _required_alias(self: Converter, node: exp.Expr, what: str) -> tuple[str, tuple[str, ...]]:
     alias = node.args.get("alias")
     if alias is None:
         raise CompileError(UNEXPECTED, f"{what} needs an alias", span_of(node), "write ... AS name behind it")
@@ -216,7 +216,7 @@ def _required_alias(self: Converter, node: exp.Expression, what: str) -> tuple[s
 # GROUP BY
 
 
-def _group_by(self: Converter, node: exp.Expression | None) -> tuple[tuple[Expr, ...], tuple[tuple[Expr, ...], ...]]:
+def _group_by(self: Converter, node: exp.Expr | None) -> tuple[tuple[Expr, ...], tuple[tuple[Expr, ...], ...]]:
     """All grouping expressions, each once; and the grouping sets if there are several."""
     if node is None:
         return (), ()
@@ -231,11 +231,11 @@ def _group_by(self: Converter, node: exp.Expression | None) -> tuple[tuple[Expr,
     return tuple(every), () if plain else tuple(sets)
 
 
-def _is_grouping(node: exp.Expression) -> bool:
+def _is_grouping(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).upper() in ("ROLLUP", "CUBE", "GROUPING SETS")
 
 
-def _bounded(factors: list[list[tuple[Expr, ...]]], node: exp.Expression) -> list[list[tuple[Expr, ...]]]:
+def _bounded(factors: list[list[tuple[Expr, ...]]], node: exp.Expr) -> list[list[tuple[Expr, ...]]]:
     count = 1
     for sets in factors:
         count *= len(sets)
@@ -244,7 +244,7 @@ def _bounded(factors: list[list[tuple[Expr, ...]]], node: exp.Expression) -> lis
     return factors
 
 
-def _sets(self: Converter, node: exp.Expression) -> list[tuple[Expr, ...]]:
+def _sets(self: Converter, node: exp.Expr) -> list[tuple[Expr, ...]]:
     """The grouping sets that one item of GROUP BY stands for; a plain expression is one set."""
     if isinstance(node, exp.Tuple):
         return [self.exprs(node.expressions)]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
-from queryleaf_cdc.frontend.sql_parser import SqlParser, marked
+from queryleaf_cdc.frontend.call_parser import CallParser
+from queryleaf_cdc.frontend.sql_parser import marked
 
 T = TokenType
 _FRAME_UNITS = ("ROWS", "RANGE", "GROUPS")
 
 
-class QueryParser(SqlParser):
+class QueryParser(CallParser):
     # FROM
 
     @marked
-    def _parse_table(self, *_: Any, **__: Any) -> exp.Expression:
+    def _parse_table(self, *_: Any, **__: Any) -> exp.Expr:
         lateral = self._match(T.LATERAL)
         if self._word() == "UNNEST" and self._next.token_type == T.L_PAREN:
             return self._parse_unnest_item()
@@ -32,14 +33,14 @@ class QueryParser(SqlParser):
             self._refuse("a function in FROM", self._prev, "UNNEST(array) is known here")
         return self.expression(exp.Table(this=name, alias=self._parse_table_alias()))
 
-    def _parse_from_subquery(self) -> exp.Expression:
+    def _parse_from_subquery(self) -> exp.Expr:
         if self._curr.token_type not in (T.SELECT, T.WITH, T.L_PAREN):
             self._fail("SELECT")
-        query = self._need(self._parse_select(nested=True), "a query")
+        query = self._need(self._parse_statement(), "a query")
         self._match_r_paren()
         return self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
 
-    def _parse_unnest_item(self) -> exp.Expression:
+    def _parse_unnest_item(self) -> exp.Expr:
         self._advance(2)
         array = self._need(self._parse_disjunction())
         if self._curr.token_type == T.COMMA:
@@ -101,11 +102,11 @@ class QueryParser(SqlParser):
             self._fail("SELECT")
         return super()._parse_select_query(*args, **kwargs)
 
-    def _parse_statement(self) -> exp.Expression | None:
+    def _parse_statement(self) -> exp.Expr | None:
         """What follows WITH ... AS (...), and what a CTE holds."""
         if self._curr.token_type not in (T.SELECT, T.L_PAREN, T.WITH):
             self._fail("SELECT")
-        return self._parse_select(nested=True)
+        return self._parse_query_modifiers(self._parse_set_operations(self._parse_select(nested=True)))
 
     def _parse_into(self) -> None:
         if self._curr.token_type == T.INTO:
@@ -121,7 +122,7 @@ class QueryParser(SqlParser):
         return self.expression(exp.Group(expressions=items))
 
     @marked
-    def _parse_group_item(self) -> exp.Expression | None:
+    def _parse_group_item(self) -> exp.Expr | None:
         if self._word() == "GROUPING" and self._next.text.upper() == "SETS":
             self._advance(2)
             self._expect(T.L_PAREN, "(")
@@ -148,7 +149,7 @@ class QueryParser(SqlParser):
             return self._parse_fetch()
         return this
 
-    def _parse_fetch(self) -> exp.Expression:
+    def _parse_fetch(self) -> exp.Expr:
         if not self._match_texts(("FIRST", "NEXT")):
             self._fail("FIRST")
         token = self._prev
@@ -170,13 +171,13 @@ class QueryParser(SqlParser):
     # windows
 
     @marked
-    def _parse_named_window(self) -> exp.Expression:
+    def _parse_named_window(self) -> exp.Expr:
         name = self._need(self._parse_id_var(), "a window name")
         self._expect(T.ALIAS, "AS")
         self._expect(T.L_PAREN, "(")
         return self._parse_window_body(name)
 
-    def _parse_window(self, this: exp.Expression | None, alias: bool = False) -> exp.Expression | None:
+    def _parse_window(self, this: exp.Expr | None, alias: bool = False) -> exp.Expr | None:
         """WITHIN GROUP, FILTER and OVER behind a function call."""
         start = this.meta.get("start") if this is not None else None
         if this is None or start is None:
@@ -202,10 +203,10 @@ class QueryParser(SqlParser):
             return self._parse_over(this, start)
         return this
 
-    def _marked_from(self, start: int, node: exp.Expression) -> exp.Expression:
+    def _marked_from(self, start: int, node: exp.Expr) -> exp.Expr:
         return self._with_meta(self.expression(node), "ql", (start, self._prev.end + 1))
 
-    def _parse_over(self, this: exp.Expression, start: int) -> exp.Expression:
+    def _parse_over(self, this: exp.Expr, start: int) -> exp.Expr:
         self._advance()
         if self._match(T.L_PAREN):
             window = self._parse_window_body(this)
@@ -213,7 +214,7 @@ class QueryParser(SqlParser):
             window = self.expression(exp.Window(this=this, alias=self._parse_id_var(), over="NAMED"))
         return self._marked_from(start, window)
 
-    def _parse_window_body(self, this: exp.Expression) -> exp.Expression:
+    def _parse_window_body(self, this: exp.Expr) -> exp.Expr:
         """``[name] [PARTITION BY ...] [ORDER BY ...] [frame] )``, the opening parenthesis being read."""
         base = None if self._word() in _FRAME_UNITS else self._parse_id_var()
         partition = None
@@ -228,7 +229,7 @@ class QueryParser(SqlParser):
             exp.Window(this=this, partition_by=partition, order=order, spec=spec, alias=base, over="OVER")
         )
 
-    def _parse_frame(self) -> exp.Expression:
+    def _parse_frame(self) -> exp.Expr:
         start, unit = self._prev.start, self._prev.text.upper()
         if self._match(T.BETWEEN):
             low = self._parse_bound()

@@ -67,6 +67,9 @@ def scan(text: str, start: int = 0, end: int | None = None, at_most: int = 1_000
 
     Raises CompileError QL101 for a character that SQL has no use for, QL102 for what is never closed."""
     stop = len(text) if end is None else end
+    nul = text.find("\0", start, stop)
+    if nul >= 0:
+        raise CompileError("QL101", "a NUL character: this is no text", Span(nul, nul + 1), _NO_TEXT)
     tokens: list[Tok] = []
     position = start
     while position < stop and len(tokens) < at_most:
@@ -162,9 +165,12 @@ def _unreadable(text: str, position: int) -> CompileError:
     )
 
 
+_NO_TEXT = "is this a text file in UTF-8?"
+
+
 def _char_hint(char: str) -> str | None:
     if char in "\u2018\u2019\u201c\u201d":
         return "use straight quotes: 'text' for a string, \"name\" for a name"
     if char < " " or char == "\ufffd":
-        return "is this a text file in UTF-8?"
+        return _NO_TEXT
     return None

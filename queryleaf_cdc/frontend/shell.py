@@ -1,13 +1,15 @@
 """The statement shell: a LALR parse of ``grammar/queryleaf.lark`` over our own tokens, with repairs.
 
-A wrong token is reported once, and reading goes on: a missing THEN, LOOP, semicolon or END IF is put in; any other wrong
-statement of a body is skipped as a whole; after a broken header the body is still read.
+A wrong token is reported once, and reading goes on: a missing THEN, LOOP, semicolon or END IF is put in; any other
+wrong statement of a body is skipped as a whole; after a broken header the body is still read.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,13 @@ _CLOSING = ("IF", "CASE", "LOOP", "SEMI", "END")
 _REPAIRS = ("THEN", "LOOP", "SEMI", "IF", "CASE", "RPAR")
 
 
-class Piece(Token):  # type: ignore[misc]
+class Piece(Token):
     """A terminal; ``tokens`` is what it is made of: one token, or all of a chunk."""
 
     tokens: Sequence[Tok]
 
 
-class NoLexer(Lexer):  # type: ignore[misc]
+class NoLexer(Lexer):
     """Terminals are fed by ``Shell``, never cut from text."""
 
     def __init__(self, conf: Any) -> None:
@@ -62,14 +64,30 @@ def grammar_path() -> Path:
 
 @cache
 def grammar() -> Lark:
+    """The parser. Its tables take 0.15 s to build, so they are kept in the user's cache directory where that can be."""
+    text = grammar_path().read_text(encoding="utf-8")
     return Lark(
-        grammar_path().read_text(encoding="utf-8"),
+        text,
         parser="lalr",
         lexer=NoLexer,
         start=["start", "section"],
         propagate_positions=True,
         maybe_placeholders=False,
+        cache=_cache_file(text),
     )
+
+
+def _cache_file(text: str) -> str | bool:
+    """Where the tables are kept, or False. Only in a directory of our own: what is read there is unpickled."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    directory = Path(base) / "queryleaf-cdc"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK) or directory.stat().st_mode & 0o022:
+            return False
+    except OSError:
+        return False
+    return str(directory / f"grammar-{sha256(text.encode()).hexdigest()[:16]}.lalr")
 
 
 def piece(type_: str, tokens: Sequence[Tok], at: Span | None = None) -> Piece:
@@ -102,7 +120,8 @@ class Shell:
     # one terminal
 
     def _choices(self) -> dict[str, Any]:
-        return self._parser.choices()  # type: ignore[no-any-return]
+        table = self._parser.parser_state.parse_conf.parse_table
+        return table.states[self._parser.parser_state.position]
 
     def _step(self) -> bool:
         """Feed the next terminal; False when none fits."""

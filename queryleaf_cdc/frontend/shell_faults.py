@@ -66,8 +66,7 @@ def missing(type_: str, tokens: Sequence[Tok], position: int) -> CompileError:
 
 
 def _misspelled(tokens: Sequence[Tok], position: int, type_: str) -> str | None:
-    guess = did_you_mean(tokens[position].text, [type_]) if tokens[position].kind is Kind.WORD else None
-    return guess
+    return did_you_mean(tokens[position].text, [type_]) if tokens[position].kind is Kind.WORD else None
 
 
 def wrong(tokens: Sequence[Tok], position: int, item_start: int, expected: set[str]) -> CompileError:

@@ -1,7 +1,7 @@
 """Our tokens as sqlglot's, so that it reads what the scanner read, with offsets into the whole text.
 
 Only the words and symbols listed here are keywords inside queries and expressions; every other word is a name. That
-keeps field names such as ``type``, ``date`` or ``value`` free, and leaves dialect features that we do not mean unreachable.
+keeps field names such as ``type``, ``date`` or ``value`` free, and what we do not mean of the dialect unreachable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from queryleaf_cdc.frontend.faults import hint_for, unexpected, unsupported
 from queryleaf_cdc.frontend.scanner import Kind, Tok
@@ -49,7 +49,7 @@ _REFUSED = ("#>", "#>>", "@>", "<@", "&", "|", "#", "<<", ">>", "@", "**", "=>",
 
 @dataclass(slots=True)
 class SqlTokens:
-    """What sqlglot reads. Dotted and quoted names are one IDENTIFIER token each, whose text is an index into ``names``."""
+    """What sqlglot reads. A dotted or quoted name is one IDENTIFIER token, whose text is an index into ``names``."""
 
     tokens: list[Token] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
@@ -98,9 +98,9 @@ def _word(tokens: Sequence[Tok], position: int, out: SqlTokens) -> int:
     after = tokens[position + 1].upper if position + 1 < len(tokens) else ""
     if before == ".":
         out.add(T.VAR, token.text, token.span)
-    elif before == "AS" and token.upper != "NOT":
-        return _name(tokens, position, out)
-    elif after == "." and token.upper != "SELECT" and not _is_star(tokens, position + 2):
+    elif (before == "AS" and token.upper != "NOT") or (
+        after == "." and token.upper != "SELECT" and not _is_star(tokens, position + 2)
+    ):
         return _name(tokens, position, out)
     elif (token.upper, after) in PAIRS:
         out.add(PAIRS[token.upper, after], f"{token.upper} {after}", token.span.to(tokens[position + 1].span))

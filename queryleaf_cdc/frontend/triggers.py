@@ -127,7 +127,9 @@ def _event(events: list[TriggerEvent], node: Node) -> None:
 def _add_column(events: list[TriggerEvent], node: Node) -> None:
     """``UPDATE OF a, b``: what follows the comma is a column unless it is an event."""
     last = events[-1] if events else None
-    columns = path(node)
+    column = tree(node, "path")
+    assert column is not None
+    columns = path(column)
     if last is None or not last.columns:
         from queryleaf_cdc.errors import did_you_mean
 

@@ -31,7 +31,7 @@ _LONGEST = 4  # words in a type name
 
 @dataclass(frozen=True, slots=True)
 class TypeName:
-    """``name`` is one of CAST_TYPES or None for a known type that has no meaning here; ``size`` is what stood in ( )."""
+    """``name`` is one of CAST_TYPES, or None for a known type without a meaning here; ``size`` is what stood in ( )."""
 
     name: str | None
     written: str
@@ -40,7 +40,7 @@ class TypeName:
 
 
 def read_type(words: Sequence[str]) -> tuple[TypeName, int] | None:
-    """The type at the start of ``words`` (upper-case words and symbols) and how many of them it takes; None for no type."""
+    """The type at the start of ``words`` (upper-case words and symbols) and how many of them it takes, or None."""
     for count in range(min(_LONGEST, len(words)), 0, -1):
         written = " ".join(words[:count])
         if written in TYPES:

@@ -8,7 +8,6 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
 from queryleaf_cdc.frontend.shell import Piece
 from queryleaf_cdc.frontend.trees import Node, name, path, piece, pieces, single, span, tree, trees
-from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Path
 from queryleaf_cdc.syntax.queries import FromItem, Join, Select
 from queryleaf_cdc.syntax.statements import Assignment, CallProcedure, Delete, Insert, OnConflict, Update
