@@ -1,1 +1,72 @@
+"""The command line: thin commands over the library.
 
+Exit codes: 0 done, 1 the SQL or the input is wrong, 2 usage, 3 the server cannot do it, 130 interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from queryleaf_cdc import __version__
+from queryleaf_cdc.errors import QueryLeafError, ServerError
+
+COMMANDS = {
+    "compile": "compiling",
+    "check": "compiling",
+    "explain": "compiling",
+    "query": "querying",
+    "apply": "running",
+    "run": "running",
+    "status": "catalog",
+    "list": "catalog",
+    "pause": "catalog",
+    "resume": "catalog",
+    "drop": "catalog",
+    "replay": "replaying",
+    "demo": "demo",
+}
+"""Command → module of this package; a module is imported when one of its commands is called."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"queryleaf_cdc.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="queryleaf-cdc")
+def cli() -> None:
+    """SQL triggers over MongoDB change streams."""
+
+
+def main() -> None:
+    """Runs the command line and exits. What a user can cause never shows a traceback."""
+    try:
+        code: Any = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except QueryLeafError as error:
+        click.echo(error.render(), err=True)
+        code = 3 if isinstance(error, ServerError) else 1
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,44 @@
+# The first use of any target makes .venv; nothing outside of this folder is touched.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench soak clean golden
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)  ## the whole story on an embedded MongoDB, in under a minute
+	@$(BIN)/queryleaf-cdc demo
+
+test: $(READY)  ## all tests; starts its own MongoDB servers
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(READY)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)  ## write the format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(READY)  ## rewrite the golden files; read the diff
+	$(BIN)/pytest tests/golden --update-golden -q
+
+bench: $(READY)  ## measure, and write docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks
+
+soak: $(READY)  ## the long runs: crashes at random moments, many examples
+	QUERYLEAF_FACES_EXAMPLES=100000 $(BIN)/pytest -n 2 -m soak --timeout 3600
+
+clean:  ## remove what was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

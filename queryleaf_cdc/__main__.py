@@ -1,0 +1,3 @@
+from queryleaf_cdc.cli import main
+
+main()

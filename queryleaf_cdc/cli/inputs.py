@@ -1,0 +1,59 @@
+"""Files and options that several commands take."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.logical.schema import Schema, Table
+
+file_argument = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+schema_option = click.option(
+    "--schema",
+    "schema_file",
+    type=click.Path(path_type=Path),
+    help="CREATE TABLE statements, or JSON: collection → fields.",
+)
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def read_sql(file: Path) -> tuple[str, str]:
+    """(text, name for messages) of a file or of standard input (``-``). Raises InputError QL401 to QL403."""
+    if str(file) == "-":
+        return _decoded(sys.stdin.buffer.read(MAX_BYTES), "<stdin>"), "<stdin>"
+    try:
+        with file.open("rb") as opened:
+            return _decoded(opened.read(MAX_BYTES), str(file)), str(file)
+    except FileNotFoundError:
+        raise InputError("QL410", f"there is no file {file}") from None
+    except OSError as error:
+        raise InputError("QL411", f"cannot read {file}: {error.strerror}") from None
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("QL412", f"{name} is not UTF-8 text (byte {error.start})") from None
+
+
+def read_schema(file: Path | None) -> Schema:
+    """``{"orders": ["status", "total"], ...}`` as JSON, or a file of CREATE TABLE statements."""
+    if file is None:
+        return Schema()
+    text, name = read_sql(file)
+    if file.suffix != ".json":
+        from queryleaf_cdc.compiler import compile_sql
+
+        return compile_sql(text, name=name).schema
+    try:
+        tables: Any = json.loads(text)
+        return Schema({name: Table(frozenset(map(str, fields)), True) for name, fields in tables.items()})
+    except (ValueError, AttributeError, TypeError):
+        raise InputError("QL413", f'{name} is not of the form {{"collection": ["field", ...]}}') from None

@@ -1,0 +1,162 @@
+"""A tree of a program: what runs in the server, what in the worker, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from queryleaf_cdc.lowering.mongo_json import stage_json
+from queryleaf_cdc.lowering.output import extended, extended_with_holes
+from queryleaf_cdc.lowering.reads import computed_values
+from queryleaf_cdc.plans.actions import (
+    Action,
+    CallAction,
+    Choose,
+    DeleteRows,
+    ForEach,
+    InsertQuery,
+    InsertRow,
+    QueryTemplate,
+    RaiseAction,
+    ReadInto,
+    ReturnAction,
+    SetVariable,
+    UpdateRows,
+)
+from queryleaf_cdc.plans.program import (
+    CompiledStatement,
+    DropStatement,
+    Program,
+    QueryStatement,
+    StreamStatement,
+    TableStatement,
+    TriggerStatement,
+    WriteStatement,
+)
+from queryleaf_cdc.plans.trigger import TriggerPlan
+from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.expressions import Expr
+
+
+@dataclass
+class Node:
+    """A line of the tree and what stands below it."""
+
+    text: str
+    children: list[Node] = field(default_factory=list)
+
+    def lines(self, indent: str = "") -> Iterable[str]:
+        for position, child in enumerate(self.children):
+            last = position == len(self.children) - 1
+            yield f"{indent}{'└─ ' if last else '├─ '}{child.text}"
+            yield from child.lines(indent + ("   " if last else "│  "))
+
+
+def explain(program: Program) -> list[Node]:
+    """One tree for each statement."""
+    return [_Explaining(program.source).statement(each) for each in program.statements]
+
+
+class _Explaining:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def statement(self, node: CompiledStatement) -> Node:
+        match node:
+            case TriggerStatement(plan):
+                head = f"trigger {plan.name} on {plan.collection} for {', '.join(plan.operations)}"
+                return Node(head, self._stream(plan) + self._options(plan))
+            case StreamStatement(plan):
+                return Node(f"stream of {plan.collection}: {', '.join(plan.operations)}", self._stream(plan))
+            case QueryStatement(query):
+                return Node(
+                    f"query on {query.collection or 'no collection'}",
+                    [Node("server: aggregation", _stages(query.pipeline.document))],
+                )
+            case WriteStatement(actions):
+                return Node("write", self._actions(actions))
+            case DropStatement(drop):
+                return Node(f"drop trigger {drop.name}")
+            case TableStatement(table):
+                columns = ", ".join(column.name for column in table.columns)
+                return Node(f"declaration of {table.name}: {columns} (nothing runs)")
+
+    def _stream(self, plan: TriggerPlan) -> list[Node]:
+        stages = [extended(stage_json(stage)) for stage in plan.stream.pipeline]
+        server = Node("server: change stream", _stages(stages))
+        images = [
+            name
+            for name, value in (("post-images", plan.stream.full_document), ("pre-images", plan.stream.before_change))
+            if value
+        ]
+        if images:
+            server.children.append(Node(f"needs {' and '.join(images)} of {plan.collection}"))
+        return [server, Node("worker: actions, in one transaction per batch", self._actions(plan.actions))]
+
+    def _options(self, plan: TriggerPlan) -> list[Node]:
+        options = plan.options
+        return [Node(f"on error: {options.on_error}, at most {options.max_retries} retries; starts {options.start}")]
+
+    def _actions(self, actions: Iterable[Action]) -> list[Node]:
+        return [self._action(action) for action in actions]
+
+    def _action(self, action: Action) -> Node:
+        match action:
+            case Choose(slot, because, branches, otherwise):
+                where = (
+                    f"decided by the server: _ql.{slot[0]}" if slot is not None else f"decided by the worker: {because}"
+                )
+                inner = [
+                    Node(f"{i}: {self._sql(test)}", self._actions(body)) for i, (test, body) in enumerate(branches, 1)
+                ]
+                if otherwise:
+                    inner.append(Node("else", self._actions(otherwise)))
+                return Node(f"IF ({where})", inner)
+            case InsertRow(collection=collection, conflict=conflict):
+                upsert = f" on conflict ({', '.join(conflict.columns)})" if conflict is not None else ""
+                return Node(f"insert into {collection}{upsert}", self._values(action))
+            case InsertQuery(collection=collection, query=query):
+                return Node(f"insert into {collection} the rows of a query", self._reads(query) + self._values(action))
+            case UpdateRows(collection=collection, source=source):
+                return Node(f"update {collection}", self._reads(source) + self._values(action))
+            case DeleteRows(collection=collection, source=source):
+                return Node(f"delete from {collection}", self._reads(source) + self._values(action))
+            case CallAction(procedure):
+                return Node(f"call {procedure} through the outbox (at least once)", self._values(action))
+            case RaiseAction():
+                return Node("raise: dead-letters the event", self._values(action))
+            case ReturnAction():
+                return Node("return")
+            case SetVariable(name):
+                return Node(f"set {name}", self._values(action))
+            case ReadInto(targets, query):
+                return Node(f"select into {', '.join(targets)}", self._reads(query))
+            case ForEach(row, query, body):
+                return Node(f"for each {row}", self._reads(query) + self._actions(body))
+
+    def _reads(self, query: QueryTemplate | None) -> list[Node]:
+        return (
+            [Node(f"reads {', '.join(sorted(query.reads)) or 'nothing'} in the batch's transaction")] if query else []
+        )
+
+    def _values(self, action: Action) -> list[Node]:
+        """Server-computed values are counted, the worker's are named with their reason."""
+        values = list(
+            dict.fromkeys(
+                (repr(v.expr), v.slot is not None, self._sql(v.expr), v.because) for v in computed_values(action)
+            )
+        )
+        mine = [Node(f"worker: {sql} — {because}") for _, in_server, sql, because in values if not in_server]
+        computed = [sql for _, in_server, sql, _ in values if in_server]
+        return ([Node(f"server: {', '.join(computed)}")] if computed else []) + mine
+
+    def _sql(self, expr: Expr) -> str:
+        return " ".join(self.source.slice(expr.span).split())
+
+
+def _stages(stages: list[object]) -> list[Node]:
+    return [
+        Node(json.dumps(extended_with_holes(stage), ensure_ascii=False, default=lambda hole: f"<{hole.index}>"))
+        for stage in stages
+    ]
