@@ -63,7 +63,7 @@ def _compare(a: Value, b: Value, type_: Type) -> int:
         if a != a or b != b:
             return int(a != a) - int(b != b)
     elif type_ is Type.DATE:
-        a, b = _milliseconds(a), _milliseconds(b)
+        a, b = milliseconds(a), milliseconds(b)
     elif type_ is Type.BINARY:
         a, b = _binary_key(a), _binary_key(b)
     return -1 if a < b else int(a > b)
@@ -76,7 +76,7 @@ def _comparable_number(value: Value) -> int | float | Decimal:
     return value  # type: ignore[no-any-return]
 
 
-def _milliseconds(value: datetime | DatetimeMS) -> int:
+def milliseconds(value: datetime | DatetimeMS) -> int:
     return int(value) if isinstance(value, DatetimeMS) else _datetime_to_millis(value)
 
 

@@ -78,7 +78,7 @@ def _dated_within(args: tuple[Arg, ...]) -> FunctionSpec | None:
     return FunctionSpec("IN", 2, None, _within_type, evaluate, lowered, truth)
 
 
-_WITHIN = FunctionSpec(
+IN = FunctionSpec(
     "IN", 2, None, _within_type, _within,
     folding(_within, lambda *args: bind_args(args, _within_mongo)),
     folding_truth(_within, lambda *args: bind_args(args, _within_truth)),
@@ -126,7 +126,7 @@ def _each(array: Mql, body: Callable[[Arg], Mql]) -> Mql:
 
 
 MEMBERSHIP = (
-    _WITHIN,
+    IN,
     *(
         _quantified(name, replace(spec, for_intervals=None, for_literals=None), quantifier)
         for name, spec in OPERATORS.items()

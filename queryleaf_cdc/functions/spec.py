@@ -60,7 +60,10 @@ class FunctionSpec:
 
     Two overloads are decided from the syntax alone (``lowering/overloads.py``), so that both faces take the same:
     ``for_intervals`` where an argument is an interval by its static type, ``for_literals(args)`` where literals
-    among the arguments call for a spec of their own (a text that reads as a timestamp)."""
+    among the arguments call for a spec of their own (a text that reads as a timestamp).
+
+    ``check`` tells a user what is wrong with constant arguments (a pattern that is none); None if nothing is. At run
+    time such arguments give NULL."""
 
     name: str
     min_args: int
@@ -72,6 +75,7 @@ class FunctionSpec:
     because: str = ""
     for_intervals: FunctionSpec | None = None
     for_literals: Callable[[tuple[Arg, ...]], FunctionSpec | None] | None = None
+    check: Callable[[tuple[Arg, ...]], str | None] | None = None
 
     def result_type(self, args: tuple[Arg, ...]) -> Type:
         return self.type(args) if callable(self.type) else self.type

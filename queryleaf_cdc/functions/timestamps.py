@@ -10,7 +10,7 @@ from bson.datetime_ms import DatetimeMS
 from queryleaf_cdc.functions.moments import EPOCH, from_ms
 
 TIMESTAMP = (
-    r"\A[ ]*[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"\A[ ]*(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][01][0-9](?::?[0-5][0-9])?)?)?[ ]*\z"
 )
 """What a timestamp looks like, for the server, whose own reader would also take ``Sep 5`` and ``2025-W36``."""
