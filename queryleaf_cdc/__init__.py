@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from queryleaf_cdc.errors import CompileError, InputError, QueryLeafError, RunError, ServerError
 
 if TYPE_CHECKING:
-    from queryleaf_cdc.compiler import compile_sql
+    from queryleaf_cdc.compiler import Program, compile_sql
     from queryleaf_cdc.mongo.embedded import start_embedded
-    from queryleaf_cdc.plans.program import Program
     from queryleaf_cdc.session import QueryLeaf, Result
 
 __version__ = "0.1.0"
@@ -40,7 +39,7 @@ _LAZY = {
     "QueryLeaf": "session",
     "Result": "session",
     "compile_sql": "compiler",
-    "Program": "plans.program",
+    "Program": "compiler",
     "start_embedded": "mongo.embedded",
 }
 

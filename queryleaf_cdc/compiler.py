@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
@@ -15,11 +16,11 @@ from queryleaf_cdc.logical.options import trigger_options
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
+from queryleaf_cdc.lowering.output import program_json
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
-    Program,
     QueryStatement,
     StreamStatement,
     TableStatement,
@@ -36,6 +37,21 @@ from queryleaf_cdc.syntax.statements import (
     SelectStatement,
     Statement,
 )
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled file. ``diagnostics`` are the warnings; errors are raised."""
+
+    source: Source
+    statements: tuple[CompiledStatement, ...]
+    schema: Schema
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The compiled document that ``queryleaf-cdc compile`` prints; extended JSON (relaxed)."""
+        document: dict[str, Any] = program_json(self.source, self.statements)
+        return document
 
 
 def compile_sql(

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from queryleaf_cdc.cli.inputs import file_argument, read_schema, read_sql, schema_option
-from queryleaf_cdc.compiler import compile_sql
-from queryleaf_cdc.plans.program import Program
+from queryleaf_cdc.compiler import Program, compile_sql
 
 
 def compile_file(file: Path, schema_file: Path | None) -> Program:

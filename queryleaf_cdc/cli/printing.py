@@ -12,8 +12,8 @@ from rich.syntax import Syntax
 from rich.text import Text
 from rich.tree import Tree
 
+from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.lowering.explain import Node, explain
-from queryleaf_cdc.plans.program import Program
 
 
 def pretty(program: Program) -> str:
@@ -87,13 +87,13 @@ def _key(name: str) -> str:
 def show_tree(program: Program) -> None:
     """A tree on a terminal is wrapped and coloured; in a pipe every node is one line."""
     if not click.get_text_stream("stdout").isatty():
-        for root in explain(program):
+        for root in explain(program.source, program.statements):
             click.echo(root.text)
             for line in root.lines():
                 click.echo(line)
         return
     console = Console(highlight=False)
-    for root in explain(program):
+    for root in explain(program.source, program.statements):
         console.print(_rich(root))
 
 

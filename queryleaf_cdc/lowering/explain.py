@@ -27,7 +27,6 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
-    Program,
     QueryStatement,
     StreamStatement,
     TableStatement,
@@ -53,9 +52,9 @@ class Node:
             yield from child.lines(indent + ("   " if last else "│  "))
 
 
-def explain(program: Program) -> list[Node]:
+def explain(source: Source, statements: Iterable[CompiledStatement]) -> list[Node]:
     """One tree for each statement."""
-    return [_Explaining(program.source).statement(each) for each in program.statements]
+    return [_Explaining(source).statement(each) for each in statements]
 
 
 class _Explaining:

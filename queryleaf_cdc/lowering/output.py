@@ -33,7 +33,6 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
-    Program,
     QueryStatement,
     StreamStatement,
     TableStatement,
@@ -48,9 +47,9 @@ Json = Any
 _EXTENDED = json_util.RELAXED_JSON_OPTIONS
 
 
-def program_json(program: Program) -> Json:
+def program_json(source: Source, statements: Iterable[CompiledStatement]) -> Json:
     """``{"version": 1, "statements": [...]}``. CREATE TABLE and DROP TRIGGER compile to nothing and are left out."""
-    printed = [_Printer(program.source).statement(each) for each in program.statements]
+    printed = [_Printer(source).statement(each) for each in statements]
     return {"version": 1, "statements": [each for each in printed if each is not None]}
 
 
@@ -118,14 +117,7 @@ class _Printer:
         return {"options": {"on_error": options.on_error, "max_retries": options.max_retries, "start": options.start}}
 
     def diagnostics(self, found: Iterable[Diagnostic]) -> Json:
-        printed = []
-        for each in found:
-            line, column = self.source.position(each.span.start) if each.span is not None else (None, None)
-            place = {"line": line, "column": column}
-            printed.append(
-                {"code": each.code, "severity": each.severity, "message": each.message, **place, "hint": each.hint}
-            )
-        return printed
+        return diagnostics_json(found, self.source)
 
     # -- actions --------------------------------------------------------------------------------------------------
 
@@ -208,6 +200,18 @@ class _Printer:
     def _template(self, template: Template) -> Json:
         values = [self._value(value) for value in template.values]
         return _filled(extended_with_holes(template.document), lambda index: values[index])
+
+
+def diagnostics_json(found: Iterable[Diagnostic], source: Source) -> Json:
+    """Code, severity, message, line and column (from 1; null without a place) and hint of each."""
+    printed = []
+    for each in found:
+        line, column = source.position(each.span.start) if each.span is not None else (None, None)
+        place = {"line": line, "column": column}
+        printed.append(
+            {"code": each.code, "severity": each.severity, "message": each.message, **place, "hint": each.hint}
+        )
+    return printed
 
 
 def extended_with_holes(document: Any) -> Json:

@@ -193,7 +193,15 @@ class BodyLowering:
         return self._writes(verb, place, lambda lowering: make(lowering.compute))
 
     def _lowering(self, name: str, place: Place, values: list[tuple[str, Mql]]) -> WriteLowering:
+        known: dict[str, Computed] = {}
+
         def compute(expr: Expr) -> Computed:
+            text = repr(expr)
+            if text not in known:
+                known[text] = place_value(expr)
+            return known[text]
+
+        def place_value(expr: Expr) -> Computed:
             if not self.computes_in_server:
                 return Computed(expr, None, "known when the statement starts")
             try:

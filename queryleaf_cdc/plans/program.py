@@ -1,15 +1,12 @@
-"""What ``compile_sql`` returns."""
+"""Compiled statements."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from queryleaf_cdc.errors import Diagnostic
-from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
-from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.statements import CreateTable, CreateTrigger, DropTrigger
 
 
@@ -68,19 +65,3 @@ class TableStatement:
 CompiledStatement = (
     TriggerStatement | StreamStatement | QueryStatement | WriteStatement | DropStatement | TableStatement
 )
-
-
-@dataclass(frozen=True)
-class Program:
-    """A compiled file. ``diagnostics`` are the warnings; errors are raised."""
-
-    source: Source
-    statements: tuple[CompiledStatement, ...]
-    schema: Schema
-    diagnostics: tuple[Diagnostic, ...] = field(default=())
-
-    def to_json(self) -> dict[str, Any]:
-        """The compiled document that ``queryleaf-cdc compile`` prints; extended JSON (relaxed)."""
-        from queryleaf_cdc.lowering.output import program_json
-
-        return program_json(self)

@@ -15,7 +15,9 @@ import queryleaf_cdc
 PACKAGE = Path(queryleaf_cdc.__file__).parent
 
 LAYERS = (
-    ("source", "errors", "values", "events"),
+    ("source",),
+    ("errors", "values"),
+    ("events",),
     ("syntax",),
     ("frontend", "functions"),
     ("logical", "plans"),
@@ -24,7 +26,7 @@ LAYERS = (
     ("mongo", "sinks"),
     ("runtime",),
     ("offline", "testing", "session"),
-    ("cli", "__main__"),
+    ("cli",),
 )
 """From the ground up: a module imports only from its own row (its own folder) and from rows above it here."""
 
@@ -69,7 +71,7 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_downwards(path: Path) -> None:
-    if path == PACKAGE / "__init__.py":
+    if path.parent == PACKAGE and path.name in ("__init__.py", "__main__.py"):
         return
     mine = room(path)
     for name in imports(path):
