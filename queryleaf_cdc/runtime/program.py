@@ -8,7 +8,7 @@ from queryleaf_cdc.events import ACTIONS, Effects, Event, MissingImage, Trigger
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import Member, SharedStream, share
 from queryleaf_cdc.plans.program import TriggerStatement
-from queryleaf_cdc.runtime.firing import FiringCompiler, Frame, Functions
+from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.predicate_index import PredicateIndex
 from queryleaf_cdc.values import Document
 
