@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.functions.mql import NULL, Const, Dot, Let, Mql, Ref, Switch, Var, bind, cond, op
@@ -62,7 +62,7 @@ def number_tests(*args: Arg) -> tuple[Mql, ...]:
     return tuple(op("$isNumber", arg.mongo) for arg in args if kind(arg) & ~NUMBER_OR_NULL)
 
 
-def choose(branches: list[Branch]) -> Mql:
+def choose(branches: Sequence[Branch]) -> Mql:
     """The first branch whose tests hold, else NULL. A branch without tests ends the list."""
     cases: list[tuple[Mql, Mql]] = []
     default: Mql = NULL

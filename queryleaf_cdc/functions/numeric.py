@@ -57,7 +57,7 @@ def _unary(
 
 def _abs(value: Number) -> Number:
     if isinstance(value, Decimal128):
-        exact = value.to_decimal()
+        exact = numbers.as_decimal(value)
         return 2.0**63 if exact == numbers.LONG_MIN else numbers.to_bson(exact.copy_abs())
     if isinstance(value, float):
         return math.fabs(value)
@@ -74,7 +74,7 @@ def _sign(value: Number) -> int | None:
     if numbers.is_nan(value):
         return None
     if isinstance(value, Decimal128):
-        exact = value.to_decimal()
+        exact = numbers.as_decimal(value)
         return (exact > 0) - (exact < 0)
     return (value > 0) - (value < 0)
 
@@ -93,7 +93,7 @@ def _directed(up: bool) -> Callable[[Number], Value]:
         if isinstance(value, float):
             return math.copysign(float(whole(value)), value) if math.isfinite(value) else value
         if isinstance(value, Decimal128):
-            exact = value.to_decimal()
+            exact = numbers.as_decimal(value)
             return numbers.to_bson(exact.quantize(Decimal(1), rounding=rounding, context=numbers.CONTEXT))
         return value
 
@@ -106,7 +106,7 @@ def _plain_mongo(name: str) -> Callable[[Arg], list[Branch]]:
 
 def _sqrt(value: Number) -> Number | None:
     if isinstance(value, Decimal128):
-        exact = value.to_decimal()
+        exact = numbers.as_decimal(value)
         return None if exact.is_nan() or exact < 0 else numbers.to_bson(numbers.CONTEXT.sqrt(exact))
     return math.sqrt(value) if value >= 0 else None
 
@@ -128,7 +128,7 @@ def _truncate_to(value: Number, digits: int) -> Number:
     if digits == 0:
         return numbers.truncate(value)  # type: ignore[return-value]
     if isinstance(value, Decimal128):
-        return numbers.to_bson(numbers.truncate_decimal(value.to_decimal(), digits))
+        return numbers.to_bson(numbers.truncate_decimal(numbers.as_decimal(value), digits))
     if isinstance(value, float):
         if not math.isfinite(value):
             return value
@@ -159,7 +159,7 @@ def _as_seen_mongo(value: Mql, digits: int) -> Mql:
 
 def _like(value: Number, result: Number) -> Number:
     if isinstance(value, float) and isinstance(result, Decimal128):
-        return float(result.to_decimal())
+        return float(numbers.as_decimal(result))
     return result
 
 
@@ -194,7 +194,7 @@ def _to_digits(
         if kept is None or not numbers.is_number(value):
             return None
         if not numbers.is_finite(value):
-            return numbers.to_bson(value.to_decimal()) if isinstance(value, Decimal128) else value
+            return numbers.to_bson(numbers.as_decimal(value)) if isinstance(value, Decimal128) else value
         return _like(value, compute(_as_seen(value, kept), kept))
 
     def to_mongo(value: Arg, digits: Arg = _NO_DIGITS) -> Mql:
@@ -224,7 +224,7 @@ def _library(name: str, double: Callable[[float], float], exact: Callable[[Decim
 
     def evaluate(value: Number) -> Value:
         if isinstance(value, Decimal128) and exact is not None:
-            result = exact(value.to_decimal())
+            result = exact(numbers.as_decimal(value))
             return None if result.is_nan() and not numbers.is_nan(value) else numbers.to_bson(result)
         as_double = numbers.to_double(value)
         return None if as_double is None else _real(double, as_double)
