@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from queryleaf_cdc.functions.kinds import type_of_value
-from queryleaf_cdc.functions.mql import NULL, Const, Dot, Let, Mql, Ref, Switch, Var, bind, cond, op
+from queryleaf_cdc.functions.mql import NULL, Const, Dot, Mql, Ref, Switch, Var, bind, cond, op
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 from queryleaf_cdc.values import Type, Value
 
@@ -104,8 +104,7 @@ def member(value: Mql, name: str) -> Mql:
         case Const(dict() as document):
             return Const(document.get(name))
         case Const():
-            var = Var()
-            return Let(var, value, Dot(var, name))
+            return NULL
         case _:
             return bind(value, lambda bound: member(bound, name))
 
@@ -113,10 +112,8 @@ def member(value: Mql, name: str) -> Mql:
 def bind_arg(arg: Arg, body: Callable[[Arg], Mql]) -> Mql:
     """``body`` of an argument that is cheap to repeat.
 
-    A hole becomes a variable: filled in as a constant, it would be computed with while the server parses."""
-    if isinstance(arg.mongo, Const) and not arg.is_const:
-        var = Var()
-        return Let(var, arg.mongo, body(Arg(var, arg.type)))
+    A ``Param`` becomes a variable too: filled in as a constant, it would be computed with while the server parses,
+    guards or not."""
     return bind(arg.mongo, lambda bound: body(Arg(bound, arg.type)))
 
 

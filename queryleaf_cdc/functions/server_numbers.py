@@ -24,6 +24,7 @@ CONTEXT = decimal.Context(
     prec=34, Emin=-6143, Emax=6144, clamp=1, rounding=decimal.ROUND_HALF_EVEN, traps=[], capitals=1
 )
 _ZERO = Decimal(0)
+_NAN = Decimal("NaN")
 
 _NUMBERS = frozenset((int, float, Int64, Decimal128))
 
@@ -60,6 +61,12 @@ def to_bson(value: Decimal) -> Decimal128:
     return Decimal128(CONTEXT.plus(value) if not value.is_zero() else CONTEXT.create_decimal(value))
 
 
+def as_decimal(value: Decimal128) -> Decimal:
+    """As a Python decimal; a signalling NaN, at which Python would raise, becomes a quiet one."""
+    exact = value.to_decimal()
+    return _NAN if exact.is_nan() else exact
+
+
 def double_to_decimal(value: float, digits: int) -> Decimal:
     """As the server converts: to 34 digits, or to exactly 15 digits, trailing zeros kept."""
     if value == 0 or not math.isfinite(value):
@@ -76,7 +83,7 @@ def double_to_decimal(value: float, digits: int) -> Decimal:
 def to_decimal(value: Number, digits: int = 15) -> Decimal:
     """``$toDecimal``, as a Python decimal."""
     if isinstance(value, Decimal128):
-        return value.to_decimal()
+        return as_decimal(value)
     if isinstance(value, float):
         return double_to_decimal(value, digits)
     return Decimal(value)
@@ -128,7 +135,7 @@ def _decimal_sum(a: Number, b: Number) -> Decimal128:
     total, rest = _ZERO, _ZERO
     for each in (a, b):
         if isinstance(each, Decimal128):
-            total = CONTEXT.add(total, each.to_decimal())
+            total = CONTEXT.add(total, as_decimal(each))
         else:
             rest = CONTEXT.add(rest, to_decimal(each, 34))
     return to_bson(CONTEXT.add(total, rest))
@@ -212,7 +219,7 @@ def truncate(value: Number | None) -> Number | None:
     if isinstance(value, float):
         return math.copysign(float(math.trunc(value)), value) if math.isfinite(value) else value
     if isinstance(value, Decimal128):
-        return to_bson(truncate_decimal(value.to_decimal(), 0))
+        return to_bson(truncate_decimal(as_decimal(value), 0))
     return value
 
 
@@ -232,24 +239,24 @@ def quantize(value: Decimal, digits: int, rounding: str) -> Decimal:
 
 
 def is_zero(value: Number) -> bool:
-    return value.to_decimal().is_zero() if isinstance(value, Decimal128) else value == 0
+    return as_decimal(value).is_zero() if isinstance(value, Decimal128) else value == 0
 
 
 def is_finite(value: Number) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return value.to_decimal().is_finite() if isinstance(value, Decimal128) else True
+    return as_decimal(value).is_finite() if isinstance(value, Decimal128) else True
 
 
 def is_nan(value: Number) -> bool:
-    return value.to_decimal().is_nan() if isinstance(value, Decimal128) else value != value
+    return as_decimal(value).is_nan() if isinstance(value, Decimal128) else value != value
 
 
 def to_double(value: Number) -> float | None:
     """``$toDouble``; None for a decimal beyond the doubles or below the smallest normal one, which it refuses."""
     if not isinstance(value, Decimal128):
         return float(value)
-    exact = value.to_decimal()
+    exact = as_decimal(value)
     if exact.is_nan():
         return math.nan
     double = float(exact)

@@ -32,8 +32,8 @@ class Arg:
 
     @property
     def is_const(self) -> bool:
-        """Whether the value is known now. A constant of any type is a hole, to be filled in later."""
-        return isinstance(self.mongo, Const) and self.type is not Type.ANY
+        """Whether the value is known now (a ``Param`` is not: it is filled in later)."""
+        return isinstance(self.mongo, Const)
 
     @property
     def const(self) -> Value:

@@ -17,9 +17,10 @@ from pymongo import MongoClient
 
 from queryleaf_cdc.functions import FUNCTIONS, SCALARS
 from queryleaf_cdc.functions.kinds import type_of_value
-from queryleaf_cdc.functions.mql import Const, Ref
+from queryleaf_cdc.functions.mql import Const, Param, Ref
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec, WorkerSide
 from queryleaf_cdc.lowering.mongo_json import expression_json
+from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.values import Interval, Type
 
 MISSING = object()
@@ -202,14 +203,32 @@ def given(value: Any) -> Any:
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
+def filled(expression: Any, value: Any) -> Any:
+    """The template with its hole filled, as a firing does it."""
+    if isinstance(expression, Hole):
+        return value
+    if isinstance(expression, list):
+        return [filled(each, value) for each in expression]
+    if isinstance(expression, dict):
+        return {key: filled(each, value) for key, each in expression.items()}
+    return expression
+
+
 def on_server(
     client: MongoClient[Any], spec: FunctionSpec, rows: list[tuple[Any, ...]], template: list[Arg]
 ) -> list[Any]:
     """The results of one expression over all rows; field names are ``a0``, ``a1``, ... ."""
     expression = expression_json(spec.to_mongo(*template))  # type: ignore[misc]
+    params = [row for row, arg in zip(rows[0], template, strict=True) if isinstance(arg.mongo, Param)]
+    if params:
+        expression = filled(expression, params[0])
     documents = [{f"a{i}": each for i, each in enumerate(row) if each is not MISSING} for row in rows]
     database = client.get_database("faces", codec_options=OPTIONS)
-    pipeline = [{"$documents": {"$literal": documents}}, {"$addFields": {"r": expression}}, {"$project": {"_id": 0, "r": 1}}]
+    pipeline = [
+        {"$documents": {"$literal": documents}},
+        {"$addFields": {"r": expression}},
+        {"$project": {"_id": 0, "r": 1}},
+    ]
     return [found.get("r") for found in database.aggregate(pipeline)]
 
 
@@ -266,7 +285,7 @@ def test_both_faces_agree_on_constants(spec: FunctionSpec, client: MongoClient[A
         template = [Arg(Ref(f"$a{i}"), Type.ANY) for i in range(arity)]
         template[place] = Arg(Const(constant), _exact(constant))
         faults += compare(client, spec, others, template)
-        template[place] = Arg(Const(constant), Type.ANY)  # a hole, filled in
+        template[place] = Arg(Param(0), Type.ANY)
         faults += compare(client, spec, others, template)
     assert not faults, "\n".join(faults[:20])
 
