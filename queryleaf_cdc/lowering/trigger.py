@@ -154,12 +154,12 @@ class BodyLowering:
     def _insert(self, node: Insert, place: Place) -> Action:
         (row,) = node.rows
         name = "row" if node.target == ROW else self._name("insert")
-        conflict = self._lowering(name, place, []).conflict(node) if node.on_conflict is not None else None
-        whole = self._whole_document(node, row, name, place) if conflict is None else None
+        whole = self._whole_document(node, row, name, place) if node.on_conflict is None else None
         if whole is not None:
             return InsertRow(node.target, whole, (name,), None, node.span)
         values: list[tuple[str, Mql]] = []
         lowering = self._lowering(name, place, values)
+        conflict = lowering.conflict(node) if node.on_conflict is not None else None
         fields = tuple((path, lowering.compute(value)) for path, value in zip(node.columns, row, strict=True))
         self._store(name, values, place)
         return InsertRow(node.target, fields, None, conflict, node.span)

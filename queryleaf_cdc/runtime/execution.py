@@ -1,17 +1,13 @@
-"""Executes a trigger's actions for one event (FiringCompiler). Plans are compiled to functions once; firing calls them."""
+"""Executes a trigger's actions for one event. Plans are compiled to functions once; firing calls them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, assert_never
-
-from bson import ObjectId
+from typing import Any, Protocol, assert_never
 
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Effects, Event, Origin
 from queryleaf_cdc.functions.changes import changed_fields
-from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.lowering.worker_face import Env, evaluator
 from queryleaf_cdc.plans.actions import (
     Action,
@@ -21,10 +17,7 @@ from queryleaf_cdc.plans.actions import (
     Computed,
     Conflict,
     DeleteRows,
-    Equality,
-    Filter,
     ForEach,
-    Hole,
     InsertQuery,
     InsertRow,
     QueryTemplate,
@@ -32,11 +25,11 @@ from queryleaf_cdc.plans.actions import (
     ReadInto,
     ReturnAction,
     SetVariable,
-    Template,
     UpdateRows,
 )
+from queryleaf_cdc.runtime.server_statements import ServerStatements, getter
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.values import Document, Type, Value
+from queryleaf_cdc.values import Document, Value
 
 Functions = Mapping[str, Callable[..., Value]]
 
@@ -104,13 +97,35 @@ Getter = Callable[[Frame], Value]
 Step = Callable[[Frame], bool]
 """Runs an action; True when the firing is over (RETURN)."""
 
+Row = tuple[tuple[tuple[str | int, ...], Value], ...]
+"""What INSERT gives: (column's path, value)."""
+RowWriter = Callable[[Frame, Row], None]
+
+
+class Statements(Protocol):
+    """How statements that read or change rows reach them: compiled once, then run for a frame.
+
+    The rows that a statement joins are in the frame's ``env`` under their aliases."""
+
+    def read(self, query: QueryTemplate, origin: Origin) -> Callable[[Frame], list[Document]]: ...
+
+    def upsert(self, collection: str, conflict: Conflict, origin: Origin) -> RowWriter:
+        """INSERT ... ON CONFLICT of a row without NULL among the conflict's columns."""
+
+    def update(self, action: UpdateRows, origin: Origin) -> Callable[[Frame], None]: ...
+
+    def delete(self, action: DeleteRows, origin: Origin) -> Callable[[Frame], None]: ...
+
 
 class FiringCompiler:
-    """Compiles one trigger's actions. ``in_server``: the slots were computed by the stream's pipeline."""
+    """Compiles one trigger's actions. ``in_server``: the slots were computed by the stream's pipeline.
 
-    def __init__(self, name: str, in_server: bool, excerpt: Callable[[Span], str] = lambda span: "") -> None:
+    ``statements`` is by default the server's, which sends what the plans' templates say."""
+
+    def __init__(self, name: str, in_server: bool, statements: Statements | None = None) -> None:
         self.name = name
         self.in_server = in_server
+        self.statements = statements if statements is not None else ServerStatements(in_server)
 
     def body(self, actions: Actions) -> Step:
         steps = tuple(self.step(action) for action in actions)
@@ -155,20 +170,7 @@ class FiringCompiler:
     # -- values ---------------------------------------------------------------------------------------------------
 
     def value(self, computed: Computed) -> Getter:
-        if self.in_server and computed.slot is not None:
-            first, *rest = computed.slot
-            (key,) = rest
-            return lambda frame: frame.computed[first].get(key)
-        evaluate = evaluator(computed.expr)
-        return lambda frame: evaluate(frame.env)
-
-    def template(self, template: Template) -> Callable[[Frame], Any]:
-        getters = tuple(self.value(value) for value in template.values)
-        if template.narrowed is not None:
-            choose = _narrowing(template.narrowed)
-            return lambda frame: choose([getter(frame) for getter in getters])
-        fill = compile_template(template.document)
-        return lambda frame: fill([getter(frame) for getter in getters])
+        return getter(computed, self.in_server)
 
     # -- control --------------------------------------------------------------------------------------------------
 
@@ -209,7 +211,7 @@ class FiringCompiler:
         return run
 
     def _read_into(self, action: ReadInto) -> Step:
-        read = self._reader(action.query, self._origin(action.span))
+        read = self.statements.read(action.query, self._origin(action.span))
 
         def run(frame: Frame) -> bool:
             rows = read(frame)
@@ -221,7 +223,7 @@ class FiringCompiler:
         return run
 
     def _for_each(self, action: ForEach) -> Step:
-        read = self._reader(action.query, self._origin(action.span))
+        read = self.statements.read(action.query, self._origin(action.span))
         body = self.body(action.body)
 
         def run(frame: Frame) -> bool:
@@ -255,7 +257,7 @@ class FiringCompiler:
 
             return run_whole
         getters = tuple((path, self.value(value)) for path, value in action.fields)
-        write = _row_writer(collection, action.conflict, origin)
+        write = self._row_writer(collection, action.conflict, origin)
 
         def run(frame: Frame) -> bool:
             write(frame, tuple((path, getter(frame)) for path, getter in getters))
@@ -265,8 +267,8 @@ class FiringCompiler:
 
     def _insert_query(self, action: InsertQuery) -> Step:
         origin = self._origin(action.span)
-        read = self._reader(action.query, origin)
-        write = _row_writer(action.collection, action.conflict, origin)
+        read = self.statements.read(action.query, origin)
+        write = self._row_writer(action.collection, action.conflict, origin)
 
         def run(frame: Frame) -> bool:
             for row in read(frame):
@@ -277,25 +279,11 @@ class FiringCompiler:
 
     def _update(self, action: UpdateRows) -> Step:
         origin = self._origin(action.span)
-        find, change = self._filter(action.filter), self.template(action.update)
-
-        def update(frame: Frame) -> None:
-            found = find(frame)
-            if found is not None:
-                frame.effects.update(action.collection, found, change(frame), origin)
-
-        return self._for_rows(action.source, action.aliases, update, origin)
+        return self._for_rows(action.source, action.aliases, self.statements.update(action, origin), origin)
 
     def _delete(self, action: DeleteRows) -> Step:
         origin = self._origin(action.span)
-        find = self._filter(action.filter)
-
-        def delete(frame: Frame) -> None:
-            found = find(frame)
-            if found is not None:
-                frame.effects.delete(action.collection, found, origin)
-
-        return self._for_rows(action.source, action.aliases, delete, origin)
+        return self._for_rows(action.source, action.aliases, self.statements.delete(action, origin), origin)
 
     def _for_rows(
         self, source: QueryTemplate | None, aliases: tuple[str, ...], apply: Callable[[Frame], None], origin: Origin
@@ -308,7 +296,7 @@ class FiringCompiler:
                 return False
 
             return run_once
-        read = self._reader(source, origin)
+        read = self.statements.read(source, origin)
 
         def run(frame: Frame) -> bool:
             for row in read(frame):
@@ -319,75 +307,25 @@ class FiringCompiler:
 
         return run
 
-    def _reader(self, query: QueryTemplate, origin: Origin) -> Callable[[Frame], list[Document]]:
-        fill = self.template(query.pipeline)
-        collection = query.collection or ""
-        return lambda frame: frame.effects.aggregate(collection, fill(frame), origin)
+    def _row_writer(self, collection: str, conflict: Conflict | None, origin: Origin) -> RowWriter:
+        """Inserts a row. A row with a NULL among its conflict columns conflicts with nothing."""
 
-    def _filter(self, filter_: Filter) -> Callable[[Frame], Document | None]:
-        """The query document, or None when a term is NULL and so finds nothing."""
-        rest = self.template(filter_.rest)
-        terms = tuple((each, self.value(each.value), self.template(each.exact)) for each in filter_.equalities)
-        has_rest = bool(filter_.rest.document)
+        def insert(frame: Frame, row: Row) -> None:
+            frame.effects.insert(collection, nested(row), origin)
 
-        def find(frame: Frame) -> Document | None:
-            parts: list[Document] = []
-            for term, getter, exact in terms:
-                value = getter(frame)
-                if value is None:
-                    return None
-                parts += _equality(term, value, exact, frame)
-            if has_rest:
-                parts.append(rest(frame))
-            return _conjunction(parts)
+        if conflict is None:
+            return insert
+        upsert = self.statements.upsert(collection, conflict, origin)
+        keys = frozenset((name,) for name in conflict.columns)
 
-        return find
+        def write(frame: Frame, row: Row) -> None:
+            free = any(value is None and path in keys for path, value in row)
+            (insert if free else upsert)(frame, row)
+
+        return write
 
 
-_SCALARS = (str, int, float, datetime, ObjectId)
-
-
-def _equality(term: Equality, value: Value, exact: Callable[[Frame], Any], frame: Frame) -> list[Document]:
-    """A query-operator term for the index; exact by itself for a scalar in a top-level field."""
-    if isinstance(value, _SCALARS) and "." not in term.path:
-        return [{term.path: {"$eq": value, "$not": {"$type": "array"}}}]
-    return [{term.path: {"$eq": value}}, exact(frame)]
-
-
-def _conjunction(parts: list[Document]) -> Document:
-    if len(parts) == 1:
-        return parts[0]
-    keys = [key for part in parts for key in part]
-    if len(set(keys)) == len(keys):
-        return {key: value for part in parts for key, value in part.items()}
-    return {"$and": parts}
-
-
-Row = tuple[tuple[tuple[str | int, ...], Value], ...]
-
-
-def _row_writer(collection: str, conflict: Conflict | None, origin: Origin) -> Callable[[Frame, Row], None]:
-    if conflict is None:
-        return lambda frame, row: frame.effects.insert(collection, _nested(row), origin)
-    fill = compile_template(conflict.update.document)
-    columns = conflict.columns
-
-    def upsert(frame: Frame, row: Row) -> None:
-        named = {str(path[0]): value for path, value in row}
-        keys = {name: named[name] for name in columns}
-        if any(value is None for value in keys.values()):
-            frame.effects.insert(collection, _nested(row), origin)
-            return
-        update = fill([value for _, value in row])
-        if isinstance(update, dict):
-            update = {"$setOnInsert": {name: value for name, value in named.items() if name not in keys}}
-        found = {name: {"$eq": value} for name, value in keys.items()}
-        frame.effects.update(collection, found, update or {"$setOnInsert": {}}, origin, upsert=True, many=False)
-
-    return upsert
-
-
-def _nested(row: Row) -> Document:
+def nested(row: Row) -> Document:
     """The document of a row; ``("a", "b")`` is a field of a field, ``()`` stands for all fields of the value."""
     document: Document = {}
     for path, value in row:
@@ -403,47 +341,3 @@ def _nested(row: Row) -> Document:
 
 def _nothing(frame: Frame) -> bool:
     return False
-
-
-def compile_template(document: Any) -> Callable[[list[Value]], Any]:
-    """A function that fills the holes. Parts without holes are shared between the results, not copied."""
-    match document:
-        case Hole(index):
-            return lambda values: values[index]
-        case dict() if _has_hole(document):
-            fields = tuple((key, compile_template(value)) for key, value in document.items())
-            return lambda values: {key: fill(values) for key, fill in fields}
-        case list() if _has_hole(document):
-            items = tuple(compile_template(item) for item in document)
-            return lambda values: [fill(values) for fill in items]
-        case _:
-            return lambda values: document
-
-
-def _narrowing(lower: Callable[[tuple[Type, ...]], Any]) -> Callable[[list[Value]], Any]:
-    """Fills the variant for the values' types. ``a + ?`` over anything is a long switch, over a number a short one."""
-    variants: dict[tuple[Type, ...], Callable[[list[Value]], Any]] = {}
-
-    def fill(values: list[Value]) -> Any:
-        types = tuple(_type_of(value) for value in values)
-        if types not in variants:
-            variants[types] = compile_template(lower(types))
-        return variants[types](values)
-
-    return fill
-
-
-def _type_of(value: Value) -> Type:
-    return Type.DOCUMENT | Type.INTERVAL if isinstance(value, dict) else type_of_value(value)
-
-
-def _has_hole(document: Any) -> bool:
-    match document:
-        case Hole():
-            return True
-        case dict():
-            return any(map(_has_hole, document.values()))
-        case list():
-            return any(map(_has_hole, document))
-        case _:
-            return False
