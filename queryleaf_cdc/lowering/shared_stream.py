@@ -18,7 +18,7 @@ from queryleaf_cdc.lowering.trigger import active
 from queryleaf_cdc.lowering.trigger_plan import Images, LoweredBody, any_test, choice_stages, event_match, lower_body
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stages import ALWAYS, AddFields, AllOf, AnyOf, FieldTest, Include, Match, Stage, Test
-from queryleaf_cdc.plans.trigger import TriggerPlan
+from queryleaf_cdc.plans.trigger import StreamPlan, TriggerPlan
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 
 SERVER_LIMIT = 16
@@ -179,3 +179,10 @@ def _kept(in_server: list[Member], in_worker: list[Member], keep: tuple[str, ...
     whole = {path for path in reads if "." not in path}
     paths = sorted(path for path in reads if path in whole or path.partition(".")[0] not in whole)
     return tuple(dict.fromkeys((*BASE_FIELDS, *keep, *(("_ql",) if in_server else ()), *paths)))
+
+
+def database_pipeline(stream: StreamPlan) -> tuple[Stage, ...]:
+    """A collection stream's pipeline for a stream of the whole database."""
+    first, *rest = stream.pipeline
+    assert isinstance(first, Match)
+    return (Match(_in_collection(stream.collection, first.test)), *rest)

@@ -1,0 +1,78 @@
+"""status, list, pause, resume, drop."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from queryleaf_cdc.cli.connection import Connection, connected
+
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command("status")
+@json_option
+@connected
+def status_command(as_json: bool, connection: Connection) -> None:
+    """How each trigger is doing."""
+    with connection.open() as ql:
+        status = ql.status()
+    if as_json:
+        click.echo(json.dumps(status, indent=2, default=str))
+        return
+    rows = [{"name": name, **{key: each.get(key) for key in _COLUMNS}} for name, each in status.items()]
+    _show(rows, ("name", *_COLUMNS))
+
+
+_COLUMNS = ("kind", "state", "lag_seconds", "events", "errors", "dead_letters", "checkpoint_time", "reason")
+
+
+@click.command("list")
+@json_option
+@connected
+def list_command(as_json: bool, connection: Connection) -> None:
+    """The registered triggers."""
+    with connection.open() as ql:
+        entries = [{"name": e.name, "kind": e.kind, "state": e.state, "sql": e.sql} for e in ql.registered()]
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    _show([{**each, "sql": " ".join(each["sql"].split())[:60]} for each in entries], ("name", "kind", "state", "sql"))
+
+
+@click.command("pause")
+@click.argument("name")
+@connected
+def pause_command(name: str, connection: Connection) -> None:
+    """Stop trigger NAME where it is."""
+    with connection.open() as ql:
+        ql.pause(name)
+    click.echo(f"{name}: paused")
+
+
+@click.command("resume")
+@click.argument("name")
+@connected
+def resume_command(name: str, connection: Connection) -> None:
+    """Let trigger NAME go on from where it was stopped."""
+    with connection.open() as ql:
+        ql.resume(name)
+    click.echo(f"{name}: resumed")
+
+
+@click.command("drop")
+@click.argument("name")
+@connected
+def drop_command(name: str, connection: Connection) -> None:
+    """Remove trigger NAME."""
+    with connection.open() as ql:
+        ql.drop(name)
+    click.echo(f"{name}: dropped")
+
+
+def _show(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    from queryleaf_cdc.cli.tables import show_table
+
+    show_table(rows, columns)

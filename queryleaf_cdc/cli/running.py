@@ -1,0 +1,80 @@
+"""apply and run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from queryleaf_cdc.cli.connection import Connection, connected
+from queryleaf_cdc.cli.inputs import read_sql
+
+
+@click.command("apply")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
+@connected
+def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connection: Connection) -> None:
+    """Register the triggers of FILES; prints created, replaced, unchanged or dropped for each."""
+    with connection.open() as ql:
+        for name, status in register(ql, files, dry_run):
+            click.echo(json.dumps({"name": name, "status": status}) if as_json else f"{name}: {status}")
+
+
+def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tuple[str, str]]:
+    """All files are compiled before any is registered; a file that is registered already is left as it is."""
+    texts = [read_sql(file) for file in files]
+    for text, name in texts:
+        ql.compile(text, name=name)
+    done: list[tuple[str, str]] = []
+    for text, name in texts:
+        done += ql.plan_registration(text, name=name) if dry_run else ql.apply(text, name=name)
+    return done
+
+
+@click.command("run")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@connected
+def run_command(files: tuple[Path, ...], connection: Connection) -> None:
+    """Register the triggers of FILES, then work until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with connection.open() as ql:
+        for name, status in register(ql, files):
+            click.echo(f"{name}: {status}", err=True)
+        ql.start()
+        try:
+            _report_until(stop, ql)
+        finally:
+            ql.stop()
+
+
+def _report_until(stop: threading.Event, ql: Any) -> None:
+    """One line a second: on a terminal in place, else JSON lines."""
+    terminal = sys.stdout.isatty()
+    before, since = ql.worker.snapshot(), time.monotonic()
+    while not stop.wait(1.0):
+        ql.worker.check()
+        now, at = ql.worker.snapshot(), time.monotonic()
+        rate = (now["events"] - before["events"]) / (at - since)
+        before, since = now, at
+        line = {"events_per_second": round(rate, 1), **{key: now[key] for key in _SHOWN}}
+        if terminal:
+            text = f"{rate:10,.0f} events/s   lag {now['lag_seconds']:.1f} s   errors {now['errors']}   dead letters {now['dead_letters']}"
+            click.echo(f"\r\x1b[K{text}", nl=False)
+        else:
+            click.echo(json.dumps(line))
+        sys.stdout.flush()
+    if terminal:
+        click.echo()
+
+
+_SHOWN = ("state", "events", "lag_seconds", "errors", "dead_letters")

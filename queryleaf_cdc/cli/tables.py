@@ -1,0 +1,41 @@
+"""Rows as a table on a terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bson import Decimal128, ObjectId
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from queryleaf_cdc.lowering.output import extended
+
+
+def show_table(rows: list[dict[str, Any]], columns: tuple[str, ...] | None) -> None:
+    """Columns in the query's order; without one, all fields in the order in which they appear."""
+    names = columns or tuple(dict.fromkeys(name for row in rows for name in row))
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in names:
+        table.add_column(Text(shown(name)), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(row.get(name))) for name in names))
+    console = Console()
+    if names:
+        console.print(table)
+    console.print(Text(f"({len(rows)} row{'' if len(rows) == 1 else 's'})"))
+
+
+def shown(value: Any) -> str:
+    """A value on one line, without control characters."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="milliseconds")
+    if isinstance(value, ObjectId | Decimal128 | str | int | float):
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+    else:
+        text = str(extended(value))
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
