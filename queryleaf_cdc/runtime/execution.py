@@ -25,9 +25,10 @@ from queryleaf_cdc.plans.actions import (
     ReadInto,
     ReturnAction,
     SetVariable,
+    Template,
     UpdateRows,
 )
-from queryleaf_cdc.runtime.server_statements import ServerStatements, getter
+from queryleaf_cdc.runtime.server_statements import ServerStatements, getter, template
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.values import Document, Value
 
@@ -171,6 +172,9 @@ class FiringCompiler:
 
     def value(self, computed: Computed) -> Getter:
         return getter(computed, self.in_server)
+
+    def template(self, filled: Template) -> Callable[[Frame], Any]:
+        return template(filled, self.in_server)
 
     # -- control --------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,14 @@ def getter(computed: Computed, in_server: bool) -> Getter:
     return lambda frame: evaluate(frame.env)
 
 
+def template(filled: Template, in_server: bool) -> Callable[[Frame], Any]:
+    """A function from a frame to the template with its holes filled."""
+    getters = tuple(getter(value, in_server) for value in filled.values)
+    narrowed = filled.narrowed
+    fill = compile_narrowing(narrowed) if narrowed is not None else compile_template(filled.document)
+    return lambda frame: fill([get(frame) for get in getters])
+
+
 class ServerStatements:
     """Implements ``execution.Statements``."""
 
@@ -44,12 +52,12 @@ class ServerStatements:
         self.in_server = in_server
 
     def read(self, query: QueryTemplate, origin: Origin) -> Callable[[Frame], list[Document]]:
-        fill = self._template(query.pipeline)
+        fill = template(query.pipeline, self.in_server)
         collection = query.collection or ""
         return lambda frame: frame.effects.aggregate(collection, fill(frame), origin)
 
     def update(self, action: UpdateRows, origin: Origin) -> Callable[[Frame], None]:
-        find, change = self._filter(action.filter), self._template(action.update)
+        find, change = self._filter(action.filter), template(action.update, self.in_server)
 
         def update(frame: Frame) -> None:
             found = find(frame)
@@ -85,17 +93,12 @@ class ServerStatements:
 
         return upsert
 
-    def _template(self, template: Template) -> Callable[[Frame], Any]:
-        getters = tuple(getter(value, self.in_server) for value in template.values)
-        narrowed = template.narrowed
-        fill = compile_narrowing(narrowed) if narrowed is not None else compile_template(template.document)
-        return lambda frame: fill([get(frame) for get in getters])
-
     def _filter(self, filter_: Filter) -> Callable[[Frame], Document | None]:
         """The query document, or None when a term is NULL and so finds nothing."""
-        rest = self._template(filter_.rest)
+        rest = template(filter_.rest, self.in_server)
         terms = tuple(
-            (each, getter(each.value, self.in_server), self._template(each.exact)) for each in filter_.equalities
+            (each, getter(each.value, self.in_server), template(each.exact, self.in_server))
+            for each in filter_.equalities
         )
         has_rest = bool(filter_.rest.document)
 
