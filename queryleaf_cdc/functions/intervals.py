@@ -15,7 +15,8 @@ from queryleaf_cdc.functions.spec import Arg, WorkerSide
 from queryleaf_cdc.values import INTERVAL_KEYS, Document, Value
 
 _WIDTHS = ["int", "int", "long"]
-_AVERAGE_MONTH_DAYS = 30
+_MONTH_DAYS = 30
+_DAY_MS = 86_400_000
 
 
 def parts(value: Value) -> tuple[int, int, int] | None:
@@ -70,8 +71,12 @@ def combine(a: Value, b: Value, sign: int) -> Value:
 
 def combine_mongo(a: Mql, b: Mql, name: str) -> Mql:
     """``name`` is ``$add`` or ``$subtract``."""
-    months, days, milliseconds = (op(name, member(a, key), member(b, key)) for key in INTERVAL_KEYS)
+    months, days, milliseconds = (_combined(member(a, key), member(b, key), name) for key in INTERVAL_KEYS)
     return checked(months, days, milliseconds)
+
+
+def _combined(a: Mql, b: Mql, name: str) -> Mql:
+    return a if b == Const(0) else op(name, a, b)
 
 
 def negate(value: Value) -> Value:
@@ -184,12 +189,12 @@ def _justify_days(value: Value) -> Value:
     if found is None:
         return None
     months, days, time = found
-    carry = int(days / _AVERAGE_MONTH_DAYS)
-    months, days = months + carry, days - carry * _AVERAGE_MONTH_DAYS
+    carry = int(math.copysign(abs(days) // _MONTH_DAYS, days))
+    months, days = months + carry, days - carry * _MONTH_DAYS
     if months > 0 > days:
-        months, days = months - 1, days + _AVERAGE_MONTH_DAYS
+        months, days = months - 1, days + _MONTH_DAYS
     elif months < 0 < days:
-        months, days = months + 1, days - _AVERAGE_MONTH_DAYS
+        months, days = months + 1, days - _MONTH_DAYS
     return interval(months, days, time)
 
 
@@ -198,12 +203,33 @@ def _justify_hours(value: Value) -> Value:
     if found is None:
         return None
     months, days, time = found
-    carry = abs(time) // 86_400_000 * (1 if time >= 0 else -1)
-    days, time = days + carry, time - carry * 86_400_000
+    carry = int(math.copysign(abs(time) // _DAY_MS, time))
+    days, time = days + carry, time - carry * _DAY_MS
     if days > 0 > time:
-        days, time = days - 1, time + 86_400_000
+        days, time = days - 1, time + _DAY_MS
     elif days < 0 < time:
-        days, time = days + 1, time - 86_400_000
+        days, time = days + 1, time - _DAY_MS
+    return interval(months, days, time)
+
+
+def _justify_interval(value: Value) -> Value:
+    """Both, with all parts of one sign."""
+    found = parts(value)
+    if found is None:
+        return None
+    months, days, time = found
+    carry = int(math.copysign(abs(time) // _DAY_MS, time))
+    days, time = days + carry, time - carry * _DAY_MS
+    carry = int(math.copysign(abs(days) // _MONTH_DAYS, days))
+    months, days = months + carry, days - carry * _MONTH_DAYS
+    if months > 0 and (days, time) < (0, 0):
+        months, days = months - 1, days + _MONTH_DAYS
+    elif months < 0 and (days, time) > (0, 0):
+        months, days = months + 1, days - _MONTH_DAYS
+    if days > 0 > time:
+        days, time = days - 1, time + _DAY_MS
+    elif days < 0 < time:
+        days, time = days + 1, time - _DAY_MS
     return interval(months, days, time)
 
 
@@ -217,7 +243,7 @@ INTERVALS = (
         "JUSTIFY_INTERVAL",
         1,
         INTERVAL_OR_NULL,
-        lambda value: _justify_days(_justify_hours(value)),
+        _justify_interval,
         None,
         _JUSTIFY,
     ),

@@ -193,17 +193,23 @@ def _fixed_shift(date: Arg, milliseconds: int) -> Branch:
 
 
 def _shifted(date: Mql, by: Mql, sign: int) -> Mql:
-    """Milliseconds since 1970; a number, since a date that overflows would fail."""
+    """Milliseconds since 1970; a number, since a date that overflows would fail.
+
+    The fraction of a second stays aside: with one, $dateAdd by months comes out a second early before 1970."""
     months, days, milliseconds = (member(by, key) for key in ("months", "days", "milliseconds"))
     name = "$dateAdd" if sign > 0 else "$dateSubtract"
-    moved = op("$toLong", named(name, startDate=date, unit=Const("month"), amount=months))
+    fraction = op("$millisecond", date)
+    moved = named(name, startDate=op("$subtract", date, fraction), unit=Const("month"), amount=months)
+    start = op("$add", op("$toLong", moved), fraction)
     if isinstance(by, Const):
-        rest: Mql = Const(by.value["days"] * DAY_MS + by.value["milliseconds"])
-        if rest == Const(0):
-            return moved
+        whole_days, time = by.value["days"] * DAY_MS, by.value["milliseconds"]
+        if whole_days == 0 == time:
+            return start
+        fits = numbers.LONG_MIN <= whole_days + time <= numbers.LONG_MAX
+        rest: Mql = Const(whole_days + time) if fits else op("$add", Const(whole_days), Const(time))
     else:
         rest = op("$add", op("$multiply", days, Const(DAY_MS)), milliseconds)
-    return op("$add" if sign > 0 else "$subtract", moved, rest)
+    return op("$add" if sign > 0 else "$subtract", start, rest)
 
 
 def _date_in_range(milliseconds: Mql) -> Mql:
