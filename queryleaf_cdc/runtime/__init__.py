@@ -1,1 +1,26 @@
+"""Executes compiled programs exactly once.
 
+::
+
+    Catalog(database).register(name, sql, or_replace=..., if_not_exists=..., start="now", images=[...])
+                     .drop(name) · .pause(name) · .resume(name) · .get(name) · .list()     no running worker needed
+    worker = Worker(client, "shop", build_program, procedures, limits=Limits(), clock=...)
+    worker.start()            background; raises ServerError when the server cannot do it at all
+    worker.run()              foreground until request_stop() (safe in a signal handler) or stop(); raises ServerError
+    worker.stop(timeout)      ends after the transaction under way, gives the lease back
+    worker.drain(timeout)     all that was committed before is processed, its consequences too, and calls delivered;
+                              TimeoutError otherwise
+    worker.status()           name → {kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason};
+                              mongo.status.read_status(database) says the same from any other process
+    worker.state, .trouble    starting | standby | running | stopped | failed; why nothing moves just now
+    worker.metrics.snapshot() counters for a display
+
+How a batch travels::
+
+    mongo.ChangeSource ─► Reader (thread) ─► Tenure ─► Engine ─► fire_all ─► mongo.WriteBuffer ─┐
+                                               │ catalog events                                 ▼
+                                               ▼                        one transaction: writes, outbox rows,
+                                        active copy, new program        dead letters, checkpoint (compare-and-set)
+                                                                                                │
+                                                          Delivery (thread) ◄── outbox rows ────┘
+"""

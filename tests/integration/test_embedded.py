@@ -79,9 +79,7 @@ def _script(path: Path, text: str) -> Path:
 
 
 def test_a_missing_library_is_named(tmp_path: Path) -> None:
-    complaint = (
-        "echo 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
-    )
+    complaint = "echo 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
     with pytest.raises(ServerError, match=r"the shared library libcrypto\.so\.3 is missing") as caught:
         start_embedded(mongod=_script(tmp_path / "mongod", complaint)).__enter__()
     assert caught.value.code == "QL502"

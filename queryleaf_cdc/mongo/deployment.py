@@ -1,0 +1,86 @@
+"""What kind of server this is, what time it has, and which deployment it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.timestamp import Timestamp
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.write_concern import WriteConcern
+
+from queryleaf_cdc.errors import ServerError
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.faults import server_errors
+
+_NAMESPACE_EXISTS = 48
+
+
+def require_replica_set(client: MongoClient[dict[str, Any]]) -> str:
+    """The name of the replica set (or "sharded"). Raises ServerError (QL503 unreachable, QL504 stand-alone)."""
+    with server_errors("hello"):
+        hello = client.admin.command("hello")
+    if hello.get("msg") == "isdbgrid":
+        return "sharded"
+    if "setName" not in hello:
+        raise stand_alone()
+    return str(hello["setName"])
+
+
+def stand_alone() -> ServerError:
+    return ServerError(
+        "QL504",
+        "this server is not a replica set, so it has no change streams and no transactions",
+        hint="start mongod with --replSet and run rs.initiate(), or use --embedded",
+    )
+
+
+def cluster_now(database: Database[dict[str, Any]]) -> Timestamp:
+    """The latest operation time that the server knows of."""
+    time: Timestamp = database.command("ping")["operationTime"]
+    return time
+
+
+def ensure_internal_collections(database: Database[dict[str, Any]]) -> None:
+    """A transaction that creates collections conflicts with others; so they are there before the first one."""
+    with server_errors("create the internal collections", f"readWrite on {database.name}"):
+        there = set(database.list_collection_names(filter={"name": {"$regex": "^_queryleaf\\."}}))
+        for name in names.ALL:
+            if name not in there:
+                try:
+                    database.create_collection(name)
+                except CollectionInvalid:
+                    continue
+                except OperationFailure as error:
+                    if error.code != _NAMESPACE_EXISTS:
+                        raise
+        database[names.OUTBOX].create_index([("state", 1), ("order", 1)])
+
+
+def stream_identity(database: Database[dict[str, Any]]) -> dict[str, Any]:
+    """Names this deployment and database. The checkpoint collection's UUID is the strong part: a dump that is
+    restored elsewhere, or another database, has another one."""
+    reply = database.command("listCollections", filter={"name": names.CHECKPOINT})
+    found = reply["cursor"]["firstBatch"]
+    return {"uuid": found[0]["info"].get("uuid") if found else None, "database": database.name}
+
+
+def oldest_time(client: MongoClient[dict[str, Any]]) -> Timestamp:
+    """Where the oplog begins. Raises ServerError (QL505) when this user may not read it."""
+    with server_errors("read the beginning of the oplog", "read on the database local"):
+        first = client.local["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+    if first is None:
+        raise ServerError("QL506", "the oplog is empty, or this is a sharded cluster: start = 'beginning' needs one")
+    time: Timestamp = first["ts"]
+    return time
+
+
+def signal(database: Database[dict[str, Any]]) -> Timestamp:
+    """Leaves a mark in the stream; its cluster time is later than that of everything committed before the call."""
+    with server_errors("write a mark", f"readWrite on {database.name}"), database.client.start_session() as session:
+        marks = database.get_collection(names.SIGNAL, write_concern=WriteConcern("majority"))
+        marks.update_one({"_id": "drain"}, {"$inc": {"count": 1}}, upsert=True, session=session)
+        time: Timestamp | None = session.operation_time
+    assert time is not None
+    return time

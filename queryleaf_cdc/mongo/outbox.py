@@ -1,0 +1,77 @@
+"""Calls to the outside world, written in the batch's transaction, delivered after it has committed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import bson
+from pymongo.database import Database
+
+from queryleaf_cdc.events import ACTIONS, Event, Origin
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.decoding import OPTIONS
+from queryleaf_cdc.mongo.faults import batch_faults
+from queryleaf_cdc.values import Document, Value
+
+
+def outbox_row(procedure: str, args: Sequence[Value], event: Event, origin: Origin, ordinal: int) -> Document:
+    """``ordinal`` counts the calls of one firing. The id, which is also the idempotency key, is the same whenever
+    this event is worked on again; ``order`` sorts like the events."""
+    order = f"{event['_id']['_data']}:{origin.trigger}:{ordinal:06d}"
+    collection = event["ns"]["coll"]
+    key = event.get("documentKey") or {}
+    return {
+        "_id": hashlib.sha256(order.encode()).hexdigest()[:32],
+        "order": order,
+        "lane": hashlib.sha256(collection.encode() + b"\0" + bson.encode(key)).hexdigest()[:32],
+        "trigger": origin.trigger,
+        "procedure": procedure,
+        "args": list(args),
+        "operation": ACTIONS.get(event["operationType"], event["operationType"]),
+        "collection": collection,
+        "key": key,
+        "timestamp": event.get("wallTime") or event.get("clusterTime"),
+        "state": "pending",
+        "attempts": 0,
+        "next_at": None,
+        "error": None,
+    }
+
+
+class OutboxStore:
+    """The rows that still have to be delivered. Delivered ones are removed, dead ones stay."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._rows = database.get_collection(names.OUTBOX, OPTIONS)
+        self._dead_letters = database.get_collection(names.DEAD_LETTERS, OPTIONS)
+
+    def pending(self, limit: int, except_lanes: Sequence[str] = ()) -> list[Document]:
+        """In order of their events; rows of one lane (document key) follow each other."""
+        query: Document = {"state": "pending"}
+        if except_lanes:
+            query["lane"] = {"$nin": list(except_lanes)}
+        with batch_faults(), self._rows.find(query).sort("order", 1).limit(limit) as cursor:
+            return list(cursor)
+
+    def is_empty(self) -> bool:
+        with batch_faults():
+            return self._rows.find_one({"state": "pending"}, {"_id": 1}) is None
+
+    def delivered(self, row_id: str) -> None:
+        with batch_faults():
+            self._rows.delete_one({"_id": row_id})
+
+    def failed(self, row_id: str, error: str, next_at: datetime) -> None:
+        change = {"$set": {"error": error, "next_at": next_at}, "$inc": {"attempts": 1}}
+        with batch_faults():
+            self._rows.update_one({"_id": row_id}, change)
+
+    def dead(self, row: Document, dead_letter: Document) -> None:
+        """The dead letter first: a crash in between repeats the call, and loses nothing."""
+        with batch_faults():
+            self._dead_letters.replace_one({"_id": dead_letter["_id"]}, dead_letter, upsert=True)
+            change = {"$set": {"state": "dead", "error": dead_letter["error"]}, "$inc": {"attempts": 1}}
+            self._rows.update_one({"_id": row["_id"]}, change)

@@ -1,0 +1,70 @@
+"""What users see of their triggers, from any process: read from the database alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.database import Database
+
+from queryleaf_cdc.mongo.catalog import ActiveTrigger, CatalogEntry
+from queryleaf_cdc.mongo.checkpoint import read_checkpoint
+from queryleaf_cdc.mongo.deployment import cluster_now
+from queryleaf_cdc.mongo.faults import Unreachable, server_errors, unreachable
+from queryleaf_cdc.mongo.positions import Position
+from queryleaf_cdc.mongo.state import catalog_entries, load_active
+from queryleaf_cdc.mongo.worker_identity import surely_dead
+
+_COUNTERS = ("events", "errors", "dead_letters")
+
+
+def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason.
+
+    state: running, backfilling, paused, failed, or stopped when no worker is at work. Counters are those of the last
+    checkpoint. Raises ServerError."""
+    try:
+        with server_errors("read the status", f"read on {database.name}"):
+            checkpoint = read_checkpoint(database)
+            active, entries = load_active(database), catalog_entries(database)
+            now = cluster_now(database)
+    except Unreachable as error:
+        raise unreachable(error) from error
+    alive = checkpoint is not None and _is_alive(checkpoint)
+    counters = {each["name"]: each for each in (checkpoint or {}).get("counters", ())}
+    position = Position.of((checkpoint or {}).get("position") or {})
+    lag = (checkpoint or {}).get("lag_seconds", 0.0)
+    if not alive and position.time is not None:
+        lag = float(max(0, now.time - position.time.time))
+    return {
+        entry.name: {
+            "kind": entry.kind,
+            "state": _state(entry, active.get(entry.name), alive),
+            "lag_seconds": lag,
+            **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
+            "checkpoint_time": (checkpoint or {}).get("saved_at"),
+            "reason": _reason(active.get(entry.name), checkpoint, alive),
+        }
+        for entry in entries
+    }
+
+
+def _is_alive(checkpoint: dict[str, Any]) -> bool:
+    if checkpoint["released"] or surely_dead(checkpoint["worker"]):
+        return False
+    return bool(checkpoint["age_ms"] is None or checkpoint["age_ms"] <= checkpoint["lease_seconds"] * 1000)
+
+
+def _state(entry: CatalogEntry, active: ActiveTrigger | None, alive: bool) -> str:
+    if active is not None and active.state == "failed" and active.entry.revision == entry.revision:
+        return "failed"
+    if entry.state == "paused":
+        return "paused"
+    if not alive:
+        return "stopped"
+    return active.state if active is not None and active.state == "backfilling" else "running"
+
+
+def _reason(active: ActiveTrigger | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
+    if active is not None and active.reason:
+        return active.reason
+    return None if alive else (checkpoint or {}).get("fault")

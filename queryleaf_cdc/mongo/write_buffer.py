@@ -1,0 +1,175 @@
+"""The effects of one batch: buffered per collection, written in few commands, inside the batch's transaction.
+
+Implements ``events.Effects``. Inserting is one list append; everything else is paid per batch, not per event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import DocumentTooLarge
+
+from queryleaf_cdc.events import Event, Origin
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.decoding import OPTIONS
+from queryleaf_cdc.mongo.faults import WriteFailed, batch_faults
+from queryleaf_cdc.mongo.outbox import outbox_row
+from queryleaf_cdc.values import Document, Value
+
+_VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
+_INSERT, _UPDATE, _DELETE = range(3)
+_MAX_PER_COMMAND = 100_000
+_TOO_LARGE_DOCUMENT = 10334
+
+Op = tuple[int, str, Document, Origin | None]
+"""(verb, collection, document or update or delete statement, what caused it)"""
+
+
+class WriteBuffer:
+    """Effects of one transaction. ``ordered`` are the collections between which the order of writes matters (those
+    that triggers watch); with at most one of them among the written ones, writes are grouped by collection."""
+
+    def __init__(
+        self,
+        database: Database[dict[str, Any]],
+        session: ClientSession,
+        ordered: frozenset[str] = frozenset(),
+    ) -> None:
+        self._database = database
+        self._session = session
+        self._ordered = ordered
+        self.ops: list[Op] = []
+        self._calling = ("", "")
+        self._ordinal = 0
+        self.calls = 0
+        self.flushed = 0
+        """how many of ``ops`` the server has"""
+        self.has_read = False
+
+    # -- what a firing may do ----------------------------------------------------------------------------------
+
+    def insert(self, collection: str, document: Document, origin: Origin) -> None:
+        self.ops.append((_INSERT, collection, document, origin))
+
+    def update(
+        self,
+        collection: str,
+        filter: Document,
+        update: list[Document] | Document,
+        origin: Origin,
+        *,
+        upsert: bool = False,
+        many: bool = True,
+    ) -> None:
+        statement = {"q": filter, "u": update, "upsert": upsert, "multi": many}
+        self.ops.append((_UPDATE, collection, statement, origin))
+
+    def delete(self, collection: str, filter: Document, origin: Origin, *, many: bool = True) -> None:
+        self.ops.append((_DELETE, collection, {"q": filter, "limit": 0 if many else 1}, origin))
+
+    def aggregate(self, collection: str, pipeline: list[Document], origin: Origin) -> list[Document]:
+        self.has_read = True
+        if self.flushed < len(self.ops):
+            touched = {collection, *collections_read(pipeline)}
+            if any(op[1] in touched for op in self.ops[self.flushed :]):
+                self.flush()
+        reader: Collection[Document] = self._database.get_collection(collection, OPTIONS)
+        with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
+            return list(cursor)
+
+    def call(self, procedure: str, args: Sequence[Value], event: Event, origin: Origin) -> None:
+        firing = (event["_id"]["_data"], origin.trigger)
+        self._ordinal = self._ordinal + 1 if firing == self._calling else 0
+        self._calling = firing
+        self.calls += 1
+        self.insert(names.OUTBOX, outbox_row(procedure, args, event, origin, self._ordinal), origin)
+
+    def dead_letter(self, letter: Document) -> None:
+        """Upserted: the same event may be given up again after a replay."""
+        replacement = {"q": {"_id": letter["_id"]}, "u": letter, "upsert": True, "multi": False}
+        self.ops.append((_UPDATE, names.DEAD_LETTERS, replacement, None))
+
+    # -- what the worker does ----------------------------------------------------------------------------------
+
+    def rollback(self, mark: int) -> None:
+        """Discards what was buffered since ``ops`` had this length. The server must not have any of it."""
+        assert self.flushed <= mark
+        del self.ops[mark:]
+        self._calling = ("", "")
+
+    def flush(self) -> None:
+        """Sends what is not yet sent. Raises WriteFailed with the index of the refused effect, or another fault."""
+        pending = range(self.flushed, len(self.ops))
+        for verb, collection, indexes in self._runs(pending):
+            for start in range(0, len(indexes), _MAX_PER_COMMAND):
+                self._send(verb, collection, indexes[start : start + _MAX_PER_COMMAND])
+        self.flushed = len(self.ops)
+
+    def rewind(self) -> None:
+        """After an abort: everything is to be sent again. Only right when nothing was read."""
+        self.flushed = 0
+
+    def collections_written(self) -> set[str]:
+        return {op[1] for op in self.ops}
+
+    def _runs(self, pending: Iterable[int]) -> list[tuple[int, str, list[int]]]:
+        """Consecutive writes of one kind to one collection, as (verb, collection, indexes of effects)."""
+        ops = self.ops
+        runs: list[tuple[int, str, list[int]]] = []
+        if len(self._ordered.intersection({ops[i][1] for i in pending})) > 1:
+            for i in pending:
+                verb, collection, _, _ = ops[i]
+                if not runs or runs[-1][0] != verb or runs[-1][1] != collection:
+                    runs.append((verb, collection, []))
+                runs[-1][2].append(i)
+            return runs
+        last: dict[str, tuple[int, str, list[int]]] = {}
+        for i in pending:
+            verb, collection, _, _ = ops[i]
+            run = last.get(collection)
+            if run is None or run[0] != verb:
+                run = last[collection] = (verb, collection, [])
+                runs.append(run)
+            run[2].append(i)
+        return runs
+
+    def _send(self, verb: int, collection: str, indexes: list[int]) -> None:
+        """One command. Its size is not known before it is encoded: one that is too large is sent in halves."""
+        command, field = _VERBS[verb]
+        ops = self.ops
+        statements = [ops[i][2] for i in indexes]
+        try:
+            reply = self._command({command: collection, field: statements, "ordered": True})
+        except DocumentTooLarge as error:
+            if len(indexes) == 1:
+                raise WriteFailed(indexes[0], _TOO_LARGE_DOCUMENT, str(error)) from error
+            half = len(indexes) // 2
+            self._send(verb, collection, indexes[:half])
+            self._send(verb, collection, indexes[half:])
+            return
+        if reply.get("writeErrors"):
+            first = reply["writeErrors"][0]
+            raise WriteFailed(indexes[first["index"]], first["code"], first["errmsg"])
+
+    def _command(self, command: Document) -> Document:
+        with batch_faults():
+            return self._database.command(command, session=self._session)
+
+
+def collections_read(pipeline: Any) -> set[str]:
+    """The collections that $lookup, $graphLookup and $unionWith in a pipeline read, at any depth."""
+    found: set[str] = set()
+    if isinstance(pipeline, dict):
+        for name, value in pipeline.items():
+            if name in ("$lookup", "$graphLookup") and isinstance(value, dict):
+                found.add(value.get("from", ""))
+            elif name == "$unionWith":
+                found.add(value if isinstance(value, str) else value.get("coll", ""))
+            found |= collections_read(value)
+    elif isinstance(pipeline, list):
+        for each in pipeline:
+            found |= collections_read(each)
+    return found

@@ -1,0 +1,100 @@
+"""One trigger on its way from where it was held to the main position, beside the main work.
+
+A step works on one batch and never passes the main position of that moment, so when both positions meet, the trigger
+joins the main program without a gap and without a double."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymongo.database import Database
+
+from queryleaf_cdc.events import ACTIONS, Event, ProgramBuilder
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.catalog import ActiveTrigger
+from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
+from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.positions import Position, token_key
+from queryleaf_cdc.mongo.state import failed, store_active
+from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
+from queryleaf_cdc.runtime.lanes import CatchUpLane, MainLane
+from queryleaf_cdc.runtime.limits import Limits
+
+_AWAIT_MS = 20
+_LOST = "QL509: the position is lost: the oplog no longer reaches back to where it was held"
+
+
+@dataclass(slots=True)
+class CatchUp:
+    name: str
+    trigger: ActiveTrigger
+    engine: Engine
+    lane: CatchUpLane
+    source: ChangeSource
+
+    @classmethod
+    def of(
+        cls,
+        database: Database[dict[str, Any]],
+        engine: Engine,
+        trigger: ActiveTrigger,
+        build_program: ProgramBuilder,
+        main: MainLane,
+        limits: Limits,
+    ) -> CatchUp:
+        program = build_program([(trigger.name, trigger.entry.sql)])
+        position = Position.of(trigger.held_at or {})
+        source = ChangeSource(
+            database,
+            program.pipeline,
+            program.images,
+            position,
+            batch_size=limits.max_batch_events,
+            await_ms=_AWAIT_MS,
+        )
+        lane = CatchUpLane(trigger.name, program, position, {trigger.name: trigger.entry.sql}, main)
+        return cls(trigger.name, trigger, engine, lane, source)
+
+    def step(self) -> bool:
+        """One batch. True when the trigger is part of the main program now, or has failed."""
+        goal = self.lane.main.position
+        if goal.token is None:
+            return False
+        try:
+            batch = self.source.next_batch()
+        except StreamFault as fault:
+            return self._stream_failed(fault)
+        limit = token_key(goal.token)
+        count = bisect_right(batch.events, limit, key=lambda event: token_key(event["_id"]))
+        events = [event for event in batch.events[:count] if not _is_internal(event)]
+        reached = batch.position.token is not None and token_key(batch.position.token) >= limit
+        try:
+            self.engine.work(self.lane, events, goal if reached else batch.position)
+        except TriggerStopped as stopped:
+            return self._end(failed(self.trigger, stopped.reason, self.lane.position))
+        if reached:
+            return self._end(replace(self.trigger, state="running", held_at=None, reason=None))
+        return False
+
+    def close(self) -> None:
+        self.source.close()
+
+    def _end(self, trigger: ActiveTrigger) -> bool:
+        self.trigger = trigger
+        main = self.lane.main
+        self.engine.apply(main, lambda buffer: store_active(buffer, trigger), main.position)
+        return True
+
+    def _stream_failed(self, fault: StreamFault) -> bool:
+        if fault.todo is Todo.RESUME:
+            self.engine.pause(0.2)
+            return False
+        if fault.todo is Todo.POSITION_LOST:
+            return self._end(failed(self.trigger, _LOST, None))
+        return self._end(failed(self.trigger, f"QL513: its stream fails: {fault}", self.lane.position))
+
+
+def _is_internal(event: Event) -> bool:
+    return event["operationType"] not in ACTIONS or event["ns"]["coll"].startswith(names.PREFIX)

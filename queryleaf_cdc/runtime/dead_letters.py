@@ -1,0 +1,87 @@
+"""What could not be done, kept so that somebody can look at it and do it again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from queryleaf_cdc.errors import QueryLeafError
+from queryleaf_cdc.events import ACTIONS, Event
+from queryleaf_cdc.mongo.faults import WriteFailed
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.values import Document
+
+_PAYLOAD = ("fullDocument", "fullDocumentBeforeChange", "updateDescription")
+
+
+def error_code(error: BaseException) -> str:
+    if isinstance(error, QueryLeafError):
+        return error.code
+    return "QL602" if isinstance(error, WriteFailed) else "QL603"
+
+
+def error_text(error: BaseException) -> str:
+    if isinstance(error, QueryLeafError):
+        return error.message
+    return str(error) if isinstance(error, WriteFailed) else f"{type(error).__name__}: {error}"
+
+
+def dead_letter(
+    event: Event,
+    trigger: str | None,
+    error: BaseException,
+    *,
+    sql: str | None = None,
+    span: Span | None = None,
+    attempts: int = 1,
+    first_at: datetime,
+    now: datetime,
+    keep_payload: bool = False,
+) -> Document:
+    """The document for one event under one trigger. Its id is the same however often it is written."""
+    token = event["_id"]["_data"]
+    operation = event["operationType"]
+    document: dict[str, Any] = {
+        "_id": hashlib.sha256(f"{token}:{trigger}".encode()).hexdigest()[:32],
+        "kind": "event",
+        "trigger": trigger,
+        "collection": event.get("ns", {}).get("coll"),
+        "key": event.get("documentKey"),
+        "operation": ACTIONS.get(operation, operation),
+        "code": error_code(error),
+        "error": error_text(error),
+        "resume_token": event["_id"],
+        "cluster_time": event.get("clusterTime"),
+        "attempts": attempts,
+        "first_at": first_at,
+        "last_at": now,
+        "statement": _statement(error, sql, span),
+    }
+    if keep_payload:
+        document["payload"] = {name: event[name] for name in _PAYLOAD if name in event}
+    return document
+
+
+def dead_call(row: Document, error: BaseException, now: datetime) -> Document:
+    """The document for an outbox row that is given up."""
+    return {
+        "_id": row["_id"],
+        "kind": "call",
+        "trigger": row["trigger"],
+        "procedure": row["procedure"],
+        "collection": row["collection"],
+        "key": row["key"],
+        "operation": row["operation"],
+        "code": error_code(error),
+        "error": error_text(error),
+        "attempts": row["attempts"] + 1,
+        "last_at": now,
+    }
+
+
+def _statement(error: BaseException, sql: str | None, span: Span | None) -> Document | None:
+    place = span if span is not None else getattr(error, "span", None)
+    if place is None or place.end <= place.start:
+        return None
+    return {"start": place.start, "end": place.end, "text": sql[place.start : place.end] if sql else None}

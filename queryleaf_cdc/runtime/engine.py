@@ -1,0 +1,365 @@
+"""From a run of events to one committed transaction, whatever happens in between.
+
+A run that fails is cut until the event that is to blame stands alone; only then its trigger's on_error decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from bson.timestamp import Timestamp
+from pymongo.database import Database
+
+from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.events import Event, Program, Trigger
+from queryleaf_cdc.mongo.checkpoint import CheckpointStore
+from queryleaf_cdc.mongo.faults import (
+    BatchRefused,
+    BatchTooLarge,
+    Conflict,
+    Unreachable,
+    WorkerFault,
+    WriteFailed,
+)
+from queryleaf_cdc.mongo.positions import Position
+from queryleaf_cdc.mongo.transaction import BatchTransaction
+from queryleaf_cdc.mongo.write_buffer import WriteBuffer
+from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
+from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
+from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
+from queryleaf_cdc.runtime.metrics import Metrics
+from queryleaf_cdc.runtime.provenance import Provenance, Written
+
+_RAISED = "QL601"
+
+
+class TriggerStopped(Exception):
+    """These triggers cannot go on at the event after the committed position."""
+
+    def __init__(self, triggers: tuple[str, ...], reason: str) -> None:
+        super().__init__(reason)
+        self.triggers = triggers
+        self.reason = reason
+
+
+class Interrupted(Exception):
+    """The worker was asked to stop."""
+
+
+class Lane(Protocol):
+    """One sequence of events with a program and a committed position: the main one, or a trigger's catch-up."""
+
+    program: Program
+    position: Position
+    sql: Mapping[str, str]
+    """trigger name → its SQL, for excerpts"""
+
+    def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
+        """How the new position is saved: fields of the checkpoint document, or a write of the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive events, and the position that is reached when they are done."""
+
+    events: list[Event]
+    position: Position
+    depth: int = 0
+
+    def cut(self, at: int) -> tuple[Run, Run]:
+        head = self.events[:at]
+        return Run(head, Position(head[-1]["_id"])), Run(self.events[at:], self.position)
+
+
+@dataclass(slots=True)
+class _Failure:
+    attempts: int
+    first_at: datetime
+
+
+@dataclass(slots=True)
+class Engine:
+    """Commits runs. ``pause`` sleeps, and raises Interrupted when the worker shall stop."""
+
+    database: Database[dict[str, Any]]
+    transaction: BatchTransaction
+    checkpoint: CheckpointStore
+    limits: Limits
+    clock: Clock
+    metrics: Metrics
+    pause: Callable[[float], None]
+    provenance: Provenance = field(default_factory=Provenance)
+    on_calls: Callable[[], None] = lambda: None
+    trouble: str | None = None
+    """why nothing moves, while the same run is tried again"""
+    _verdicts: Verdicts = field(default_factory=dict)
+    _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
+    _most_events: int = 1 << 30
+
+    def work(self, lane: Lane, events: list[Event], position: Position) -> None:
+        """Commits the effects of all events and moves the lane to ``position``.
+
+        Raises TriggerStopped, Fenced or Interrupted; what is committed by then stays, with its position."""
+        runs = [Run(events, position)]
+        passing = 0
+        while runs:
+            run = runs.pop()
+            cut = self._cut(lane, run)
+            if cut is None:
+                try:
+                    self._commit(lane, run)
+                except (Conflict, Unreachable) as fault:
+                    passing += 1
+                    self._wait_out(fault, passing)
+                    runs.append(run)
+                    continue
+                except Restart:
+                    cut = 0
+                except (FiringFailed, ImageMissing, BatchTooLarge, BatchRefused) as fault:
+                    cut = self._blame(lane, run, fault)
+                else:
+                    passing = 0
+                    continue
+                finally:
+                    self.transaction.abort()
+            runs += reversed(run.cut(cut)) if cut else [run]
+
+    def apply(self, lane: Lane, change: Callable[[WriteBuffer], None], position: Position) -> None:
+        """Commits the worker's own writes (catalog changes, held positions) together with a position."""
+        attempt = 0
+        while True:
+            self.transaction.begin()
+            buffer = WriteBuffer(self.database, self.transaction.session)
+            try:
+                fields = lane.checkpoint_fields(position, buffer)
+                change(buffer)
+                self._write(buffer, Firings(), fields, position, None)
+                lane.position = position
+                return
+            except (Conflict, Unreachable) as fault:
+                attempt += 1
+                self._wait_out(fault, attempt)
+            finally:
+                self.transaction.abort()
+
+    def save_position(self, lane: Lane) -> None:
+        """Saves the lane's position by itself: no effects belong to it. Also renews the lease."""
+        fields = lane.checkpoint_fields(lane.position, WriteBuffer(self.database, self.transaction.session))
+        attempt = 0
+        while True:
+            try:
+                self.checkpoint.save(fields)
+                self.checkpoint.saved()
+                return
+            except (Conflict, Unreachable) as fault:
+                attempt += 1
+                self._wait_out(fault, attempt)
+
+    # -- one transaction ---------------------------------------------------------------------------------------
+
+    def _commit(self, lane: Lane, run: Run) -> None:
+        tracked = tracks_depth(lane.program)
+        self.transaction.begin()
+        ordered = lane.program.watched
+        buffer = WriteBuffer(self.database, self.transaction.session, ordered)
+        depth = self._mark_depth(run.events) if tracked else 0
+        if depth > self.limits.max_depth:
+            self._refuse_depth(lane, run)
+        firings = fire_all(lane.program, run.events, buffer, self._verdicts, self._decide(lane, run))
+        if buffer.ops:
+            fields = lane.checkpoint_fields(run.position, buffer)
+            written = self._written(run, buffer, firings, ordered, depth) if tracked else None
+            self._write(buffer, firings, fields, run.position, written)
+        self._committed(lane, run, firings, buffer)
+
+    def _write(
+        self,
+        buffer: WriteBuffer,
+        firings: Firings,
+        fields: dict[str, Any],
+        position: Position,
+        written: Written | None,
+    ) -> None:
+        """Sends and commits. A conflict repeats only the writes, as long as no body has read anything."""
+        attempt = 0
+        while True:
+            try:
+                buffer.flush()
+                if written is not None:
+                    written.number = self.transaction.number
+                    self.provenance.prune(position.time)
+                    fields["provenance"] = [*self.provenance.document(), written.document()]
+                self.checkpoint.save(fields, self.transaction.session)
+                self.transaction.commit()
+                break
+            except WriteFailed as fault:
+                index, trigger = firings.of_effect(fault.index)
+                raise FiringFailed(index, trigger, _located(fault, buffer)) from fault
+            except Conflict as fault:
+                attempt += 1
+                if buffer.has_read:
+                    raise
+                self.transaction.abort()
+                self._wait_out(fault, attempt)
+                buffer.rewind()
+                self.transaction.begin()
+        self.checkpoint.saved()
+        if written is not None:
+            written.committed_at = self._now()
+            self.provenance.add(written)
+
+    def _committed(self, lane: Lane, run: Run, firings: Firings, buffer: WriteBuffer) -> None:
+        lane.position = run.position
+        self.trouble = None
+        self.metrics.events += len(run.events)
+        firings.count(self.metrics)
+        if buffer.ops:
+            self.metrics.transactions += 1
+        for _, name in self._verdicts:
+            self.metrics.count(name, "dead_letters")
+        self._verdicts.clear()
+        self._failures.clear()
+        if self._most_events < self.limits.max_batch_events:
+            self._most_events += max(1, self._most_events // 10)
+        if buffer.calls:
+            self.on_calls()
+
+    # -- what went wrong ---------------------------------------------------------------------------------------
+
+    def _decide(self, lane: Lane, run: Run) -> Callable[[int, Event, Trigger, Exception], dict[str, Any]]:
+        """Gives a firing up at once where its on_error says so; all else is first isolated."""
+
+        def decide(index: int, event: Event, trigger: Trigger, error: Exception) -> dict[str, Any]:
+            raised = isinstance(error, RunError) and error.code == _RAISED
+            if raised or trigger.on_error == "dead_letter":
+                self.metrics.count(trigger.name, "errors")
+                return self._letter(lane, event, trigger, error)
+            raise FiringFailed(index, trigger, error)
+
+        return decide
+
+    def _blame(self, lane: Lane, run: Run, fault: FiringFailed | ImageMissing | BatchTooLarge | BatchRefused) -> int:
+        """Where to cut the run, or 0 to try it again as it is."""
+        if isinstance(fault, BatchTooLarge | BatchRefused):
+            return self._halve(lane, run, fault)
+        if len(run.events) > 1:
+            return max(1, fault.index)
+        if isinstance(fault, ImageMissing):
+            which = fault.missing.which
+            raise TriggerStopped(
+                fault.missing.triggers, f"QL607: the {which} of a change is missing (images off, or expired)"
+            )
+        self._failed_alone(lane, run.events[0], fault.trigger, fault.error)
+        return 0
+
+    def _halve(self, lane: Lane, run: Run, fault: WorkerFault) -> int:
+        if len(run.events) > 1:
+            half = len(run.events) // 2
+            if isinstance(fault, BatchTooLarge):
+                self._most_events = half
+            return half
+        event = run.events[0]
+        error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
+        if isinstance(fault, BatchRefused):
+            error = RunError("QL602", f"the server refused the effects of this change: {fault}")
+        for trigger in lane.program.triggers_for(event):
+            if trigger.on_error == "stop":
+                raise TriggerStopped((trigger.name,), f"{error.code}: {error.message}")
+            self._verdicts[event["_id"]["_data"], trigger.name] = self._letter(lane, event, trigger, error)
+        return 0
+
+    def _failed_alone(self, lane: Lane, event: Event, trigger: Trigger, error: Exception) -> None:
+        """on_error for a firing whose event is a run by itself: wait and try again, give up, or stop."""
+        self.metrics.count(trigger.name, "errors")
+        key = (event["_id"]["_data"], trigger.name)
+        known = self._failures.setdefault(key, _Failure(0, self.clock.now()))
+        known.attempts += 1
+        raised = isinstance(error, RunError) and error.code == _RAISED
+        if trigger.on_error == "stop" and not raised:
+            raise TriggerStopped((trigger.name,), error_text(error))
+        if raised or trigger.on_error == "dead_letter" or known.attempts > trigger.max_retries:
+            self._verdicts[key] = self._letter(lane, event, trigger, error)
+            return
+        self.trouble = f"{trigger.name} failed ({known.attempts}): {error_text(error)}"
+        self.pause(backoff(known.attempts, self.limits.retry_seconds, self.limits.max_retry_seconds))
+
+    def _letter(self, lane: Lane, event: Event, trigger: Trigger, error: Exception) -> dict[str, Any]:
+        now = self.clock.now()
+        known = self._failures.get((event["_id"]["_data"], trigger.name))
+        return dead_letter(
+            event,
+            trigger.name,
+            error,
+            sql=lane.sql.get(trigger.name),
+            attempts=known.attempts if known else 1,
+            first_at=known.first_at if known else now,
+            now=now,
+            keep_payload=self.limits.keep_payload,
+        )
+
+    def _wait_out(self, fault: WorkerFault, attempt: int) -> None:
+        if isinstance(fault, Conflict):
+            self.metrics.conflicts += 1
+            self.pause(backoff(attempt, 0.005, 1.0))
+        else:
+            self.trouble = str(fault)
+            self.pause(backoff(attempt, self.limits.reconnect_seconds, self.limits.max_reconnect_seconds))
+
+    # -- how deep --------------------------------------------------------------------------------------------
+
+    def _cut(self, lane: Lane, run: Run) -> int | None:
+        """Where a run must be cut before it is tried: at the size bound, and where the depth changes."""
+        most = min(self.limits.max_batch_events, self._most_events)
+        cut = most if len(run.events) > most else None
+        if len(self.provenance) and tracks_depth(lane.program):
+            first = self.provenance.depth(run.events[0]) if run.events else 0
+            for index, event in enumerate(run.events[:cut]):
+                if self.provenance.depth(event) != first:
+                    return index
+        return cut
+
+    def _mark_depth(self, events: list[Event]) -> int:
+        depth = self.provenance.depth(events[0]) if events else 0
+        for event in events:
+            event["_depth"] = depth
+        return depth
+
+    def _refuse_depth(self, lane: Lane, run: Run) -> None:
+        for event in run.events:
+            chain = " → ".join(self.provenance.chain(event))
+            error = RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
+            for trigger in lane.program.triggers_for(event):
+                key = (event["_id"]["_data"], trigger.name)
+                self._verdicts.setdefault(key, self._letter(lane, event, trigger, error))
+
+    def _written(
+        self, run: Run, buffer: WriteBuffer, firings: Firings, watched: frozenset[str], depth: int
+    ) -> Written | None:
+        """What to remember of this transaction; None when it wrote nothing that a trigger watches."""
+        missing = set(watched.intersection(op[1] for op in buffer.ops))
+        if not missing:
+            return None
+        chains: dict[str, list[str]] = {}
+        for index, op in enumerate(buffer.ops):
+            if op[1] in missing:
+                event, trigger = firings.of_effect(index)
+                chains[op[1]] = [*self.provenance.chain(run.events[event]), trigger.name]
+                missing.discard(op[1])
+        return Written(bytes(self.transaction.session_id), 0, depth, chains)
+
+    def _now(self) -> Timestamp | None:
+        """The cluster's time right after the commit: not earlier than the commit's own."""
+        clock = self.transaction.session.cluster_time
+        return clock["clusterTime"] if clock else None
+
+
+def tracks_depth(program: Program) -> bool:
+    """Whether a trigger's write may fire a trigger, or a body asks how deep it is."""
+    return program.uses_depth or any(not targets.isdisjoint(program.watched) for targets in program.targets.values())
+
+
+def _located(fault: WriteFailed, buffer: WriteBuffer) -> RunError:
+    origin = buffer.ops[fault.index][3]
+    return RunError("QL602", f"write refused: {fault.message}", origin.span if origin else None)

@@ -1,0 +1,57 @@
+"""Every bound of the worker, in one place."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_batch_events: int = 5000
+    """events in one transaction; measured: more gains nothing and holds locks for longer"""
+    max_queued_bytes: int = 64 * 1024 * 1024
+    """read ahead, as the server sent it; decoded events take some three times as much"""
+    max_queued_batches: int = 16
+    heartbeat_seconds: float = 1.0
+    """how often an idle worker saves its position and renews its lease"""
+    lease_seconds: float = 10.0
+    standby_poll_seconds: float = 0.5
+    retry_seconds: float = 0.05
+    """first pause before a failed firing is tried again; doubles"""
+    max_retry_seconds: float = 5.0
+    reconnect_seconds: float = 0.1
+    max_reconnect_seconds: float = 10.0
+    max_depth: int = 16
+    """triggers that cause triggers"""
+    call_attempts: int = 8
+    call_retry_seconds: float = 0.5
+    max_call_retry_seconds: float = 60.0
+    outbox_page: int = 200
+    keep_payload: bool = False
+    """whether a dead letter holds the documents of its event"""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Naive UTC, as stored."""
+
+    def monotonic(self) -> float: ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(tzinfo=None)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def backoff(attempt: int, first: float, most: float, chance: Callable[[], float] = random.random) -> float:
+    """Seconds before attempt number ``attempt`` (from 1) is repeated: exponential, with half of it as jitter."""
+    pause: float = min(most, first * 2 ** min(attempt - 1, 30))
+    return pause * (0.5 + 0.5 * chance())

@@ -1,0 +1,47 @@
+"""Counters of one worker: persisted with the checkpoint, shown once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_PER_TRIGGER = ("events", "errors", "dead_letters")
+
+
+@dataclass(slots=True)
+class Metrics:
+    """Written by the worker's threads; a reader may see a value that is a moment old."""
+
+    events: int = 0
+    """change events that are done"""
+    transactions: int = 0
+    calls: int = 0
+    conflicts: int = 0
+    lag_seconds: float = 0.0
+    queued_batches: int = 0
+    by_trigger: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def count(self, trigger: str | None, what: str, amount: int = 1) -> None:
+        counters = self.by_trigger.get(trigger or "")
+        if counters is None:
+            counters = self.by_trigger[trigger or ""] = dict.fromkeys(_PER_TRIGGER, 0)
+        counters[what] += amount
+
+    def restore(self, stored: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, counters in stored.items():
+            self.by_trigger[name] = {what: int(counters.get(what, 0)) for what in _PER_TRIGGER}
+
+    def document(self) -> list[dict[str, Any]]:
+        return [{"name": name, **counters} for name, counters in list(self.by_trigger.items())]
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a display: take two and divide the difference of ``events`` by the time between them."""
+        return {
+            "events": self.events,
+            "transactions": self.transactions,
+            "calls": self.calls,
+            "conflicts": self.conflicts,
+            "lag_seconds": self.lag_seconds,
+            "queued_batches": self.queued_batches,
+        }

@@ -1,0 +1,314 @@
+"""What the holder of the lease does: read, fire, commit; and follow the catalog, in one order with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson.timestamp import Timestamp
+from pymongo.database import Database
+
+from queryleaf_cdc.errors import RunError, ServerError
+from queryleaf_cdc.events import ACTIONS, Event, Program, ProgramBuilder
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.catalog import ActiveTrigger
+from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
+from queryleaf_cdc.mongo.checkpoint import Checkpoint
+from queryleaf_cdc.mongo.decoding import POISON
+from queryleaf_cdc.mongo.deployment import cluster_now, oldest_time, stand_alone
+from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.positions import Position
+from queryleaf_cdc.mongo.state import (
+    after_change,
+    catalog_entries,
+    entry_of,
+    failed,
+    load_active,
+    remove_active,
+    store_active,
+)
+from queryleaf_cdc.runtime.catch_up import CatchUp
+from queryleaf_cdc.runtime.dead_letters import dead_letter
+from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
+from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
+from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.provenance import Provenance
+from queryleaf_cdc.runtime.reader import Reader
+
+_LOST = "QL509: the position is lost: the oplog no longer reaches back to it; resume to go on with new changes"
+
+
+@dataclass(slots=True)
+class Tenure:
+    """One worker's time as the holder of the lease. ``run`` returns only by an exception: Fenced, Interrupted,
+    or a ServerError that the user must see."""
+
+    database: Database[dict[str, Any]]
+    engine: Engine
+    build_program: ProgramBuilder
+    limits: Limits
+    advanced: Callable[[Position, bool], None]
+    """called with each new position, and whether no trigger is catching up"""
+    reader: Reader | None = None
+    lane: MainLane = field(init=False)
+    active: dict[str, ActiveTrigger] = field(init=False)
+    _saved_at: float = 0.0
+    _last_event: Any = None
+    _server_time: Timestamp | None = None
+
+    def run(self, checkpoint: Checkpoint) -> None:
+        position = self._start(checkpoint)
+        self.lane = MainLane(NoProgram(), position, {}, self._vitals)
+        catch_up: CatchUp | None = None
+        while True:
+            self._build()
+            reader = self.reader = Reader(self._source(), self.limits)
+            reader.start()
+            try:
+                while self._step(reader, catch_up := self._catching_up(catch_up)):
+                    pass
+            except TriggerStopped as stopped:
+                self._stop_triggers(stopped)
+            finally:
+                reader.abandon()
+                if catch_up is not None:
+                    catch_up.close()
+                    catch_up = None
+
+    # -- where to begin ----------------------------------------------------------------------------------------
+
+    def _start(self, checkpoint: Checkpoint) -> Position:
+        self.active = load_active(self.database)
+        self.engine.provenance = Provenance.restored(checkpoint.provenance, cluster_now(self.database))
+        if checkpoint.position is not None:
+            self.engine.checkpoint.refuse_future(checkpoint.position)
+            return checkpoint.position
+        registered = [each.registered_at for each in catalog_entries(self.database) if each.registered_at]
+        now = cluster_now(self.database)
+        self.engine.checkpoint.refuse_future(Position(at=max([now, *registered])))
+        return Position(at=min([now, *registered]))
+
+    def _build(self) -> None:
+        """The program of all running triggers. One that does not compile here fails; the others go on."""
+        running = {name: each.entry.sql for name, each in self.active.items() if each.state == "running"}
+        try:
+            program: Program = self.build_program(list(running.items())) if running else NoProgram()
+        except Exception as error:
+            faulty = self._faulty(running)
+            if not faulty:
+                raise ServerError("QL512", f"the triggers cannot work together: {error}") from error
+            for name, reason in faulty.items():
+                self._fail(name, reason, self.lane.position)
+            return self._build()
+        self.lane.program, self.lane.sql = program, running
+        return None
+
+    def _faulty(self, running: dict[str, str]) -> dict[str, str]:
+        found = {}
+        for name, sql in running.items():
+            try:
+                self.build_program([(name, sql)])
+            except Exception as error:
+                found[name] = str(error)
+        return found
+
+    def _source(self) -> ChangeSource:
+        program = self.lane.program
+        return ChangeSource(
+            self.database,
+            program.pipeline,
+            program.images,
+            self.lane.position,
+            batch_size=self.limits.max_batch_events,
+        )
+
+    # -- one round -----------------------------------------------------------------------------------------------
+
+    def _step(self, reader: Reader, catch_up: CatchUp | None) -> bool:
+        """Works on what has been read. False when the program has changed."""
+        self.engine.pause(0)
+        try:
+            batches = reader.take(0 if catch_up else self.limits.heartbeat_seconds)
+        except StreamFault as fault:
+            return self._stream_failed(fault)
+        self.engine.trouble = reader.trouble if not batches else None
+        if batches and not self._work(batches):
+            return False
+        self._heartbeat()
+        if catch_up is not None:
+            caught_up = catch_up.step()
+            self.active[catch_up.name] = catch_up.trigger
+            return not caught_up
+        return True
+
+    def _work(self, batches: list[ChangeBatch]) -> bool:
+        events = batches[0].events if len(batches) == 1 else [e for batch in batches for e in batch.events]
+        end = batches[-1].position
+        self._server_time = batches[-1].server_time or self._server_time
+        done = 0
+        for at in [index for index, event in enumerate(events) if _is_control(event)]:
+            if at > done:
+                self._fire(events[done:at], Position(events[at - 1]["_id"]))
+            changed = self._control(events[at], Position(events[at]["_id"]))
+            done = at + 1
+            if changed and not (done < len(events) and _is_catalog(events[done])):
+                return False  # what follows was read with the old pipeline
+        self._fire(events[done:], end)
+        return True
+
+    def _fire(self, events: list[Event], position: Position) -> None:
+        if events:
+            self._last_event = events[-1].get("wallTime")
+            before = self.engine.metrics.transactions
+            self.engine.work(self.lane, events, position)
+            if self.engine.metrics.transactions != before:
+                self._saved_at = self.engine.clock.monotonic()
+        self.lane.position = position
+        self.engine.provenance.prune(position.time)
+        self.engine.metrics.lag_seconds = self._lag()
+        self.advanced(position, not any(each.state == "backfilling" for each in self.active.values()))
+
+    def _control(self, event: Event, here: Position) -> bool:
+        """An event that is not a change of the users' data. True when the program has changed."""
+        if _is_catalog(event):
+            self._follow_catalog(event, here)
+            self.advanced(here, False)
+            return True
+        if event["operationType"] == POISON:
+            error = _poison_error(event)
+            now = self.engine.clock.now()
+            letter = dead_letter({**event, **event["poison"]}, None, error, first_at=now, now=now)
+            self.engine.apply(self.lane, lambda buffer: buffer.dead_letter(letter), here)
+            self.engine.metrics.count(None, "dead_letters")
+        self.lane.position = here
+        return False
+
+    def _heartbeat(self) -> None:
+        now = self.engine.clock.monotonic()
+        if now - self._saved_at >= self.limits.heartbeat_seconds:
+            self.save_now()
+            self._saved_at = now
+
+    def save_now(self) -> None:
+        """Saves the position as it is in memory."""
+        self.engine.save_position(self.lane)
+
+    # -- the catalog ---------------------------------------------------------------------------------------------
+
+    def _follow_catalog(self, event: Event, here: Position) -> None:
+        """Takes one change of the catalog into the active copy, in one transaction with the position behind it."""
+        name = event["documentKey"]["_id"]
+        entry = None if event["operationType"] == "delete" else entry_of(self.database, event)
+        if entry is None:
+            self.active.pop(name, None)
+            self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)
+            return
+        oldest = None
+        if name not in self.active and entry.start == "beginning":
+            oldest = Position(at=oldest_time(self.database.client))
+        self._store(after_change(self.active.get(name), entry, here, oldest), here)
+
+    def _store(self, trigger: ActiveTrigger, position: Position) -> None:
+        self.active[trigger.name] = trigger
+        self.engine.apply(self.lane, lambda buffer: store_active(buffer, trigger), position)
+
+    def _fail(self, name: str, reason: str, at: Position | None) -> None:
+        self._store(failed(self.active[name], reason, at), self.lane.position)
+
+    def _stop_triggers(self, stopped: TriggerStopped) -> None:
+        for name in stopped.triggers:
+            if name in self.active and self.active[name].state == "running":
+                self._fail(name, stopped.reason, self.lane.position)
+
+    def _catching_up(self, current: CatchUp | None) -> CatchUp | None:
+        """The catch-up that is under way, or the next one that is due. One at a time."""
+        if current is not None and self.active[current.name].state == "backfilling":
+            return current
+        for trigger in [each for each in self.active.values() if each.state == "backfilling"]:
+            try:
+                return CatchUp.of(self.database, self.engine, trigger, self.build_program, self.lane, self.limits)
+            except Exception as error:
+                self._store(failed(trigger, str(error), Position.of(trigger.held_at or {})), self.lane.position)
+        return None
+
+    # -- faults of the stream ------------------------------------------------------------------------------------
+
+    def _stream_failed(self, fault: StreamFault) -> bool:
+        if fault.todo is Todo.POSITION_LOST:
+            self._give_up_position()
+            return False
+        if fault.todo is Todo.REJECTED and self._drop_rejected():
+            return False
+        raise stream_error(fault)
+
+    def _give_up_position(self) -> None:
+        """Never goes on silently: every running trigger fails, and the stream starts anew for whoever is resumed."""
+        here = Position(at=cluster_now(self.database))
+        for entry in catalog_entries(self.database):
+            known = self.active.get(entry.name) or ActiveTrigger(entry)
+            if known.state == "running":
+                self._store(failed(known, _LOST, None), self.lane.position)
+        self.engine.apply(self.lane, lambda buffer: None, here)
+
+    def _drop_rejected(self) -> bool:
+        """Fails the triggers whose own pipeline the server does not accept. False when it is none of them."""
+        found = False
+        for name, each in list(self.active.items()):
+            if each.state != "running":
+                continue
+            program = self.build_program([(name, each.entry.sql)])
+            source = ChangeSource(self.database, program.pipeline, program.images, self.lane.position, await_ms=1)
+            try:
+                source.next_batch()
+            except StreamFault as fault:
+                if fault.todo is Todo.REJECTED:
+                    self._fail(name, f"QL513: the server rejects its pipeline: {fault}", self.lane.position)
+                    found = True
+            finally:
+                source.close()
+        return found
+
+    # -- vitals --------------------------------------------------------------------------------------------------
+
+    def _vitals(self) -> dict[str, Any]:
+        return {
+            "counters": self.engine.metrics.document(),
+            "lag_seconds": self.engine.metrics.lag_seconds,
+            "last_event": self._last_event,
+            "saved_at": self.engine.clock.now(),
+        }
+
+    def _lag(self) -> float:
+        time = self.lane.position.time
+        if time is None or self._server_time is None:
+            return 0.0
+        return float(max(0, self._server_time.time - time.time))
+
+
+def stream_error(fault: StreamFault) -> ServerError:
+    """What the user reads when the stream cannot go on."""
+    match fault.todo:
+        case Todo.STAND_ALONE:
+            return stand_alone()
+        case Todo.UNAUTHORIZED:
+            need = 'the actions find and changeStream on {db: <database>, collection: ""}'
+            return ServerError("QL505", f"not authorized to watch the database: {fault}", hint=f"grant {need}")
+        case Todo.BAD_POSITION:
+            return ServerError("QL508", f"the server does not know the checkpoint's position: {fault}")
+        case Todo.REJECTED:
+            return ServerError("QL513", f"the server rejects the stream: {fault}")
+        case _:
+            return ServerError("QL506", f"the change stream failed: {fault}")
+
+
+def _is_control(event: Event) -> bool:
+    return event["operationType"] not in ACTIONS or event["ns"]["coll"].startswith(names.PREFIX)
+
+
+def _is_catalog(event: Event) -> bool:
+    return event["operationType"] in ACTIONS and event["ns"]["coll"] == names.CATALOG
+
+
+def _poison_error(event: Event) -> Exception:
+    return RunError(event["poison"]["code"], event["poison"]["message"])
