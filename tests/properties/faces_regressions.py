@@ -1,0 +1,32 @@
+"""Expressions and documents on which the two faces once differed, or one of them failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
+
+_NOWHERE = Span(0, 0)
+
+
+def call(name: str, *args: Expr) -> Call:
+    return Call(name, args, _NOWHERE)
+
+
+def field(*path: str | int) -> Field:
+    return Field("NEW", path, _NOWHERE)
+
+
+def literal(value: Any) -> Literal:
+    return Literal(value, _NOWHERE)
+
+
+REGRESSIONS: tuple[tuple[Expr, dict[str, Any]], ...] = (
+    # The server's own reader takes year 0.
+    (call("CAST TIMESTAMP", field("a")), {"a": "0000-01-01"}),
+    # The sign of a NaN.
+    (call("%", field("a"), field("a")), {"a": float("inf")}),
+    # $arrayToObject with one pair.
+    (call("JSON_BUILD_OBJECT", literal("$x"), field("a")), {"a": 1}),
+)
