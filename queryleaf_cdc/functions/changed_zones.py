@@ -1,7 +1,7 @@
 """Time zones about which servers disagree: their rules, past ones too, were corrected since MongoDB 6.0.5 shipped.
 
-Measured: the local time of every IANA zone on that server against a time-zone database of 2026, monthly and around every
-change of offset from 1880 to 2099. Expressions with these zones run in the worker."""
+Measured: the local time of every IANA zone on that server against a time-zone database of 2026, monthly and around
+every change of offset from 1880 to 2099. Expressions with these zones run in the worker."""
 
 # fmt: off
 CHANGED_ZONES = frozenset((
