@@ -119,8 +119,10 @@ class _Compilation:
             )
         self.triggers.add(node.name)
         binder, scope = self._binder(True), Scope()
-        options = trigger_options(node.options)
+        options = binder.attempt(lambda: trigger_options(node.options), TriggerOptions())
         bound = bind_trigger(node, binder, scope)
+        if binder.errors:
+            raise CompileError.of(binder.errors, self.source)
         plan = lower_trigger(bound, self.source, options, tuple(binder.used_functions))
         return TriggerStatement(plan, bound, tuple(scope.warnings))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.sampling import SampledTables
+from queryleaf_cdc.mongo.status import read_status
 from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
@@ -263,13 +263,13 @@ class QueryLeaf:
         if worker is not None:
             worker.stop()
 
-    def run(self, stop: threading.Event | None = None) -> None:
-        """Works in the foreground until ``stop`` is set."""
+    def run(self) -> None:
+        """Works in the foreground until stop() is called from another thread, or an interrupt."""
         self._worker = self._make_worker()
         try:
-            self._worker.run(stop or threading.Event())
+            self._worker.run()
         finally:
-            self._worker = None
+            self.stop()
 
     @property
     def worker(self) -> Worker:
@@ -297,7 +297,7 @@ class QueryLeaf:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason."""
-        return read_status(self.database)
+        return self._worker.status() if self._worker is not None else read_status(self.database)
 
     def pause(self, name: str) -> None:
         """Stops a trigger where it is; resume() goes on from there."""

@@ -52,24 +52,22 @@ def run_command(files: tuple[Path, ...], connection: Connection) -> None:
             click.echo(f"{name}: {status}", err=True)
         ql.start()
         try:
-            _report_until(stop, ql)
+            _report_until(stop, ql.worker)
         finally:
             ql.stop()
 
 
-def _report_until(stop: threading.Event, ql: Any) -> None:
-    """One line a second: on a terminal in place, else JSON lines."""
+def _report_until(stop: threading.Event, worker: Any) -> None:
+    """One line a second: on a terminal in place, else JSON lines. Raises the error that ends the worker."""
     terminal = sys.stdout.isatty()
-    before, since = ql.worker.snapshot(), time.monotonic()
+    before, since = worker.metrics.events, time.monotonic()
     while not stop.wait(1.0):
-        ql.worker.check()
-        now, at = ql.worker.snapshot(), time.monotonic()
-        rate = (now["events"] - before["events"]) / (at - since)
+        worker.check()
+        now, at = worker.metrics.events, time.monotonic()
+        line = {"events_per_second": round((now - before) / (at - since), 1), "state": worker.state, **_totals(worker)}
         before, since = now, at
-        line = {"events_per_second": round(rate, 1), **{key: now[key] for key in _SHOWN}}
         if terminal:
-            text = f"{rate:10,.0f} events/s   lag {now['lag_seconds']:.1f} s   errors {now['errors']}   dead letters {now['dead_letters']}"
-            click.echo(f"\r\x1b[K{text}", nl=False)
+            click.echo(f"\r\x1b[K{_terminal_line(line)}", nl=False)
         else:
             click.echo(json.dumps(line))
         sys.stdout.flush()
@@ -77,4 +75,20 @@ def _report_until(stop: threading.Event, ql: Any) -> None:
         click.echo()
 
 
-_SHOWN = ("state", "events", "lag_seconds", "errors", "dead_letters")
+def _totals(worker: Any) -> dict[str, Any]:
+    counters = list(worker.metrics.by_trigger.values())
+    return {
+        "events": worker.metrics.events,
+        "lag_seconds": round(worker.metrics.lag_seconds, 3),
+        "errors": sum(each["errors"] for each in counters),
+        "dead_letters": sum(each["dead_letters"] for each in counters),
+        "trouble": worker.trouble,
+    }
+
+
+def _terminal_line(line: dict[str, Any]) -> str:
+    text = (
+        f"{line['state']}  {line['events_per_second']:10,.0f} events/s   lag {line['lag_seconds']:.1f} s"
+        f"   errors {line['errors']}   dead letters {line['dead_letters']}"
+    )
+    return f"{text}   {line['trouble']}" if line["trouble"] else text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
-from queryleaf_cdc.errors import CompileError, did_you_mean
+from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.logical.schema import Schema
@@ -44,6 +44,8 @@ EVENT_FUNCTIONS = {
 
 _CLOCKS = ("CURRENT_TIMESTAMP", "NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "LOCALTIMESTAMP")
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Binder:
@@ -58,6 +60,15 @@ class Binder:
     changes: bool
     bind_query: Callable[[Query, Scope, Binder], Query]
     used_functions: dict[str, Span] = field(default_factory=dict)
+    errors: list[Diagnostic] = field(default_factory=list)
+
+    def attempt(self, bind: Callable[[], T], otherwise: T) -> T:
+        """Notes a mistake and goes on with ``otherwise``, so that one statement can report several."""
+        try:
+            return bind()
+        except CompileError as error:
+            self.errors.extend(error.diagnostics)
+            return otherwise
 
     def expr(self, node: Expr, scope: Scope, aggregates: bool = False) -> Expr:
         """Binds an expression. ``aggregates`` says whether aggregate calls may stand here."""

@@ -12,6 +12,7 @@ from queryleaf_cdc.logical.bind_writes import bind_delete, bind_insert, bind_upd
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Expr
 from queryleaf_cdc.syntax.statements import (
     Assign,
     BodyStatement,
@@ -32,9 +33,10 @@ from queryleaf_cdc.syntax.statements import (
 def bind_trigger(node: CreateTrigger, binder: Binder, scope: Scope) -> CreateTrigger:
     """The trigger with all names bound. ``scope`` is empty but for the list of warnings."""
     table = binder.schema.get(node.collection)
-    _check_event_columns(node, table)
+    binder.attempt(lambda: _check_event_columns(node, table), None)
     rows = replace(scope, sources={"NEW": table, "OLD": table}, bare=False)
-    when = binder.expr(node.when, rows) if node.when is not None else None
+    condition = node.when
+    when = binder.attempt(lambda: binder.expr(condition, rows), None) if condition is not None else None
     body = _Body(binder).statements(node.body, rows)
     return replace(node, when=when, body=body)
 
@@ -67,7 +69,7 @@ class _Body:
         """Statements in order; a DECLARE reaches from its place to the end of its block."""
         bound: list[BodyStatement] = []
         for statement in body:
-            bound.append(self.statement(statement, scope))
+            bound.append(self.binder.attempt(lambda s=statement, c=scope: self.statement(s, c), statement))  # type: ignore[misc]
             if isinstance(statement, Declare):
                 scope = replace(scope, variables=scope.variables | {statement.name})
         return tuple(bound)
@@ -76,7 +78,7 @@ class _Body:
         binder = self.binder
         match node:
             case If(branches, otherwise):
-                bound = tuple((binder.expr(test, scope), self.statements(body, scope)) for test, body in branches)
+                bound = tuple((self._test(test, scope), self.statements(body, scope)) for test, body in branches)
                 return replace(node, branches=bound, otherwise=self.statements(otherwise, scope))
             case Declare(default=default):
                 return replace(node, default=binder.expr(default, scope) if default is not None else None)
@@ -102,6 +104,10 @@ class _Body:
                 return replace(node, args=tuple(binder.expr(arg, scope) for arg in args))
             case _:
                 assert_never(node)
+
+    def _test(self, test: Expr, scope: Scope) -> Expr:
+        """A mistake in a condition must not hide those in its branch."""
+        return self.binder.attempt(lambda: self.binder.expr(test, scope), test)
 
     def _select_into(self, node: SelectInto, scope: Scope) -> SelectInto:
         for target in node.targets:

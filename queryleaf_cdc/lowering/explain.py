@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.mongo_json import stage_json
 from queryleaf_cdc.lowering.output import extended, extended_with_holes
 from queryleaf_cdc.lowering.reads import computed_values
@@ -91,7 +92,7 @@ class _Explaining:
         ]
         if images:
             server.children.append(Node(f"needs {' and '.join(images)} of {plan.collection}"))
-        return [server, Node("worker: actions, in one transaction per batch", self._actions(plan.actions))]
+        return [server, Node("worker: actions, in one transaction per batch" if plan.targets else "worker", self._actions(plan.actions))]
 
     def _options(self, plan: TriggerPlan) -> list[Node]:
         options = plan.options
@@ -112,6 +113,8 @@ class _Explaining:
                 if otherwise:
                     inner.append(Node("else", self._actions(otherwise)))
                 return Node(f"IF ({where})", inner)
+            case InsertRow(collection=collection) if collection == ROW:
+                return Node("emit a row", self._values(action))
             case InsertRow(collection=collection, conflict=conflict):
                 upsert = f" on conflict ({', '.join(conflict.columns)})" if conflict is not None else ""
                 return Node(f"insert into {collection}{upsert}", self._values(action))

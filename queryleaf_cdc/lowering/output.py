@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from bson import json_util
 
 from queryleaf_cdc.errors import Diagnostic
+from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.plans.actions import (
     Action,
@@ -130,6 +131,8 @@ class _Printer:
                 return self._choose(action)
             case InsertRow(collection, fields, slot, conflict):
                 document = {_dotted(path): self._value(value) for path, value in fields}
+                if collection == ROW:
+                    return {"op": "emit", "row": {"$ref": _reference(slot)} if slot is not None else document}
                 whole = {"$ref": _reference(slot)} if slot is not None else document
                 return {"op": "insert", "collection": collection, "document": whole, **self._conflict(conflict)}
             case InsertQuery(collection, columns, query, conflict):

@@ -61,11 +61,9 @@ def lower_value(expr: Expr, scope: ServerScope) -> Arg:
         case Call("FIELD_EXISTS", (Field() as operand,)):
             present = op("$ne", op("$type", lower_value(operand, scope).mongo), Const("missing"))
             return Arg(present, Type.BOOL)
-        case Call("=" | "<>" as name, (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
-            test = scope.operation_test(action)
-            return Arg(test if name == "=" else op("$not", test), Type.BOOL)
         case Call(name, args):
-            return _call(name, args, scope)
+            test = _operation_test(expr, scope)
+            return Arg(test, Type.BOOL) if test is not None else _call(name, args, scope)
         case Case(whens, default):
             return _case(whens, default, scope)
         case Variable(name):
@@ -91,8 +89,8 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
             return all_of(*(lower_truth(arg, scope) for arg in args))
         case Call("OR", args):
             return any_of(*(lower_truth(arg, scope) for arg in args))
-        case Call("=", (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
-            return scope.operation_test(action)
+        case Call() if (test := _operation_test(expr, scope)) is not None:
+            return test
         case Call(name, args) if (spec := resolve(name, args)) is not None and spec.truth is not None:
             return spec.truth(*(lower_value(arg, scope) for arg in args))
         case _:
@@ -100,11 +98,36 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
             return value.mongo if value.only(Type.BOOL | Type.NULL) else op("$eq", value.mongo, TRUE)
 
 
+def _operation_test(expr: Expr, scope: ServerScope) -> Mql | None:
+    """``TRIGGER_ACTION = '...'`` (or ``<>``) asks for the operation type itself."""
+    match expr:
+        case Call("=" | "<>" as name, (Field("EVENT", ("action",)), Literal(str() as action))) if scope.operation_test:
+            test = scope.operation_test(action)
+            return test if name == "=" else op("$not", test)
+    return None
+
+
 def or_null(arg: Arg) -> Mql:
     """The expression, with a missing field turned into null, for places where absence would show."""
-    if isinstance(arg.mongo, Const | Param) or not arg.may(Type.NULL):
+    if isinstance(arg.mongo, Const | Param) or not arg.may(Type.NULL) or _is_made_present(arg.mongo):
         return arg.mongo
     return op("$ifNull", arg.mongo, NULL)
+
+
+def _is_made_present(mongo: Mql) -> bool:
+    """CASE, and what was wrapped before: null, never missing."""
+    match mongo:
+        case Op("$ifNull", (_, Const())):
+            return True
+        case Op("$cond", (_, then, otherwise)):
+            return _never_missing(then) and _never_missing(otherwise)
+        case Switch(branches, default):
+            return all(_never_missing(value) for _, value in branches) and _never_missing(default)
+    return False
+
+
+def _never_missing(mongo: Mql) -> bool:
+    return isinstance(mongo, Const | Param) or _is_made_present(mongo)
 
 
 def _field(source: str, path: Path, scope: ServerScope) -> Arg:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, any_of, op
+from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.logical.rules.returns import fold_returns
 from queryleaf_cdc.logical.rules.specialize import specialize
 from queryleaf_cdc.logical.rules.subqueries import hoist_subqueries
@@ -291,7 +292,7 @@ def _images(actions: Actions, operations: tuple[str, ...]) -> Images:
 
 def _targets(actions: Actions) -> frozenset[str]:
     writes = (InsertRow, InsertQuery, UpdateRows, DeleteRows)
-    return frozenset(a.collection for a in walk_actions(actions) if isinstance(a, writes))
+    return frozenset(a.collection for a in walk_actions(actions) if isinstance(a, writes) and a.collection != ROW)
 
 
 def write_requires(actions: Actions, functions: tuple[str, ...]) -> Requires:
@@ -340,6 +341,8 @@ def _privileges(collection: str, actions: Iterable[object], images: bool) -> Ite
 def _write_privileges(actions: Iterable[object]) -> Iterable[tuple[str, str]]:
     for action in actions:
         match action:
+            case InsertRow(collection=target) if target == ROW:
+                continue
             case InsertRow(collection=target) | InsertQuery(collection=target):
                 yield target, "insert"
             case UpdateRows(collection=target):

@@ -14,7 +14,6 @@ from queryleaf_cdc.events import Effects
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import require_replica_set
 from queryleaf_cdc.mongo.faults import Conflict, WriteFailed, server_errors
-from queryleaf_cdc.mongo.outbox import outbox_row
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.values import Document
@@ -84,7 +83,7 @@ def _attempt(
     database: Database[dict[str, Any]], transaction: BatchTransaction, work: Callable[[Effects], object]
 ) -> int:
     transaction.begin()
-    buffer = _Counting(database, transaction.session, outbox_row)
+    buffer = _Counting(database, transaction.session)
     work(buffer)
     buffer.flush()
     transaction.commit()

@@ -94,6 +94,11 @@ class Worker:
         """starting, standby, running, stopped or failed"""
         return self._state
 
+    def check(self) -> None:
+        """Raises the error that ended the worker, if one did."""
+        if self._fault is not None:
+            raise self._fault
+
     @property
     def trouble(self) -> str | None:
         """Why nothing moves at the moment, while the worker tries again; None when all is well."""
