@@ -19,7 +19,12 @@ from pymongo.write_concern import WriteConcern
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.mongo.deployment import cluster_now, ensure_internal_collections, require_replica_set
+from queryleaf_cdc.mongo.deployment import (
+    cluster_now,
+    ensure_internal_collections,
+    note_first_registration,
+    require_replica_set,
+)
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.images import enable_images
 
@@ -111,6 +116,7 @@ class Catalog:
                 )
             enable_images(self._database, images)
             now = cluster_now(self._database)
+            note_first_registration(self._database, now)
             entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images))
             if known is None:
                 try:

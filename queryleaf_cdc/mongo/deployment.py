@@ -76,6 +76,16 @@ def oldest_time(client: MongoClient[dict[str, Any]]) -> Timestamp:
     return time
 
 
+def note_first_registration(database: Database[dict[str, Any]], now: Timestamp) -> None:
+    """The first worker starts here, even when what was registered first has been dropped since."""
+    database[names.SIGNAL].update_one({"_id": "first"}, {"$setOnInsert": {"registered_at": now}}, upsert=True)
+
+
+def first_registration(database: Database[dict[str, Any]]) -> Timestamp | None:
+    found = database[names.SIGNAL].find_one({"_id": "first"})
+    return found["registered_at"] if found else None
+
+
 def signal(database: Database[dict[str, Any]]) -> Timestamp:
     """Leaves a mark in the stream; its cluster time is later than that of everything committed before the call."""
     with server_errors("write a mark", f"readWrite on {database.name}"), database.client.start_session() as session:

@@ -16,7 +16,7 @@ from queryleaf_cdc.mongo.catalog import ActiveTrigger
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
-from queryleaf_cdc.mongo.deployment import cluster_now, oldest_time, stand_alone
+from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
 from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import (
@@ -84,10 +84,9 @@ class Tenure:
         if checkpoint.position is not None:
             self.engine.checkpoint.refuse_future(checkpoint.position)
             return checkpoint.position
-        registered = [each.registered_at for each in catalog_entries(self.database) if each.registered_at]
-        now = cluster_now(self.database)
-        self.engine.checkpoint.refuse_future(Position(at=max([now, *registered])))
-        return Position(at=min([now, *registered]))
+        first = Position(at=first_registration(self.database) or cluster_now(self.database))
+        self.engine.checkpoint.refuse_future(first)
+        return first
 
     def _build(self) -> None:
         """The program of all running triggers. One that does not compile here fails; the others go on."""
@@ -150,10 +149,9 @@ class Tenure:
         for at in [index for index, event in enumerate(events) if _is_control(event)]:
             if at > done:
                 self._fire(events[done:at], Position(events[at - 1]["_id"]))
-            changed = self._control(events[at], Position(events[at]["_id"]))
-            done = at + 1
-            if changed and not (done < len(events) and _is_catalog(events[done])):
+            if self._control(events[at], Position(events[at]["_id"])):
                 return False  # what follows was read with the old pipeline
+            done = at + 1
         self._fire(events[done:], end)
         return True
 
