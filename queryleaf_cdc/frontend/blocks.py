@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from queryleaf_cdc.frontend.scanner import Kind, Tok, dollar_content, scan
 
@@ -16,6 +17,7 @@ _TOP_LEVEL = (
     "DROP TRIGGER", "DROP TABLE", "DROP VIEW", "DROP MATERIALIZED",
 )  # fmt: skip
 _ENDED = ("IF", "CASE", "LOOP")
+_LOOKAHEAD = 1_000  # tokens
 
 
 def split(text: str, tokens: Sequence[Tok]) -> list[list[Tok]]:
@@ -52,7 +54,9 @@ def _statement(tokens: Sequence[Tok], start: int) -> tuple[int, list[Tok]]:
 
 def _is_trigger(tokens: Sequence[Tok], start: int) -> bool:
     words = [token.upper for token in tokens[start : start + 4]]
-    return words[:1] == ["CREATE"] and (words[1:2] == ["TRIGGER"] or words[1:4] == ["OR", "REPLACE", "TRIGGER"])
+    if words[1:2] != ["TRIGGER"] and words[1:4] != ["OR", "REPLACE", "TRIGGER"]:
+        return False
+    return words[0] == "CREATE" or bool(get_close_matches(words[0], ["CREATE"], cutoff=0.7))  # CRAETE TRIGGER ...
 
 
 def _open_dollar_bodies(text: str, tokens: Sequence[Tok]) -> list[Tok]:
@@ -138,10 +142,31 @@ class _Walk:
             if what in kinds and "BEGIN" not in kinds[_last(kinds, what) :]:
                 del self.open[_last(kinds, what) :]
             return index + 2
+        if self.open[-1].kind != "BEGIN" and self._another_end(index + 1):
+            self.open.pop()  # END where END IF was meant
+            return index + 1
         while self.open and (closed := self.open.pop()).kind != "BEGIN":
             if closed.else_if is not None:
                 self.else_ifs.append(closed.else_if)
         return index + 1
+
+    def _another_end(self, start: int) -> bool:
+        """Whether a bare END follows that belongs to none of the blocks that open behind ``start``."""
+        depth = 0
+        starts = False
+        for index in range(start, min(start + _LOOKAHEAD, len(self.tokens))):
+            word = self.tokens[index].upper
+            after_end = self.tokens[index - 1].upper == "END"
+            if starts and self._begins_statement(index):
+                return False
+            if word == "END":
+                depth -= 1
+                if depth < 0:
+                    return self.tokens[index + 1].upper not in _ENDED if index + 1 < len(self.tokens) else True
+            elif not after_end and (word in ("BEGIN", "CASE", "LOOP") or (word == "IF" and starts)):
+                depth += 1
+            starts = word in (";", "BEGIN", "THEN", "ELSE", "LOOP")
+        return False
 
     def _begins_statement(self, index: int) -> bool:
         """Whether a statement begins here that no body can hold."""

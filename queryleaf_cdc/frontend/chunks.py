@@ -102,6 +102,7 @@ def _split_emit(tokens: Sequence[Tok]) -> tuple[Sequence[Tok], str | None]:
 def _check_chains(tokens: Sequence[Tok]) -> None:
     """Chains far beyond the limits are refused before a parser builds a tree as deep as they are long."""
     logical, arithmetic = [0], [0]
+    set_operations = 0
     levels: list[tuple[list[int], list[int]]] = []
     for token in tokens:
         word = token.upper
@@ -112,14 +113,16 @@ def _check_chains(tokens: Sequence[Tok]) -> None:
             logical, arithmetic = levels.pop()
         elif word in _SEPARATORS:
             logical, arithmetic = [0], [0]
-        elif word in ("AND", "OR", "UNION", "INTERSECT", "EXCEPT", "JOIN"):
+        elif word in ("UNION", "INTERSECT", "EXCEPT"):
+            set_operations += 1
+        elif word in ("AND", "OR"):
             logical[0] += 1
             arithmetic = [0]
         elif word in _OPERATORS:
             arithmetic[0] += 1
         if logical[0] > MAX_TERMS:
             raise too_many_terms(token.span)
-        if arithmetic[0] > 2 * MAX_DEPTH:
+        if arithmetic[0] > 2 * MAX_DEPTH or set_operations > 2 * MAX_DEPTH:
             raise too_deep(token.span)
 
 

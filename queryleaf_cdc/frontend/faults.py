@@ -51,9 +51,14 @@ def unexpected(token: Tok, wanted: str | None = None, hint: str | None = None) -
 
 
 def hint_for(token: Tok) -> str | None:
-    if token.kind is Kind.NUMBER and token.text.startswith("."):
-        return f"array elements are written items[{token.text[1:].rstrip('.')}], counted from 0"
-    return _HINTS.get(token.upper)
+    return number_hint(token.text) if token.kind is Kind.NUMBER else _HINTS.get(token.upper)
+
+
+def number_hint(text: str) -> str | None:
+    """``items.0``: how MongoDB itself writes it."""
+    if text.startswith(".") and text[1:].isdigit():
+        return f"array elements are written items[{text[1:]}], counted from 0"
+    return None
 
 
 def too_early(what: str, after: Tok | None, wanted: str | None = None, hint: str | None = None) -> CompileError:

@@ -35,7 +35,7 @@ CHUNKS = ("QUERY", "CONDITION", "VALUE", "SOURCES", "TYPE", "COLUMN", "REST")
 _QUERY_STARTS = ("SELECT", "WITH", "(")
 # they end a chunk wherever they stand outside of parentheses and CASE
 _ALWAYS_END = (";", "THEN", "ELSE", "ELSIF", "ELSEIF", "END", "WHEN")
-_CLOSING = ("IF", "CASE", "LOOP", "SEMI", "END")
+_BEHIND_END = ("IF", "CASE", "LOOP", "SEMI")
 _REPAIRS = ("THEN", "LOOP", "SEMI", "IF", "CASE", "RPAR")
 
 
@@ -107,6 +107,7 @@ class Shell:
         self.position = 0
         self._parser: InteractiveParser = grammar().parse_interactive("", start="start")
         self._item_start = 0
+        self._guessed = -1  # the start of the statement whose first word was guessed
 
     def read(self) -> Tree[Any] | None:
         while True:
@@ -241,8 +242,35 @@ class Shell:
                 self._parser.feed_token(piece(type_, [], Span(token.start, token.start)))
                 return True
         expected = {type_ for type_ in self._choices() if type_.isupper() and self._accepts(type_)}
-        self.errors.append(shell_faults.wrong(self.tokens, self.position, self._item_start, expected))
-        return self._skip_statement() or self._skip_header()
+        if self._guessed != self._item_start:  # a guess that led nowhere has been reported already
+            self.errors.append(shell_faults.wrong(self.tokens, self.position, self._item_start, expected))
+        return self._guess(expected) or self._skip_statement() or self._skip_header()
+
+    def _guess(self, expected: set[str]) -> bool:
+        """Read a misspelled keyword at the start of a statement as the one that is meant."""
+        start = self._item_start
+        at_start = self.position == start or shell_faults.is_unknown_word(self.position, start, expected)
+        if self._guessed == start or not at_start:
+            return False
+        keyword = shell_faults.guess_keyword(self.tokens[start], in_body=start > 0)
+        if keyword is None or (start > 0 and not self._back_to_item()) or not self._accepts(keyword):
+            return False
+        self._guessed = start
+        self._parser.feed_token(piece(keyword, [self.tokens[start]]))
+        self.position = start + 1
+        return True
+
+    def _back_to_item(self) -> bool:
+        """Take back what was read of the current body statement; False outside of bodies."""
+        states = self._parser.parser_state.parse_conf.parse_table.states
+        stack, values = self._parser.parser_state.state_stack, self._parser.parser_state.value_stack
+        height = len(stack)
+        while height and "BAD" not in states[stack[height - 1]]:
+            height -= 1
+        if height:
+            del stack[height:]
+            del values[height - 1 :]
+        return height > 0
 
     def _repairs(self, type_: str, token: Tok) -> bool:
         if type_ in ("THEN", "LOOP"):
@@ -251,21 +279,16 @@ class Shell:
             return token.upper == ";" and self.tokens[self.position - 1].upper == "END"
         if type_ == "RPAR":
             return token.upper == ";"
+        if self.position == self._item_start:
+            return False  # nothing stands before it that could lack a semicolon
         return token.upper in ("END", "ELSE", "ELSIF", "ELSEIF") or shell_faults.begins_statement(
             self.tokens, self.position
         )
 
     def _skip_statement(self) -> bool:
         """Drop the body statement that the current token stands in."""
-        states = self._parser.parser_state.parse_conf.parse_table.states
-        stack, values = self._parser.parser_state.state_stack, self._parser.parser_state.value_stack
-        height = len(stack)
-        while height and "BAD" not in states[stack[height - 1]]:
-            height -= 1
-        if not height:
+        if not self._back_to_item():
             return False
-        del stack[height:]
-        del values[height - 1 :]
         end = max(statement_end(self.tokens, self._item_start), self.position)
         end = next((i for i in range(end, len(self.tokens)) if self._ends_item(i)), len(self.tokens))
         place = Span(self.tokens[self._item_start].start, self.tokens[self.position].end)
@@ -302,11 +325,14 @@ class Shell:
 
     def _close(self, at: Span) -> bool:
         """Close the blocks that are still open, so that what is inside of them is read too."""
+        last = self.tokens[-1].upper
         for _ in range(3 * MAX_NESTING):
             if self._accepts("$END"):
                 return True
-            closer = next((type_ for type_ in _CLOSING if self._accepts(type_)), None)
+            wanted = _BEHIND_END if last == "END" else ("END",) if self._accepts("BAD") else ("SEMI", "END")
+            closer = next((type_ for type_ in wanted if self._accepts(type_)), None)
             if closer is None:
                 return False
             self._parser.feed_token(piece(closer, [], at))
+            last = closer
         return False

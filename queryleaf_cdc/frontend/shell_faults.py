@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.frontend import faults
@@ -73,9 +74,23 @@ def wrong(tokens: Sequence[Tok], position: int, item_start: int, expected: set[s
     token = tokens[position]
     if position == item_start or position == 0:
         return unknown_statement(token, TOP_LEVEL if position == 0 else IN_BODY)
-    if position == item_start + 1 and {"ASSIGN", "DOT"} <= expected:  # a word that is neither keyword nor variable
+    if is_unknown_word(position, item_start, expected):
         return unknown_statement(tokens[item_start], IN_BODY)
     return faults.unexpected(token, _wanted(expected), _hint(tokens, position, expected))
+
+
+def is_unknown_word(position: int, item_start: int, expected: set[str]) -> bool:
+    """Whether the word before ``position`` began a statement and is neither a keyword nor a variable."""
+    return position == item_start + 1 and {"ASSIGN", "DOT"} <= expected
+
+
+def guess_keyword(token: Tok, in_body: bool) -> str | None:
+    """The terminal that a misspelled first word was meant to be."""
+    if token.kind is not Kind.WORD or token.upper in KNOWN_ELSEWHERE:
+        return None
+    known = [each.lower() for each in (IN_BODY if in_body else TOP_LEVEL)]
+    close = get_close_matches(token.upper.lower(), known, n=1, cutoff=0.7)
+    return close[0].upper() if close else None
 
 
 def unknown_statement(token: Tok, known: Sequence[str]) -> CompileError:

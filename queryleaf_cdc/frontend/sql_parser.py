@@ -18,6 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import faults
+from queryleaf_cdc.frontend.nodes import span_of
 from queryleaf_cdc.source import Span
 
 T = TokenType
@@ -34,13 +35,17 @@ class Refusal(ParseError):
 
 
 def marked(method: Callable[..., Result]) -> Callable[..., Result]:
-    """Note on the node that ``method`` returns where its first and last token are."""
+    """Note on the node that ``method`` returns where its first and last token are.
+
+    A node given as first argument, which ``method`` only adds to, counts with it."""
 
     def wrapper(self: SqlParser, *args: Any, **kwargs: Any) -> Result:
         index = self._index
+        given = span_of(args[0]).start if args and isinstance(args[0], exp.Expr) else None
         node = method(self, *args, **kwargs)
         if isinstance(node, exp.Expr) and self._index > index:
-            node.meta["ql"] = (self._tokens[index].start, self._prev.end + 1)
+            start = self._tokens[index].start if given is None else given
+            node.meta["ql"] = (start, self._prev.end + 1)
         return node
 
     return wrapper
@@ -122,6 +127,8 @@ class SqlParser(PostgresParser):
         token, last = self._curr, self._prev
         suffix = f", expected {wanted}" if wanted else ""
         if token:
+            if token.token_type == T.NUMBER:
+                hint = hint or faults.number_hint(token.text)
             what = "the name" if token.token_type == T.IDENTIFIER else f"'{token.text[:40]}'"
             error = CompileError(faults.UNEXPECTED, f"unexpected {what}{suffix}", token_span(token), hint)
         else:

@@ -169,19 +169,29 @@ BODIES = [
     (
         "RAISE 'no % of %', x, y;",
         Raise(
-            parse_expression(
-                "CONCAT('no ', COALESCE(x::text, '<NULL>'), ' of ', COALESCE(y::text, '<NULL>'))"
-            ),
+            parse_expression("CONCAT('no ', COALESCE(x::text, '<NULL>'), ' of ', COALESCE(y::text, '<NULL>'))"),
             NO_SPAN,
         ),
     ),
     ("SELECT x INTO a FROM c;", SelectInto(parse_query("SELECT x FROM c"), ("a",), NO_SPAN)),
-    ("SELECT x, y INTO a, b FROM c WHERE d;", SelectInto(parse_query("SELECT x, y FROM c WHERE d"), ("a", "b"), NO_SPAN)),
+    (
+        "SELECT x, y INTO a, b FROM c WHERE d;",
+        SelectInto(parse_query("SELECT x, y FROM c WHERE d"), ("a", "b"), NO_SPAN),
+    ),
     ("SELECT x FROM c INTO a;", SelectInto(parse_query("SELECT x FROM c"), ("a",), NO_SPAN)),
-    ("WITH c AS (SELECT 1 AS x) SELECT x INTO a FROM c;", SelectInto(parse_query("WITH c AS (SELECT 1 AS x) SELECT x FROM c"), ("a",), NO_SPAN)),
-    ("FOR r IN (SELECT x FROM c) LOOP CALL p(r.x); END LOOP;", ForLoop("r", parse_query("SELECT x FROM c"), (call("p", n("r", "x")),), NO_SPAN)),
-    ("FOR r IN SELECT x FROM c LOOP CALL p(); END LOOP;", ForLoop("r", parse_query("SELECT x FROM c"), (call("p"),), NO_SPAN)),
-]  # fmt: skip
+    (
+        "WITH c AS (SELECT 1 AS x) SELECT x INTO a FROM c;",
+        SelectInto(parse_query("WITH c AS (SELECT 1 AS x) SELECT x FROM c"), ("a",), NO_SPAN),
+    ),
+    (
+        "FOR r IN (SELECT x FROM c) LOOP CALL p(r.x); END LOOP;",
+        ForLoop("r", parse_query("SELECT x FROM c"), (call("p", n("r", "x")),), NO_SPAN),
+    ),
+    (
+        "FOR r IN SELECT x FROM c LOOP CALL p(); END LOOP;",
+        ForLoop("r", parse_query("SELECT x FROM c"), (call("p"),), NO_SPAN),
+    ),
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), BODIES)
@@ -243,36 +253,79 @@ def insert(columns: str, rows: Any = (), query: Any = None, conflict: OnConflict
 
 
 WRITES = [
-    ("INSERT INTO c (a, b.d) VALUES (1, 'x'), (NULL, NEW.y)", insert("a b.d", ((v(1), v("x")), (v(None), n("NEW", "y"))))),
+    (
+        "INSERT INTO c (a, b.d) VALUES (1, 'x'), (NULL, NEW.y)",
+        insert("a b.d", ((v(1), v("x")), (v(None), n("NEW", "y")))),
+    ),
     ("INSERT INTO c (a) SELECT x FROM d", insert("a", (), parse_query("SELECT x FROM d"))),
     ("INSERT INTO c (a) (SELECT x FROM d)", insert("a", (), parse_query("SELECT x FROM d"))),
-    ("INSERT INTO c (a) WITH e AS (SELECT 1) SELECT * FROM e", insert("a", (), parse_query("WITH e AS (SELECT 1) SELECT * FROM e"))),
-    ("INSERT INTO c (a) VALUES (1) ON CONFLICT (a) DO NOTHING", insert("a", ((v(1),),), None, OnConflict(("a",), (), None, NO_SPAN))),
-    ("INSERT INTO c (a) VALUES (1) ON CONFLICT DO NOTHING", insert("a", ((v(1),),), None, OnConflict((), (), None, NO_SPAN))),
     (
-        "INSERT INTO c (a) SELECT x FROM d JOIN e ON d.i = e.i ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b, n = c.n + 1 WHERE c.n < 4",
-        insert("a", (), parse_query("SELECT x FROM d JOIN e ON d.i = e.i"),
-               OnConflict(("a",), (put("b", n("EXCLUDED", "b")), put("n", parse_expression("c.n + 1"))), parse_expression("c.n < 4"), NO_SPAN)),
+        "INSERT INTO c (a) WITH e AS (SELECT 1) SELECT * FROM e",
+        insert("a", (), parse_query("WITH e AS (SELECT 1) SELECT * FROM e")),
+    ),
+    (
+        "INSERT INTO c (a) VALUES (1) ON CONFLICT (a) DO NOTHING",
+        insert("a", ((v(1),),), None, OnConflict(("a",), (), None, NO_SPAN)),
+    ),
+    (
+        "INSERT INTO c (a) VALUES (1) ON CONFLICT DO NOTHING",
+        insert("a", ((v(1),),), None, OnConflict((), (), None, NO_SPAN)),
+    ),
+    (
+        "INSERT INTO c (a) SELECT x FROM d JOIN e ON d.i = e.i "
+        "ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b, n = c.n + 1 WHERE c.n < 4",
+        insert(
+            "a",
+            (),
+            parse_query("SELECT x FROM d JOIN e ON d.i = e.i"),
+            OnConflict(
+                ("a",),
+                (put("b", n("EXCLUDED", "b")), put("n", parse_expression("c.n + 1"))),
+                parse_expression("c.n < 4"),
+                NO_SPAN,
+            ),
+        ),
     ),
     ("UPDATE c SET a = 1", Update("c", "c", (put("a", v(1)),), None, (), None, NO_SPAN)),
     (
         "UPDATE c AS t SET a.b = a IS DISTINCT FROM 1, d = CASE WHEN x THEN 1 END WHERE t.a = 2",
-        Update("c", "t", (put("a.b", parse_expression("a IS DISTINCT FROM 1")), put("d", parse_expression("CASE WHEN x THEN 1 END"))),
-               None, (), parse_expression("t.a = 2"), NO_SPAN),
+        Update(
+            "c",
+            "t",
+            (
+                put("a.b", parse_expression("a IS DISTINCT FROM 1")),
+                put("d", parse_expression("CASE WHEN x THEN 1 END")),
+            ),
+            None,
+            (),
+            parse_expression("t.a = 2"),
+            NO_SPAN,
+        ),
     ),
     ("UPDATE c SET (a, b) = (1, 2)", Update("c", "c", (put("a", v(1)), put("b", v(2))), None, (), None, NO_SPAN)),
     ("UPDATE c SET (a) = ROW(1)", Update("c", "c", (put("a", v(1)),), None, (), None, NO_SPAN)),
     (
         "UPDATE c SET q = q + d.n FROM d WHERE c.i = d.i",
-        Update("c", "c", (put("q", parse_expression("q + d.n")),), TableRef("d", "d", NO_SPAN), (), parse_expression("c.i = d.i"), NO_SPAN),
+        Update(
+            "c",
+            "c",
+            (put("q", parse_expression("q + d.n")),),
+            TableRef("d", "d", NO_SPAN),
+            (),
+            parse_expression("c.i = d.i"),
+            NO_SPAN,
+        ),
     ),
     ("DELETE FROM c", Delete("c", "c", None, (), None, NO_SPAN)),
-    ("DELETE FROM c t USING d WHERE t.i = d.i", Delete("c", "t", TableRef("d", "d", NO_SPAN), (), parse_expression("t.i = d.i"), NO_SPAN)),
+    (
+        "DELETE FROM c t USING d WHERE t.i = d.i",
+        Delete("c", "t", TableRef("d", "d", NO_SPAN), (), parse_expression("t.i = d.i"), NO_SPAN),
+    ),
     ("CALL p(1)", call("p", v(1))),
     ("DROP TRIGGER t", DropTrigger("t", False, NO_SPAN)),
     ("DROP TRIGGER IF EXISTS t ON c CASCADE", DropTrigger("t", True, NO_SPAN)),
     ("SELECT 1", SelectStatement(parse_query("SELECT 1"), NO_SPAN)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), WRITES)
