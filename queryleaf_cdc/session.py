@@ -240,7 +240,7 @@ class QueryLeaf:
     # -- streams ------------------------------------------------------------------------------------------------
 
     def stream(self, text: str, *, since: datetime | None = None) -> Subscription:
-        """Rows of a streaming SELECT as they happen: an iterator of ``Row`` (a dict with ``.change``); close() ends it."""
+        """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close()."""
         program = self.compile(text)
         if len(program.statements) != 1 or not isinstance(program.statements[0], StreamStatement):
             raise InputError("QL423", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)

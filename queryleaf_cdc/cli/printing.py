@@ -44,7 +44,8 @@ def _shell_call(statement: dict[str, Any]) -> str:
     if "watch" in statement:
         watch = statement["watch"]
         actions = "".join(f"\n// {line}" for line in json.dumps(statement["actions"], indent=2).splitlines())
-        return f"db.getCollection({json.dumps(watch['collection'])}).watch({shell(watch['pipeline'])}, {shell(watch['options'])}){actions}"
+        target = f"db.getCollection({json.dumps(watch['collection'])})"
+        return f"{target}.watch({shell(watch['pipeline'])}, {shell(watch['options'])}){actions}"
     if "pipeline" in statement:
         name = statement["collection"]
         target = f"db.getCollection({json.dumps(name)})" if name is not None else "db"

@@ -21,7 +21,7 @@ def is_plain(name: str) -> bool:
 
 
 def read(base: str, path: Path) -> Mql:
-    """The server's expression for a path. ``base`` is a prefix such as ``$fullDocument``, or ``$`` for the root document."""
+    """The server's expression for a path. ``base`` is a prefix such as ``$fullDocument``, or ``$`` for the root."""
     plain = 0
     while plain < len(path) and _plain_part(path[plain]):
         plain += 1
@@ -102,4 +102,3 @@ def _walk_array(items: list[Value], path: Path) -> Value:
     found = [_walk(item, path[:run]) for item in items if isinstance(item, dict)]
     values = [each for each in found if each is not _MISSING]
     return _walk(values, path[run:])
-

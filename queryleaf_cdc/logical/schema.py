@@ -10,7 +10,7 @@ from queryleaf_cdc.syntax.statements import CreateTable
 
 @dataclass(frozen=True)
 class Table:
-    """Fields of one collection. ``closed`` means that no other field is meant to exist (CREATE TABLE); a sample is open.
+    """Fields of one collection. ``closed`` means that no other field is meant to exist (CREATE TABLE).
 
     Types are declarations, not promises: MongoDB may hold anything, so they never remove a guard."""
 

@@ -92,7 +92,8 @@ class _Explaining:
         ]
         if images:
             server.children.append(Node(f"needs {' and '.join(images)} of {plan.collection}"))
-        return [server, Node("worker: actions, in one transaction per batch" if plan.targets else "worker", self._actions(plan.actions))]
+        work = "worker: actions, in one transaction per batch" if plan.targets else "worker"
+        return [server, Node(work, self._actions(plan.actions))]
 
     def _options(self, plan: TriggerPlan) -> list[Node]:
         options = plan.options

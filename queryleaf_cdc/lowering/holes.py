@@ -1,6 +1,6 @@
 """Parts of a statement that are known before it runs become holes, to be filled with values.
 
-``UPDATE t SET n = t.n + NEW.qty WHERE t.id = NEW.id``: ``NEW.qty`` and ``NEW.id`` are holes of the update's template."""
+``UPDATE t SET n = t.n + NEW.qty WHERE t.id = NEW.id``: ``NEW.qty`` and ``NEW.id`` are holes."""
 
 from __future__ import annotations
 

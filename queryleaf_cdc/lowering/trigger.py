@@ -107,7 +107,9 @@ class BodyLowering:
             case Delete():
                 return self._writes("delete", place, lambda w: w.delete(node))
             case CallProcedure(name, args, span):
-                return self._values("call", place, lambda compute: CallAction(name.upper(), tuple(map(compute, args)), span))
+                return self._values(
+                    "call", place, lambda compute: CallAction(name.upper(), tuple(map(compute, args)), span)
+                )
             case Raise(message, span):
                 return self._values("raise", place, lambda compute: RaiseAction(compute(message), span))
             case Declare(name, _, default, span):

@@ -1,4 +1,4 @@
-"""What a trigger does, as data. ``runtime/firing.py`` executes it, ``plans/output.py`` prints it."""
+"""What a trigger does, as data. ``runtime/execution.py`` executes it, ``plans/output.py`` prints it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class StreamPlan:
 @dataclass(frozen=True, slots=True)
 class TriggerPlan:
     """``guards`` are, per SQL operation, the condition under which an event of it takes any action (a bound
-    expression; True where always). ``fields`` are the event paths that the worker reads when it evaluates all itself."""
+    expression; True where always). ``fields`` are the event paths that a worker reads that evaluates everything."""
 
     name: str
     collection: str

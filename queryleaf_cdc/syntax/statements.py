@@ -124,9 +124,7 @@ class Raise:
     span: Span = field(compare=False, repr=False)
 
 
-BodyStatement = (
-    If | Declare | Assign | SelectInto | ForLoop | Return | Raise | Insert | Update | Delete | CallProcedure
-)
+BodyStatement = If | Declare | Assign | SelectInto | ForLoop | Return | Raise | Insert | Update | Delete | CallProcedure
 
 
 @dataclass(frozen=True, slots=True)
