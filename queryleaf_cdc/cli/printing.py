@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import Any
 
 import click
@@ -87,7 +88,7 @@ def _key(name: str) -> str:
 
 def show_tree(program: Program) -> None:
     """A tree on a terminal is wrapped and coloured; in a pipe every node is one line."""
-    if not click.get_text_stream("stdout").isatty():
+    if not sys.stdout.isatty():
         for root in explain(program.source, program.statements):
             click.echo(root.text)
             for line in root.lines():

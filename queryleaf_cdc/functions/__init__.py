@@ -20,6 +20,7 @@ from queryleaf_cdc.functions.like import PATTERNS
 from queryleaf_cdc.functions.logic import LOGIC
 from queryleaf_cdc.functions.membership import MEMBERSHIP
 from queryleaf_cdc.functions.numeric import NUMERIC
+from queryleaf_cdc.functions.regexes import REGEXES
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 from queryleaf_cdc.functions.strings import STRINGS
 from queryleaf_cdc.functions.truncation import TRUNCATION
@@ -41,6 +42,7 @@ SCALARS: tuple[FunctionSpec, ...] = (
     *STRINGS,
     *TYPEOF,
     *WORKER_STRINGS,
+    *REGEXES,
     *INTERVALS,
     *NUMERIC,
     *DATES,

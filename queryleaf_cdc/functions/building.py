@@ -29,6 +29,7 @@ def scalar(
     to_mongo: Callable[..., Mql] | None,
     because: str = "",
     for_intervals: FunctionSpec | None = None,
+    check: Callable[[tuple[Arg, ...]], str | None] | None = None,
 ) -> FunctionSpec:
     """A spec whose server face is computed here and now where all arguments are constants.
 
@@ -36,7 +37,18 @@ def scalar(
     it, so one that fails would refuse the whole pipeline."""
     low, high = arity if isinstance(arity, tuple) else (arity, arity)
     lowered = None if to_mongo is None else folding(evaluate, to_mongo)
-    return FunctionSpec(name, low, high, type_, evaluate, lowered, None, because, for_intervals)
+    return FunctionSpec(name, low, high, type_, evaluate, lowered, None, because, for_intervals, check=check)
+
+
+def constant_among(index: int, is_known: Callable[[str], object], what: str) -> Callable[[tuple[Arg, ...]], str | None]:
+    """A check that a constant text at this place is a known one: a unit, a field, a zone."""
+
+    def check(args: tuple[Arg, ...]) -> str | None:
+        if index >= len(args) or not args[index].is_const or not isinstance(args[index].const, str):
+            return None
+        return None if is_known(args[index].const) else f"{args[index].const!r} is no {what}"
+
+    return check
 
 
 def folding(evaluate: Callable[..., Value], to_mongo: Callable[..., Mql]) -> Callable[..., Mql]:

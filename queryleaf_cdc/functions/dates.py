@@ -16,6 +16,7 @@ from queryleaf_cdc.functions.building import (
     between,
     bind_args,
     choose,
+    constant_among,
     may,
     scalar,
 )
@@ -23,7 +24,7 @@ from queryleaf_cdc.functions.date_patterns import parse_date
 from queryleaf_cdc.functions.moments import DAY_MS, FIRST_MS, LAST_MS, from_ms, in_range, moment, to_ms
 from queryleaf_cdc.functions.mql import NULL, Const, Dot, Let, Mql, Named, Var, bind, cond, named, op
 from queryleaf_cdc.functions.spec import Arg, WorkerSide
-from queryleaf_cdc.functions.zones import SAFE_FIRST, SAFE_LAST, is_safe, server_zone, to_local, zone_of
+from queryleaf_cdc.functions.zones import SAFE_FIRST, SAFE_LAST, find_zone, is_safe, server_zone, to_local, zone_of
 from queryleaf_cdc.values import Type, Value
 
 _DATE_LIMITS = ((1, 9999), (1, 12), (1, 31))
@@ -225,6 +226,13 @@ DATES = (
     scalar("MAKE_TIMESTAMP", 6, DATE_OR_NULL, _make_timestamp, _make_timestamp_mongo),
     scalar("TO_TIMESTAMP", (1, 2), DATE_OR_NULL, _to_timestamp, _to_timestamp_mongo),
     scalar("TO_DATE", 2, DATE_OR_NULL, _to_date, None, _BY_PIECES),
-    scalar("AT TIME ZONE", 2, DATE_OR_NULL, _at_time_zone, _at_time_zone_mongo),
+    scalar(
+        "AT TIME ZONE",
+        2,
+        DATE_OR_NULL,
+        _at_time_zone,
+        _at_time_zone_mongo,
+        check=constant_among(1, find_zone, "time zone"),
+    ),
     scalar("AGE", 2, INTERVAL_OR_NULL, _age, None, "AGE counts by the calendar, borrowing days from months"),
 )

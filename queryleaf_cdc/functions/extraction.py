@@ -15,6 +15,7 @@ from queryleaf_cdc.functions.building import (
     Branch,
     bind_args,
     choose,
+    constant_among,
     kind,
     may,
     member,
@@ -208,4 +209,14 @@ def _branches(name: str, value: Arg) -> list[Branch]:
     return branches
 
 
-EXTRACTION = tuple(scalar(name, 2, NUMBER_OR_NULL, _extract, _extract_mongo) for name in ("EXTRACT", "DATE_PART"))
+EXTRACTION = tuple(
+    scalar(
+        name,
+        2,
+        NUMBER_OR_NULL,
+        _extract,
+        _extract_mongo,
+        check=constant_among(0, field_of, "field of a date or interval"),
+    )
+    for name in ("EXTRACT", "DATE_PART")
+)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
 
-from queryleaf_cdc.functions.building import DATE_OR_NULL, bind_args, choose, may, scalar
+from queryleaf_cdc.functions.building import DATE_OR_NULL, bind_args, choose, constant_among, may, scalar
 from queryleaf_cdc.functions.moments import FIRST, LAST, in_range, moment
 from queryleaf_cdc.functions.mql import NULL, Const, Mql, Named, named, op
 from queryleaf_cdc.functions.spec import Arg, WorkerSide
-from queryleaf_cdc.functions.zones import SAFE_FIRST, SAFE_LAST, from_local, server_zone, to_local, zone_of
+from queryleaf_cdc.functions.zones import SAFE_FIRST, SAFE_LAST, find_zone, from_local, server_zone, to_local, zone_of
 from queryleaf_cdc.values import Type, Value
 
 _UNITS = (
@@ -132,4 +132,11 @@ def _zone_argument(zone: str) -> tuple[tuple[str, Mql], ...]:
     return () if zone == "UTC" else (("timezone", Const(zone)),)
 
 
-TRUNCATION = (scalar("DATE_TRUNC", (2, 3), DATE_OR_NULL, _trunc, _trunc_mongo),)
+_CHECKS = (constant_among(0, unit_of, "unit of time"), constant_among(2, find_zone, "time zone"))
+
+
+def _check(args: tuple[Arg, ...]) -> str | None:
+    return next((wrong for check in _CHECKS if (wrong := check(args)) is not None), None)
+
+
+TRUNCATION = (scalar("DATE_TRUNC", (2, 3), DATE_OR_NULL, _trunc, _trunc_mongo, check=_check),)

@@ -8,7 +8,10 @@ from typing import TypeVar, assert_never
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
+from queryleaf_cdc.functions.kinds import type_of_value
+from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
+from queryleaf_cdc.functions.spec import Arg
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.source import Span
@@ -27,6 +30,7 @@ from queryleaf_cdc.syntax.expressions import (
     Window,
 )
 from queryleaf_cdc.syntax.queries import Query
+from queryleaf_cdc.values import Interval, Type
 
 EVENT_FUNCTIONS = {
     "TRIGGER_ACTION": "action",
@@ -154,6 +158,10 @@ class Binder:
         count = len(node.args)
         if count < spec.min_args or (spec.max_args is not None and count > spec.max_args):
             raise CompileError("QL205", f"{name} takes {_arity(spec.min_args, spec.max_args)}, not {count}", node.span)
+        if spec.check is not None:
+            wrong = spec.check(tuple(_known_arg(arg) for arg in node.args))
+            if wrong is not None:
+                raise CompileError("QL226", wrong, node.span)
 
     def _user_function(self, node: Call) -> None:
         name = node.name
@@ -167,6 +175,13 @@ class Binder:
                 "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
             )
         self.used_functions.setdefault(name, node.span)
+
+
+def _known_arg(expr: Expr) -> Arg:
+    """What a function's check may know of an argument: a literal's value, and that anything else is open."""
+    if isinstance(expr, Literal) and not isinstance(expr.value, Interval):
+        return Arg(Const(expr.value), type_of_value(expr.value))
+    return Arg(Ref("$argument"), Type.ANY)
 
 
 def _arity(low: int, high: int | None) -> str:
