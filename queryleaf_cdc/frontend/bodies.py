@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import faults, raises, writes
-from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, Tok
+from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, Kind, Tok
 from queryleaf_cdc.frontend.shell import Piece
 from queryleaf_cdc.frontend.tables import unknown_type
+from queryleaf_cdc.frontend.tokens import RESERVED
 from queryleaf_cdc.frontend.trees import Node, name, path, piece, pieces, single, span, tree, trees
 from queryleaf_cdc.frontend.types import TypeName, read_type
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Call, Expr
+from queryleaf_cdc.syntax.expressions import Call, Expr, Star
+from queryleaf_cdc.syntax.queries import Query, Select
 from queryleaf_cdc.syntax.statements import (
     Assign,
     BodyStatement,
@@ -148,7 +150,17 @@ def _select(reader: StatementReader, node: Node) -> SelectInto:
         raise CompileError("QL131", "the result of this SELECT goes nowhere", tokens[0].span, hint)
     targets, end = _targets(tokens, start + 1)
     query = reader.chunks.query([*tokens[:start], *tokens[end:]])
+    _check_targets(query, targets, faults.hull(tokens[start:end]))
     return SelectInto(query, targets, span(node))
+
+
+def _check_targets(query: Query, targets: tuple[str, ...], place: Span) -> None:
+    """``SELECT * INTO row`` and one variable for several values (a record) are left to the binder."""
+    if not isinstance(query, Select) or len(targets) == 1 or any(isinstance(i.expr, Star) for i in query.items):
+        return
+    if len(targets) != len(query.items):
+        message = f"{len(query.items)} values are selected into {len(targets)} variables"
+        raise CompileError("QL141", message, place)
 
 
 def _into(tokens: Sequence[Tok]) -> int | None:
@@ -167,15 +179,24 @@ def _targets(tokens: Sequence[Tok], start: int) -> tuple[tuple[str, ...], int]:
         raise faults.unsupported("INTO STRICT", tokens[start].span, hint)
     targets: list[str] = []
     index = start
-    while index < len(tokens) and tokens[index].kind.name in ("WORD", "QUOTED"):
+    while index < len(tokens) and _is_name(tokens[index]):
         targets.append(tokens[index].value)
         index += 1
-        if index == len(tokens) or tokens[index].upper != ",":
+        if index == len(tokens) or tokens[index].upper in _BEHIND_INTO:
             return tuple(targets), index
+        if tokens[index].upper != ",":
+            raise faults.unexpected(tokens[index], "a comma or FROM")
         index += 1
     if index < len(tokens):
         raise faults.unexpected(tokens[index], "a variable")
     raise faults.too_early("INTO", tokens[-1], "a variable")
+
+
+def _is_name(token: Tok) -> bool:
+    return token.kind is Kind.QUOTED or (token.kind is Kind.WORD and token.upper not in RESERVED)
+
+
+_BEHIND_INTO = ("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION", "INTERSECT", "EXCEPT")
 
 
 # loops and ends
@@ -236,5 +257,3 @@ _SEVERAL: dict[str, Callable[[StatementReader, Node], Sequence[BodyStatement]]] 
     "declare": _declare,
     "nested_block": _nested,
 }
-
-__all__ = ["Span", "block"]

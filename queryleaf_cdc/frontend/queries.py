@@ -115,7 +115,7 @@ def _ctes(self: Converter, node: exp.Expr) -> tuple[Cte, ...]:
 
 
 def _cte(self: Converter, node: exp.Expr) -> Cte:
-    only(node, "this", "alias", "materialized")
+    only(node, "this", "alias")
     name, columns = _alias(self, node.args["alias"])
     return Cte(name, columns, self.query(node.this), span_of(node))
 
@@ -156,6 +156,8 @@ def _offset(self: Converter, node: exp.Expr) -> Expr | None:
 def _distinct(self: Converter, node: exp.Expr) -> tuple[Expr, ...]:
     only(node, "on")
     on = node.args.get("on")
+    if on is not None and not on.expressions:
+        raise CompileError(UNEXPECTED, "DISTINCT ON needs a column", span_of(node))
     return () if on is None else self.exprs(on.expressions)
 
 

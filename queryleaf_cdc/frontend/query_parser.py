@@ -108,6 +108,17 @@ class QueryParser(CallParser):
             self._fail("SELECT")
         return self._parse_query_modifiers(self._parse_set_operations(self._parse_select(nested=True)))
 
+    @marked
+    def _parse_cte(self) -> exp.CTE:
+        name = self._need(self._parse_table_alias(), "a name")
+        self._expect(T.ALIAS, "AS")
+        self._match(T.NOT)
+        self._match_text_seq("MATERIALIZED")  # a hint to the planner that changes no result
+        self._expect(T.L_PAREN, "(")
+        query = self._need(self._parse_statement(), "a query")
+        self._match_r_paren()
+        return self.expression(exp.CTE(this=query, alias=name))
+
     def _parse_into(self) -> None:
         if self._curr.token_type == T.INTO:
             self._refuse("INTO here", self._curr, "SELECT ... INTO variable is a statement of a trigger's body")

@@ -17,9 +17,8 @@ Parsed = tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]
 
 
 def parse(source: Source) -> Parsed:
-    """The statements of a text that could be read, and what is wrong with the others, both in text order.
+    """See ``queryleaf_cdc.frontend.parse``."""
 
-    Never raises for what stands in the text: every mistake is a diagnostic. Warnings are among them."""
     try:
         pieces = split(source.text, _tokens(source.text))
         limits.check_statements(pieces)

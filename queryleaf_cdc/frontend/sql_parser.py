@@ -212,7 +212,6 @@ class SqlParser(PostgresParser):
     _parse_ordered = marked(PostgresParser._parse_ordered)
     _parse_select_query = marked(PostgresParser._parse_select_query)
     _parse_set_operations = marked(PostgresParser._parse_set_operations)
-    _parse_cte = marked(PostgresParser._parse_cte)
 
     @marked
     def _parse_expression(self) -> exp.Expr | None:

@@ -26,6 +26,10 @@ _CLAUSES = {
 def create_trigger(reader: StatementReader, node: Node) -> CreateTrigger:
     title = tree(node, "name")
     assert title is not None
+    if name(title).upper() in ("AFTER", "BEFORE", "INSTEAD"):
+        reader.errors.append(
+            CompileError(HEADER, "the trigger has no name", span(title), "write CREATE TRIGGER name ...")
+        )
     _check_once(reader, node)
     _check_granularity(reader, node)
     execute = tree(node, "execute")

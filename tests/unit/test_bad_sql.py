@@ -80,6 +80,7 @@ STATEMENTS = [
     ("CREATE TABLE t (a INT DEFAULT 1)", "QL302", "DEFAULT"),
     ("CREATE TABLE t (a INT, a TEXT)", "QL141", "a"),
     # trigger headers
+    ("CREATE TRIGGER AFTER INSERT ON o BEGIN END", "QL124", "AFTER"),
     ("CREATE TRIGGER t BEFORE INSERT ON o BEGIN END", "QL120", "BEFORE"),
     ("CREATE TRIGGER t INSTEAD OF UPDATE ON o BEGIN END", "QL120", "INSTEAD OF"),
     ("CREATE TRIGGER t AFTER INSERT ON o FOR EACH STATEMENT BEGIN END", "QL121", "FOR EACH STATEMENT"),
@@ -114,6 +115,9 @@ BODIES = [
     ("IF THEN CALL p(); END IF;", "QL106", "THEN"),
     ("RETURN 5;", "QL130", "5"),
     ("SELECT a FROM c;", "QL131", "SELECT"),
+    ("SELECT a, b INTO v w FROM c;", "QL106", "w"),
+    ("SELECT a, b INTO v, FROM c;", "QL106", "FROM"),
+    ("SELECT a, b INTO v, w, x FROM c;", "QL141", "INTO v, w, x"),
     ("SELECT a INTO STRICT v FROM c;", "QL302", "STRICT"),
     ("PERFORM f();", "QL132", "PERFORM"),
     ("RAISE NOTICE 'x';", "QL133", "NOTICE"),

@@ -271,6 +271,7 @@ def test_refused_as_not_supported(text: str) -> None:
         "SELECT x FROM (SELECT 1)", "SELECT x FROM UNNEST(y)", "SELECT x AS 'y'", "SELECT x AS 5", "SELECT x AS y.z",
         "SELECT x FROM a.b", "SELECT * AS y FROM a", "SELECT x FROM a GROUP x", "SELECT x UNION", "SELECT x FROM a b c",
         "SELECT x FROM a JOIN b USING x", "WITH c AS SELECT 1 SELECT 2", "WITH c AS (SELECT 1)", "WITH SELECT 1",
+        "WITH c (k) (SELECT 1) SELECT 1", "SELECT DISTINCT ON () x",
         "SELECT x FROM a PIVOT (SUM(x) FOR y IN (1))", "SELECT x FROM a FETCH 3 ROWS", "SELECT TOP 5 x FROM a",
         "SELECT DISTINCT ON x FROM a", "SELECT x FROM a HAVING", "SELECT x FROM a QUALIFY",
         "SELECT x FROM (SELECT 1 FROM b", "SELECT SUM(x) OVER w FROM a WINDOW w", "TABLE a", "SELECT x FROM a UNION x",
