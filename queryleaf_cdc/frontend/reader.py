@@ -18,7 +18,6 @@ Parsed = tuple[tuple[Statement, ...], tuple[Diagnostic, ...]]
 
 def parse(source: Source) -> Parsed:
     """See ``queryleaf_cdc.frontend.parse``."""
-
     try:
         pieces = split(source.text, _tokens(source.text))
         limits.check_statements(pieces)
