@@ -20,8 +20,8 @@ from pymongo.errors import PyMongoError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import decode_reply
-from queryleaf_cdc.mongo.faults import Todo, stream_todo
-from queryleaf_cdc.mongo.large_events import Pipeline, isolate_large_event
+from queryleaf_cdc.mongo.faults import Todo, said, stream_todo
+from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE, Pipeline, isolate_large_event
 from queryleaf_cdc.mongo.positions import Position, Token
 
 _AWAIT_MS = 500
@@ -39,7 +39,7 @@ class StreamFault(Exception):
     """The stream failed; ``todo`` says what to do about it."""
 
     def __init__(self, todo: Todo, error: Exception) -> None:
-        super().__init__(str(error))
+        super().__init__(said(error))
         self.todo = todo
         self.error = error
 
@@ -152,7 +152,7 @@ class ChangeSource:
         reply: RawBSONDocument = self._database.command(
             "aggregate",
             1,
-            pipeline=[{"$changeStream": options}, *pipeline],
+            pipeline=[{"$changeStream": options}, *self.position.stages(), *pipeline],
             cursor={} if batch_size is None else {"batchSize": batch_size},
             readConcern={"level": "majority"},
             session=self._session,
@@ -174,7 +174,9 @@ class ChangeSource:
     def _isolate_large_event(self) -> ChangeBatch:
         events = isolate_large_event(self._probe)
         if events:
-            self.position = Position(events[-1]["_id"])
+            last = events[-1]
+            too_large = "poison" in last and last["poison"]["code"] == TOO_LARGE_CODE
+            self.position = self.position.skipping(last["_id"]) if too_large else Position(last["_id"])
         passed = [event for event in events if "poison" not in event or event["poison"]["code"]]
         return ChangeBatch(passed, self.position, 0, None)
 

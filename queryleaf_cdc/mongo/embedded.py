@@ -139,6 +139,8 @@ def _free_port(home: Path | None) -> int:
             wanted = int((home / _PORT_FILE).read_text())
     for port in (wanted, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
+            if sys.platform != "win32":  # there it would allow to steal a port; here it skips closed connections
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise ServerError("QL502", "mongod could not start: no free port")

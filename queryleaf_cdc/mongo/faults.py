@@ -64,6 +64,13 @@ def stream_todo(error: PyMongoError | InvalidBSON) -> Todo:
     return Todo.RESUME
 
 
+def said(error: Exception) -> str:
+    """The server's own words; pymongo appends the whole reply to them."""
+    if isinstance(error, OperationFailure):
+        return str((error.details or {}).get("errmsg") or error)
+    return str(error).split(", Timeout:")[0].split(" (configured timeouts")[0]
+
+
 class WorkerFault(Exception):
     """Base of what the worker handles by itself."""
 
@@ -122,19 +129,19 @@ def batch_faults() -> Iterator[None]:
     except OperationFailure as error:
         raise operation_fault(error) from error
     except (ConnectionFailure, ConfigurationError) as error:
-        raise Unreachable(str(error)) from error
+        raise Unreachable(said(error)) from error
     except PyMongoError as error:
-        raise BatchRefused(str(error)) from error
+        raise BatchRefused(said(error)) from error
 
 
 def operation_fault(error: OperationFailure) -> WorkerFault:
     if error.code in _TOO_LARGE:
-        return BatchTooLarge(str(error))
+        return BatchTooLarge(said(error))
     if error.has_error_label("TransientTransactionError") or error.code in _PASSING:
-        return Conflict(str(error))
+        return Conflict(said(error))
     if error.code is not None and _BY_CODE.get(error.code) is Todo.RESUME:
-        return Unreachable(str(error))
-    return BatchRefused(str(error))
+        return Unreachable(said(error))
+    return BatchRefused(said(error))
 
 
 @contextlib.contextmanager
@@ -152,10 +159,10 @@ def server_error(error: OperationFailure, doing: str, privilege: str | None = No
     if error.code in (13, 18):
         hint = f"grant {privilege}" if privilege else None
         return ServerError("QL505", f"not authorized: {doing}", hint=hint)
-    said = (error.details or {}).get("errmsg") or str(error)
-    return ServerError("QL506", f"the server refused: {doing}: {said}")
+    return ServerError("QL506", f"the server refused: {doing}: {said(error)}")
 
 
 def unreachable(error: Exception) -> ServerError:
-    first = str(error).split(", Timeout:")[0].split(" (configured timeouts")[0]
-    return ServerError("QL503", f"cannot reach the server: {first}", hint="is mongod running, and is --uri right?")
+    return ServerError(
+        "QL503", f"cannot reach the server: {said(error)}", hint="is mongod running, and is --uri right?"
+    )

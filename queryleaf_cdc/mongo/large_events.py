@@ -16,6 +16,7 @@ from queryleaf_cdc.mongo.decoding import stub
 
 Pipeline = list[dict[str, Any]]
 
+TOO_LARGE_CODE = "QL605"
 _CHANGES = ["insert", "update", "replace", "delete"]
 _REDUCED: Pipeline = [
     {"$match": {"operationType": {"$in": _CHANGES}}},
@@ -46,7 +47,7 @@ def isolate_large_event(probe: Probe, one_by_one: int = 100, reduced: int = 1000
     if low == len(candidates):
         # None of these concerns the pipeline: the position may move behind them.
         return [stub(candidates[-1], "", "")]
-    return [stub(candidates[low], "QL605", "the change exceeds 16 MB together with its images")]
+    return [stub(candidates[low], TOO_LARGE_CODE, "the change exceeds 16 MB together with its images")]
 
 
 def _up_to(event: Event) -> Pipeline:

@@ -38,6 +38,9 @@ class Position:
 
     token: Token | None = None
     at: Timestamp | None = None
+    skip: str | None = None
+    """``_data`` of a later event up to which everything is done, too: one that exceeds 16 MB. The server cannot
+    start after it, since it looks the event up once more, with its images, to find the place."""
 
     @property
     def time(self) -> Timestamp | None:
@@ -54,9 +57,22 @@ class Position:
             return {"startAfter": self.token}
         return {"startAtOperationTime": self.at} if self.at is not None else {}
 
+    def stages(self) -> list[dict[str, Any]]:
+        """What must stand in front of the pipeline. The server applies it even before it checks that the token to
+        start after is there, so that one must pass (it is not given out)."""
+        if self.skip is None:
+            return []
+        later: dict[str, Any] = {"_id._data": {"$gt": self.skip}}
+        if self.token is None:
+            return [{"$match": later}]
+        return [{"$match": {"$or": [later, {"_id._data": self.token["_data"]}]}}]
+
+    def skipping(self, token: Token) -> Position:
+        return Position(self.token, self.at, token["_data"])
+
     def document(self) -> dict[str, Any]:
-        return {"token": self.token, "at": self.at}
+        return {"token": self.token, "at": self.at, "skip": self.skip}
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Position:
-        return cls(document.get("token"), document.get("at"))
+        return cls(document.get("token"), document.get("at"), document.get("skip"))

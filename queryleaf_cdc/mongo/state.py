@@ -27,6 +27,10 @@ def remove_active(buffer: WriteBuffer, name: str) -> None:
     buffer.delete(names.ACTIVE, {"_id": name}, _SELF, many=False)
 
 
+def remove_all_active(buffer: WriteBuffer) -> None:
+    buffer.delete(names.ACTIVE, {}, _SELF)
+
+
 def hold(buffer: WriteBuffer, name: str, position: Position) -> None:
     """Moves the position of a trigger that is held back."""
     change = {"$set": {"held_at": position.document()}}

@@ -11,7 +11,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from queryleaf_cdc.mongo.faults import Conflict, Unreachable, operation_fault
+from queryleaf_cdc.mongo.faults import Conflict, Unreachable, operation_fault, said
 
 _UNKNOWN_RESULT = "UnknownTransactionCommitResult"
 _COMMIT_ATTEMPTS = 10
@@ -52,10 +52,10 @@ class BatchTransaction:
                 if error.has_error_label(_UNKNOWN_RESULT) and attempt + 1 < _COMMIT_ATTEMPTS:
                     continue  # repeat the commit, never the batch: it may be committed
                 if error.has_error_label("TransientTransactionError"):
-                    raise Conflict(str(error)) from error
+                    raise Conflict(said(error)) from error
                 if isinstance(error, OperationFailure) and not error.has_error_label(_UNKNOWN_RESULT):
                     raise operation_fault(error) from error
-                raise Unreachable(str(error)) from error
+                raise Unreachable(said(error)) from error
 
     def abort(self) -> None:
         """Never fails; a transaction that the server does not hear of again ends by itself."""

@@ -105,6 +105,7 @@ class Engine:
         runs = [Run(events, position)]
         passing = 0
         while runs:
+            self.pause(0)
             run = runs.pop()
             cut = self._cut(lane, run)
             if cut is None:

@@ -18,6 +18,7 @@ from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
 from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import (
     after_change,
@@ -26,6 +27,7 @@ from queryleaf_cdc.mongo.state import (
     failed,
     load_active,
     remove_active,
+    remove_all_active,
     store_active,
 )
 from queryleaf_cdc.runtime.catch_up import CatchUp
@@ -174,13 +176,24 @@ class Tenure:
             self.advanced(here, False)
             return True
         if event["operationType"] == POISON:
+            if event["poison"]["code"] == TOO_LARGE_CODE:
+                here = self.lane.position.skipping(event["_id"])
             error = _poison_error(event)
             now = self.engine.clock.now()
             letter = dead_letter({**event, **event["poison"]}, None, error, first_at=now, now=now)
             self.engine.apply(self.lane, lambda buffer: buffer.dead_letter(letter), here)
             self.engine.metrics.count(None, "dead_letters")
         self.lane.position = here
+        if event["operationType"] == "drop" and event["ns"]["coll"] == names.CATALOG:
+            return self._forget_all()
         return False
+
+    def _forget_all(self) -> bool:
+        """The catalog was dropped, or the whole database: then saving finds no checkpoint, and raises Fenced."""
+        self.save_now()
+        self.active.clear()
+        self.engine.apply(self.lane, remove_all_active, self.lane.position)
+        return True
 
     def _heartbeat(self) -> None:
         now = self.engine.clock.monotonic()
