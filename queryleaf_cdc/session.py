@@ -89,7 +89,7 @@ class QueryLeaf:
         self.client = client if client is not None else connect(uri)
         name = database or default_database(self.client)
         if name is None:
-            raise InputError("QL421", "which database? give database=..., or name it in the URI")
+            raise InputError("QL440", "which database? give database=..., or name it in the URI")
         self.database = self.client[name]
         self._declared = schema or Schema()
         self._functions: dict[str, Callable[..., Value]] = {}
@@ -155,7 +155,7 @@ class QueryLeaf:
                 return Result(rowcount=self._write(statement))
             case StreamStatement():
                 raise InputError(
-                    "QL422",
+                    "QL441",
                     "a streaming SELECT never ends: use stream(...)",
                     statement.plan.span,
                     source=program.source,
@@ -243,7 +243,7 @@ class QueryLeaf:
         """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close()."""
         program = self.compile(text)
         if len(program.statements) != 1 or not isinstance(program.statements[0], StreamStatement):
-            raise InputError("QL423", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
+            raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
         plan = program.statements[0].plan
         if plan.requires.images:
             enable_images(self.database, plan.requires.images)
@@ -273,9 +273,9 @@ class QueryLeaf:
 
     @property
     def worker(self) -> Worker:
-        """The running worker. Raises InputError QL424 when there is none."""
+        """The running worker. Raises InputError QL443 when there is none."""
         if self._worker is None:
-            raise InputError("QL424", "no worker is running here", hint="start() it first, or use `with ql:`")
+            raise InputError("QL443", "no worker is running here", hint="start() it first, or use `with ql:`")
         return self._worker
 
     def drain(self, timeout: float = 10.0) -> None:
@@ -335,7 +335,7 @@ def declarations(program: Program, known: Schema) -> Schema:
 
 def _registering(registry: dict[str, Callable[..., Any]], name: str) -> Callable[[F], F]:
     if not name.replace("_", "").isalnum():
-        raise InputError("QL425", f"{name!r} is no name for a function")
+        raise InputError("QL444", f"{name!r} is no name for a function")
 
     def register(function: F) -> F:
         registry[name.upper()] = function

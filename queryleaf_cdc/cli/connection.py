@@ -21,6 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 PRIVATE = ""
 """value of a bare --embedded: a server whose data goes when it stops"""
 
+procedures_option = click.option(
+    "--procedures",
+    multiple=True,
+    metavar="MODULE|FILE.py",
+    help="Imported; its register(ql) adds procedures and functions.",
+)
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -64,12 +71,7 @@ def connected(function: F) -> F:
         help="Use a private MongoDB; with --embedded=DIR its data stays in DIR.",
     )  # fmt: skip
     @click.option("--mongod", envvar="QUERYLEAF_MONGOD", help="The mongod that --embedded starts; $QUERYLEAF_MONGOD.")
-    @click.option(
-        "--procedures",
-        multiple=True,
-        metavar="MODULE|FILE.py",
-        help="Imported; its register(ql) adds procedures and functions.",
-    )
+    @procedures_option
     @functools.wraps(function)
     def command(
         *args: Any,
@@ -86,16 +88,16 @@ def connected(function: F) -> F:
 
 
 def register_from(place: str, ql: Any) -> None:
-    """Imports a module, or a .py file, and calls its ``register(ql)``. Raises InputError QL414, QL415."""
+    """Imports a module, or a .py file, and calls its ``register(ql)``. Raises InputError QL434, QL435."""
     try:
         module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except FileNotFoundError:
-        raise InputError("QL414", f"there is no file {place}") from None
+        raise InputError("QL434", f"there is no file {place}") from None
     except Exception as error:
-        raise InputError("QL414", f"cannot import {place}: {type(error).__name__}: {error}") from error
+        raise InputError("QL434", f"cannot import {place}: {type(error).__name__}: {error}") from error
     register = getattr(module, "register", None)
     if not callable(register):
-        raise InputError("QL415", f"{place} has no function register(ql)")
+        raise InputError("QL435", f"{place} has no function register(ql)")
     register(ql)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -24,23 +24,30 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 def read_sql(file: Path) -> tuple[str, str]:
-    """(text, name for messages) of a file or of standard input (``-``). Raises InputError QL401 to QL403."""
+    """(text, name for messages) of a file or of standard input (``-``). Raises InputError QL430 to QL432."""
     if str(file) == "-":
         return _decoded(sys.stdin.buffer.read(MAX_BYTES), "<stdin>"), "<stdin>"
+    with open_file(file) as opened:
+        return _decoded(opened.read(MAX_BYTES), str(file)), str(file)
+
+
+def open_file(file: Path) -> IO[bytes]:
+    """Raises InputError QL430, QL431."""
     try:
-        with file.open("rb") as opened:
-            return _decoded(opened.read(MAX_BYTES), str(file)), str(file)
+        if file.is_dir():  # some systems open it, and only reading fails
+            raise InputError("QL431", f"{file} is a directory")
+        return file.open("rb")
     except FileNotFoundError:
-        raise InputError("QL410", f"there is no file {file}") from None
+        raise InputError("QL430", f"there is no file {file}") from None
     except OSError as error:
-        raise InputError("QL411", f"cannot read {file}: {error.strerror}") from None
+        raise InputError("QL431", f"cannot read {file}: {error.strerror}") from None
 
 
 def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("QL412", f"{name} is not UTF-8 text (byte {error.start})") from None
+        raise InputError("QL432", f"{name} is not UTF-8 text (byte {error.start})") from None
 
 
 def read_schema(file: Path | None) -> Schema:
@@ -56,4 +63,4 @@ def read_schema(file: Path | None) -> Schema:
         tables: Any = json.loads(text)
         return Schema({name: Table(frozenset(map(str, fields)), True) for name, fields in tables.items()})
     except (ValueError, AttributeError, TypeError):
-        raise InputError("QL413", f'{name} is not of the form {{"collection": ["field", ...]}}') from None
+        raise InputError("QL433", f'{name} is not of the form {{"collection": ["field", ...]}}') from None

@@ -22,7 +22,7 @@ _ATTEMPTS = 20
 
 
 def connect(uri: str, timeout_ms: int = 5000) -> MongoClient[dict[str, Any]]:
-    """A client; the server is asked by the first command. Raises ServerError QL501 for a URI that is none."""
+    """A client; the server is asked by the first command. Raises ServerError QL520 for a URI that is none."""
     try:
         return MongoClient(uri, serverSelectionTimeoutMS=timeout_ms, appname="queryleaf-cdc")
     except (InvalidURI, ConfigurationError, ValueError) as error:

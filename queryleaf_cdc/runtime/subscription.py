@@ -107,7 +107,7 @@ class Subscription(Iterator[Row]):
         computed = event.get("_ql") or {}
         if computed.get("missing"):
             key = event.get("documentKey")
-            raise RunError("QL604", f"a document image that the query needs is not there (key {key})")
+            raise RunError("QL607", f"a document image that the query needs is not there (key {key})")
         collected = _Collecting()
         self._run(Frame(event, collected, computed, self._functions))  # type: ignore[arg-type]
         change = RowChange(
