@@ -58,7 +58,8 @@ POOLS: dict[str, list[Any]] = {
     "bool": [True, False],
     "date": [
         datetime(2025, 9, 5), datetime(2024, 2, 29, 23, 59, 59, 999000), datetime(1970, 1, 1),
-        datetime(1969, 12, 31, 23), datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999000), datetime(2025, 3, 30, 1, 30),
+        datetime(1969, 12, 31, 23), datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999000),
+        datetime(2025, 3, 30, 1, 30),
         DatetimeMS(253402300800000), DatetimeMS(-62135596800001), DatetimeMS(2**62), DatetimeMS(-(2**63)),
     ],
     "interval": [
@@ -189,6 +190,53 @@ def calls(draw: st.DrawFn, name: str, depth: int = 2) -> Expr:
         wanted = kind if draw(st.integers(0, 7)) else None
         args.append(draw(expressions(wanted, depth - 1)))
     return Call(name, tuple(args), NOWHERE)
+
+
+_atoms = st.sampled_from(
+    [
+        "a",
+        "b",
+        "A",
+        "1",
+        "é",
+        ".",
+        "\\d",
+        "\\w",
+        "\\S",
+        "[a-c]",
+        "[^b]",
+        "[[:alpha:]_]",
+        "\\.",
+        "-",
+        "^",
+        "$",
+        "\\b",
+        "x",
+    ]
+)
+_quantifiers = st.sampled_from(["", "", "", "*", "+", "?", "*?", "+?", "{2}", "{1,2}", "{0,}", "{,2}"])
+
+
+def regexes(depth: int = 2) -> st.SearchStrategy[str]:
+    """Patterns, some of them wrong."""
+    atom = _atoms
+    if depth:
+        inner = regexes(depth - 1)
+        atom = st.one_of(_atoms, _atoms, inner.map(lambda p: f"({p})"), inner.map(lambda p: f"(?:{p})"))
+    pieces = st.lists(st.tuples(atom, _quantifiers).map("".join), max_size=4).map("".join)
+    return st.lists(pieces, min_size=1, max_size=2).map("|".join)
+
+
+@st.composite
+def matches(draw: st.DrawFn) -> Expr:
+    """A call of something with a pattern."""
+    name = draw(st.sampled_from(["~", "~*", "REGEXP_LIKE", "REGEXP_SUBSTR", "REGEXP_MATCH", "LIKE", "ILIKE"]))
+    like = st.text("%%%_abA\\", max_size=7)
+    pattern = draw(like if name in ("LIKE", "ILIKE") else regexes())
+    return Call(name, (_field("str"), _literal(pattern)), NOWHERE)
+
+
+texts = st.text("aabbA1é-. \n_", max_size=12)
 
 
 @st.composite

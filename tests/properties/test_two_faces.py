@@ -44,6 +44,15 @@ def test_random_expressions_are_equal_on_both_faces(client: MongoClient, exprs, 
     assert faces.mismatches(client.test, exprs, docs) == []
 
 
+@given(
+    exprs=st.lists(faces.matches(), min_size=_AT_ONCE, max_size=_AT_ONCE),
+    texts=st.lists(faces.texts, min_size=_AT_ONCE, max_size=_AT_ONCE),
+)
+@settings(_thorough, max_examples=max(1, _EXAMPLES // 20))
+def test_patterns_are_equal_on_both_faces(client: MongoClient, exprs, texts) -> None:
+    assert faces.mismatches(client.test, exprs, [{"str": text} for text in texts]) == []
+
+
 @pytest.mark.parametrize("name", [spec.name for spec in faces.SERVER_SPECS])
 def test_each_function_is_equal_on_both_faces(client: MongoClient, name: str) -> None:
     @given(
