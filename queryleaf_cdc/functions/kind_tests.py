@@ -49,9 +49,10 @@ def is_kind(arg: Arg, kind: Type) -> Mql:
     """Whether the value is of this one kind; TRUE or FALSE where the type tells."""
     if arg.is_const:
         return TRUE if type_of_value(arg.const) is kind else FALSE
-    if arg.only(kind):
+    kinds = kind | Type.INTERVAL if kind is Type.DOCUMENT else kind  # an interval is a document
+    if arg.only(kinds):
         return TRUE
-    if not arg.may(kind):
+    if not arg.may(kinds):
         return FALSE
     if kind is Type.NUMBER:
         return op("$isNumber", arg.mongo)
