@@ -9,9 +9,9 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
-from queryleaf_cdc.frontend.intervals import unit_name
 from queryleaf_cdc.frontend.sql_parser import Refusal, SqlParser, token_span
 from queryleaf_cdc.frontend.types import TYPES, read_type
+from queryleaf_cdc.syntax.interval_text import unit_name
 
 T = TokenType
 _LITERAL_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "DATETIME")

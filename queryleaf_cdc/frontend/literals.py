@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from bson.decimal128 import Decimal128
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.frontend.intervals import parse_interval
 from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.interval_text import parse_interval
 from queryleaf_cdc.values import Interval
 
 BAD_LITERAL = "QL110"

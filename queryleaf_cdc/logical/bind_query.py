@@ -8,7 +8,7 @@ from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope
-from queryleaf_cdc.logical.walk import any_node, fields_in, names_in
+from queryleaf_cdc.logical.walk import fields_in, has_aggregate, names_in
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, OrderItem, Star
 from queryleaf_cdc.syntax.queries import (
@@ -213,7 +213,7 @@ class _Selecting:
                         expr.span,
                     )
                 )
-        return named.with_aliases({a: e for a, e in kept.items() if not _has_aggregate(e)})
+        return named.with_aliases({a: e for a, e in kept.items() if not has_aggregate(e)})
 
     def _group(self, expr: Expr, items: tuple[SelectItem, ...], named: Scope, scope: Scope) -> Expr:
         if isinstance(expr, Literal) and isinstance(expr.value, int) and not isinstance(expr.value, bool):
@@ -221,7 +221,7 @@ class _Selecting:
         return self.binder.expr(expr, self._without_own_quietly(named))
 
     def _without_own_quietly(self, named: Scope) -> Scope:
-        return named.with_aliases({a: e for a, e in named.aliases.items() if not _reads(e, a)})
+        return named.with_aliases({a: e for a, e in named.aliases.items() if not _reads(e, a) and not has_aggregate(e)})
 
     def _order(self, item: OrderItem, items: tuple[SelectItem, ...], named: Scope) -> OrderItem:
         expr = item.expr
@@ -230,7 +230,7 @@ class _Selecting:
         return replace(item, expr=self.binder.expr(expr, named, True))
 
     def _ordinal(self, literal: Literal, items: tuple[SelectItem, ...]) -> Expr:
-        position = literal.value
+        position: int = literal.value
         if not 1 <= position <= len(items) or isinstance(items[position - 1].expr, Star):
             raise CompileError("QL215", f"there is no column {position} in the SELECT list", literal.span)
         return items[position - 1].expr
@@ -275,7 +275,3 @@ def _column_name(expr: Expr, position: int) -> str:
 
 def _reads(expr: Expr, column: str) -> bool:
     return any(each.path == (column,) for each in fields_in(expr))
-
-
-def _has_aggregate(expr: Expr) -> bool:
-    return any_node(expr, lambda node: isinstance(node, Aggregate))

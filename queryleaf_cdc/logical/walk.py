@@ -20,7 +20,7 @@ from queryleaf_cdc.syntax.expressions import (
     Variable,
     Window,
 )
-from queryleaf_cdc.syntax.queries import FromItem, Join, Query, SetOperation, SubqueryRef, UnnestRef
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SetOperation, SubqueryRef, UnnestRef
 from queryleaf_cdc.syntax.statements import Delete, Insert, OnConflict, Update
 
 W = TypeVar("W", bound=Insert | Update | Delete)
@@ -128,6 +128,11 @@ def any_node(expr: Expr, test: Callable[[Expr], bool]) -> bool:
     return any(test(node) for node in walk(expr))
 
 
+def has_aggregate(expr: Expr) -> bool:
+    """Whether the expression aggregates the rows of its own query; what a subquery aggregates is its own matter."""
+    return isinstance(expr, Aggregate) or any(map(has_aggregate, children(expr)))
+
+
 def fields_in(expr: Expr) -> Iterator[Field]:
     return (node for node in walk(expr) if isinstance(node, Field))
 
@@ -151,6 +156,22 @@ def conjunction(terms: list[Expr]) -> Expr | None:
         return None
     span = terms[0].span.to(terms[-1].span)
     return terms[0] if len(terms) == 1 else Call("AND", tuple(terms), span)
+
+
+def free_fields(query: Query) -> Iterator[Field]:
+    """The fields that a bound query reads of sources outside of it."""
+    own = set(_aliases(query))
+    return (each for expr in query_expressions(query) for each in fields_in(expr) if each.source not in own)
+
+
+def _aliases(query: Query) -> Iterator[str]:
+    """The sources at any depth of FROM, and of subqueries."""
+    if isinstance(query, Select):
+        yield from (item.alias for item in (query.from_item, *(join.item for join in query.joins)) if item is not None)
+    for expr in _own_expressions(query):
+        yield from (alias for node in walk(expr) if isinstance(node, Subquery) for alias in _aliases(node.query))
+    for inner in _inner_queries(query):
+        yield from _aliases(inner)
 
 
 def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:

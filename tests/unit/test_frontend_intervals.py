@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queryleaf_cdc.frontend.intervals import parse_interval
+from queryleaf_cdc.syntax.interval_text import parse_interval
 from queryleaf_cdc.values import Interval
 
 HOUR = 3_600_000

@@ -1,8 +1,8 @@
 """RETURN is folded into the branches, so that "reached" is a matter of conditions alone.
 
 ``IF c THEN RETURN; END IF; rest`` → ``IF c THEN ELSE rest END IF``. What follows an IF with a RETURN in it moves into
-its branches that do not return. It is copied when there are several; past ``MAX_COPIES`` the RETURN stays, and the
-filter lets more events through than take an action."""
+its branches that do not return. It is copied when there are several; where that would make the IF larger than
+``MAX_SIZE`` statements the RETURN stays, and the filter lets more events through than take an action."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from queryleaf_cdc.syntax.statements import BodyStatement, ForLoop, If, Raise, Return
 
 Body = tuple[BodyStatement, ...]
-MAX_COPIES = 4
+MAX_SIZE = 60
 
 
 def fold_returns(body: Body) -> Body:
@@ -22,8 +22,10 @@ def fold_returns(body: Body) -> Body:
             return tuple(folded)
         if isinstance(statement, If):
             rest = body[position + 1 :]
-            if rest and _may_return(statement) and _open_ends(statement) <= MAX_COPIES:
-                return (*folded, _fold_if(_extended(statement, rest)))
+            if rest and _may_return(statement):
+                extended = _extended(statement, rest)
+                if _open_ends(statement) <= 1 or _size((extended,)) <= MAX_SIZE:
+                    return (*folded, _fold_if(extended))
             statement = _fold_if(statement)
         folded.append(statement)
     return tuple(folded)
@@ -42,6 +44,13 @@ def _extended(node: If, rest: Body) -> If:
 
 def _bodies(node: If) -> tuple[Body, ...]:
     return (*(body for _, body in node.branches), node.otherwise)
+
+
+def _size(body: Body) -> int:
+    """Statements, those inside counted too."""
+    inner = (each for statement in body if isinstance(statement, If) for each in _bodies(statement))
+    loops = (statement.body for statement in body if isinstance(statement, ForLoop))
+    return len(body) + sum(map(_size, inner)) + sum(map(_size, loops))
 
 
 def _open_ends(node: If) -> int:
