@@ -22,7 +22,7 @@ from queryleaf_cdc.functions.mql import (
     op,
 )
 from queryleaf_cdc.functions.spec import Arg
-from queryleaf_cdc.logical.walk import rebuild
+from queryleaf_cdc.logical.walk import free_fields, rebuild
 from queryleaf_cdc.lowering.ordering import sort_key
 from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth, lower_value, or_null
 from queryleaf_cdc.plans.stages import AddFields, Group, Stage
@@ -67,7 +67,20 @@ class Grouping:
                 expr.span,
                 "or use MIN, MAX or FIRST",
             )
-        return expr if isinstance(expr, Subquery) else rebuild(expr, self.over_groups)
+        if isinstance(expr, Subquery):
+            self._check_subquery(expr)
+        return rebuild(expr, self.over_groups)
+
+    def _check_subquery(self, node: Subquery) -> None:
+        """Groups have no rows that a subquery could look at."""
+        for each in free_fields(node.query):
+            if each.source in self.sources:
+                raise CompileError(
+                    "QL217",
+                    "a subquery over groups cannot read the grouped rows",
+                    each.span,
+                    "group in a subquery in FROM: SELECT ... FROM (SELECT ... GROUP BY ...) AS g",
+                )
 
     def stages(self) -> list[Stage]:
         """To be called after all clauses were rewritten."""

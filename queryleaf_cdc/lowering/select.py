@@ -13,7 +13,7 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Array, Const, Doc, Mql, Param, Ref, op
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.functions.spec import WorkerSide
-from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, walk
+from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, has_aggregate, walk
 from queryleaf_cdc.lowering.group import GROUPED, Grouping
 from queryleaf_cdc.lowering.match import exact_match
 from queryleaf_cdc.lowering.ordering import sort_key
@@ -22,6 +22,7 @@ from queryleaf_cdc.lowering.subqueries import SubqueryLookups
 from queryleaf_cdc.plans.actions import Hole
 from queryleaf_cdc.plans.stages import (
     ALWAYS,
+    NEVER,
     AddFields,
     Documents,
     ExprTest,
@@ -38,7 +39,7 @@ from queryleaf_cdc.plans.stages import (
     Unset,
     Unwind,
 )
-from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Literal, Star, Subquery
+from queryleaf_cdc.syntax.expressions import Expr, Literal, Star, Subquery
 from queryleaf_cdc.syntax.queries import (
     FromItem,
     Join,
@@ -238,7 +239,7 @@ def _lookup_join(left: _Rows, right: _Rows, condition: Expr, keep: bool, outer: 
 
 
 def _partners(left: _Rows, right: _Rows, condition: Expr, outer: Outer) -> Lookup:
-    """The lookup of all right rows for a left row. The condition comes before the rows are spread: so an index serves."""
+    """The lookup of all right rows for a left row. The condition comes before the rows are spread, for an index."""
     used = {each.source for each in fields_in(condition)}
     outside = {alias: f"left_{number}" for number, alias in enumerate(left.places) if alias in used}
     inner = {**outer, **{alias: f"$${name}" for alias, name in outside.items()}, **right.places}
@@ -283,9 +284,7 @@ def _unnested(rows: _Rows, item: UnnestRef, keep: bool, outer: Outer) -> _Rows:
 
 
 def _is_grouped(query: Select) -> bool:
-    return bool(query.group_by) or any(
-        any_node(each, lambda node: isinstance(node, Aggregate)) for each in _clauses(query)
-    )
+    return bool(query.group_by) or any(has_aggregate(each) for each in _clauses(query))
 
 
 def _grouped(query: Select, rows: _Rows, outer: Outer, lookups: SubqueryLookups) -> tuple[_Rows, Select]:
@@ -299,9 +298,9 @@ def _grouped(query: Select, rows: _Rows, outer: Outer, lookups: SubqueryLookups)
         rows = rows.then(UnionWith(None, (Documents((grouping.empty_row(),)),)), Limit(1))
     rows = replace(rows, places={GROUPED: "$"})
     if having is not None:
-        rows = rows.then(
-            Match(ExprTest(in_server(having, lambda: lower_truth(having, ServerScope({**outer, GROUPED: "$"})))))
-        )
+        plain = lookups.extract(having)
+        over = ServerScope({**outer, **rows.places, **lookups.places})
+        rows = rows.then(*lookups.take(), Match(ExprTest(in_server(having, lambda: lower_truth(plain, over)))))
     return rows, replace(query, items=items, having=None, order_by=order_by, group_by=())
 
 
@@ -336,8 +335,13 @@ def _finished(query: Select, rows: _Rows, outer: Outer, lookups: SubqueryLookups
 
 def _slice(query: Query, outer: Outer) -> tuple[Stage, ...]:
     skip = (Skip(_constant(query.offset, outer)),) if query.offset is not None else ()
-    limit = (Limit(_constant(query.limit, outer)),) if query.limit is not None else ()
+    limit = (_limited(_constant(query.limit, outer)),) if query.limit is not None else ()
     return (*skip, *limit)
+
+
+def _limited(count: Value) -> Stage:
+    """``$limit`` refuses 0."""
+    return Match(NEVER) if count == 0 else Limit(count)
 
 
 def _constant(expr: Expr, outer: Outer) -> Value:
@@ -378,7 +382,7 @@ def document(fields: Mapping[str, Mql]) -> Mql:
     if all(is_plain(name) for name in fields):
         return Doc(tuple(fields.items()))
     pairs = tuple(Doc((("k", Const(name)), ("v", value))) for name, value in fields.items())
-    return op("$arrayToObject", Array((Array(pairs),)))
+    return op("$arrayToObject", Array(pairs))
 
 
 # -- UNION, INTERSECT, EXCEPT -------------------------------------------------------------------------------------

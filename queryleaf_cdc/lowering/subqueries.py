@@ -72,12 +72,19 @@ class SubqueryLookups:
 
     def _look_up(self, node: Subquery, name: str) -> None:
         used = {each.source for expr in query_expressions(node.query) for each in fields_in(expr)}
-        shared = {alias: f"outer_{number}" for number, alias in enumerate(self.row_places) if alias in used}
+        first = _free_number(self.outer)
+        shared = {alias: f"outer_{first + number}" for number, alias in enumerate(self.row_places) if alias in used}
         inner = {**self.outer, **{alias: f"$${variable}" for alias, variable in shared.items()}}
         plan = self._lower(node.query, inner)
         let = tuple((v, Ref(_whole(self.row_places[alias]))) for alias, v in shared.items())
         stages = (*plan.pipeline, Limit(1)) if node.form in ("exists", "scalar") else plan.pipeline
         self._stages.append(Lookup(plan.collection, let, stages, name))
+
+
+def _free_number(outer: Mapping[str, str | Reader]) -> int:
+    """A subquery in a subquery must not hide what the outer one was given."""
+    taken = [place for place in outer.values() if isinstance(place, str) and place.startswith("$$outer_")]
+    return max((int(place.removeprefix("$$outer_")) for place in taken), default=-1) + 1
 
 
 def _whole(place: str) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Const as MqlConst
-from queryleaf_cdc.functions.mql import Doc, Mql, Named, Param, Ref, cond, op
+from queryleaf_cdc.functions.mql import Mql, Named, Param, Ref, cond, op
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, map_query, rebuild
 from queryleaf_cdc.lowering.holes import HOLE, Holes, read_hole
 from queryleaf_cdc.lowering.match import exact_match, query_path
 from queryleaf_cdc.lowering.mongo_json import expression_json, match_json, pipeline_json
-from queryleaf_cdc.lowering.select import QueryPlan, in_server, lower_query, lower_sources
+from queryleaf_cdc.lowering.select import QueryPlan, document, in_server, lower_query, lower_sources
 from queryleaf_cdc.lowering.server_face import Reader, ServerScope, lower_truth, lower_value, or_null
 from queryleaf_cdc.plans.actions import (
     Computed,
@@ -172,9 +172,12 @@ class WriteLowering:
         conflict = node.on_conflict
         assert conflict is not None
         columns = [str(column[0]) for column in node.columns]
-        if not conflict.assignments:
-            document: object = {"$setOnInsert": {name: Hole(i) for i, name in enumerate(columns)}}
-            return Conflict(conflict.columns, Template(document, ()), node.target, None, ())
+        for column in conflict.columns:
+            if not is_plain(column):
+                raise CompileError("QL306", f"ON CONFLICT cannot name the column {column!r}", conflict.span)
+        if not conflict.assignments and all(is_plain(column) for column in columns):
+            inserted: object = {"$setOnInsert": {name: Hole(i) for i, name in enumerate(columns)}}
+            return Conflict(conflict.columns, Template(inserted, ()), node.target, None, ())
         update = self._do_update(node.target, columns, conflict)
         set_ = tuple((each.path, each.value) for each in conflict.assignments)
         return Conflict(conflict.columns, update, node.target, conflict.where, set_)
@@ -201,7 +204,7 @@ class WriteLowering:
         if conflict.where is not None:
             test = in_server(conflict.where, lambda: lower_truth(holes.expr(conflict.where), scope))  # type: ignore[arg-type]
             changed = cond(test, changed, Ref("$$ROOT"))
-        new = Doc(tuple((name, Param(i)) for name, i in positions.items()))
+        new = document({name: Param(i) for name, i in positions.items()})
         is_new = _is_new(conflict.columns)
         merged = op("$mergeObjects", Ref("$$ROOT"), new)
         return Template([{"$replaceWith": expression_json(cond(is_new, merged, changed))}], tuple(holes.values))
