@@ -25,7 +25,7 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
 from tests.properties.random_triggers import History, Triggers
 
-TRIGGERS = 60
+TRIGGERS = 48
 STEPS = 50
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
@@ -182,7 +182,7 @@ def test_in_one_stream(db: Database[dict[str, Any]], seed: int) -> None:
 def test_in_a_crowd(db: Database[dict[str, Any]], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_stream, "SERVER_LIMIT", 3)
     recorded = Recorded(db, seed)
-    every = [statement(1000 * seed + number, f"t{number:02}") for number in range(20)]
+    every = [statement(1000 * seed + number, f"t{number:02}") for number in range(12)]
     program = CompiledProgram(every, {})
     events = recorded.read(program.pipeline, stream_options(program.images))
     found = by_program(program, events)
