@@ -9,6 +9,7 @@ from typing import TypeVar, assert_never
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.kinds import type_of_value
+from queryleaf_cdc.functions.letter_case import fused
 from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
@@ -121,7 +122,7 @@ class Binder:
         if special is not None:
             return special
         self._check_function(node)
-        return accept_object_ids(Call(node.name, args, node.span))
+        return accept_object_ids(fused(Call(node.name, args, node.span)))
 
     def _event(self, node: Call) -> Expr:
         if not self.changes:
