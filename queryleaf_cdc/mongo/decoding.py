@@ -5,6 +5,9 @@ is decoded by itself, and what still fails becomes a stub that carries what is n
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import bson
@@ -26,9 +29,23 @@ POISON = "queryleaf.poison"
 def decode_reply(reply: RawBSONDocument) -> dict[str, Any]:
     """A reply with its events decoded; undecodable ones as stubs."""
     try:
-        return bson.decode(reply.raw, OPTIONS)
+        with _without_collections():
+            return bson.decode(reply.raw, OPTIONS)
     except InvalidBSON:
         return _decode_one_by_one(reply)
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Decoding makes ten thousands of dicts and no garbage; the collections that they trigger cost a third of all of
+    the worker's processor time (measured on batches of 5,000)."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _decode_one_by_one(reply: RawBSONDocument) -> dict[str, Any]:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
-from typing import Any
-
-from pymongo.database import Database
 
 from queryleaf_cdc.events import ACTIONS, Event, ProgramBuilder
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.catalog import ActiveTrigger
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
 from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position, token_key
 from queryleaf_cdc.mongo.state import failed, store_active
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
@@ -37,7 +35,7 @@ class CatchUp:
     @classmethod
     def of(
         cls,
-        database: Database[dict[str, Any]],
+        database: Db,
         engine: Engine,
         trigger: ActiveTrigger,
         build_program: ProgramBuilder,

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bson.timestamp import Timestamp
-from pymongo.database import Database
 
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, Program, Trigger
@@ -23,6 +22,7 @@ from queryleaf_cdc.mongo.faults import (
     WorkerFault,
     WriteFailed,
 )
+from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
@@ -83,7 +83,7 @@ class _Failure:
 class Engine:
     """Commits runs. ``pause`` sleeps, and raises Interrupted when the worker shall stop."""
 
-    database: Database[dict[str, Any]]
+    database: Db
     transaction: BatchTransaction
     checkpoint: CheckpointStore
     limits: Limits
@@ -218,9 +218,12 @@ class Engine:
         firings.count(self.metrics)
         if buffer.ops:
             self.metrics.transactions += 1
-        for _, name in self._verdicts:
-            self.metrics.count(name, "dead_letters")
-        self._verdicts.clear()
+        if self._verdicts:
+            done = {event["_id"]["_data"] for event in run.events}
+            for token, name in self._verdicts:
+                if token in done:
+                    self.metrics.count(name, "dead_letters")
+            self._verdicts.clear()
         self._failures.clear()
         if self._most_events < self.limits.max_batch_events:
             self._most_events += max(1, self._most_events // 10)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bson.timestamp import Timestamp
-from pymongo.database import Database
 
 from queryleaf_cdc.errors import RunError, ServerError
 from queryleaf_cdc.events import ACTIONS, Event, Program, ProgramBuilder
@@ -18,6 +17,7 @@ from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
 from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import (
@@ -46,7 +46,7 @@ class Tenure:
     """One worker's time as the holder of the lease. ``run`` returns only by an exception: Fenced, Interrupted,
     or a ServerError that the user must see."""
 
-    database: Database[dict[str, Any]]
+    database: Db
     engine: Engine
     build_program: ProgramBuilder
     limits: Limits

@@ -7,13 +7,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from pymongo import MongoClient
-
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ProgramBuilder
 from queryleaf_cdc.mongo.checkpoint import Checkpoint, CheckpointStore, read_checkpoint
 from queryleaf_cdc.mongo.deployment import ensure_internal_collections, require_replica_set, signal
 from queryleaf_cdc.mongo.faults import Conflict, Fenced, Unreachable
+from queryleaf_cdc.mongo.handles import Client
 from queryleaf_cdc.mongo.outbox import OutboxStore
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.status import read_status
@@ -35,7 +34,7 @@ class Worker:
 
     def __init__(
         self,
-        client: MongoClient[dict[str, Any]],
+        client: Client,
         database: str,
         build_program: ProgramBuilder,
         procedures: Mapping[str, Procedure] | None = None,

@@ -216,14 +216,3 @@ def test_an_endless_chain_ends_with_a_letter_that_shows_it(db: Db, catalog: Cata
     [letter] = letters(db)
     assert letter["code"] == "QL608"
     assert letter["error"].count("ping → pong") == 8
-
-
-def test_depth_is_known_across_restarts(db: Db, catalog: Catalog, make_worker: Any) -> None:
-    catalog.register("a", sql(on="orders", into="log", depth=True))
-    db.orders.insert_one({"_id": 1})
-    worker: Worker = make_worker()
-    worker.drain()
-    catalog.register("b", sql(on="log", into="last", depth=True), start="beginning")
-    worker.stop()
-    make_worker().drain()
-    assert [row.get("depth", 0) for row in db["last"].find()] in ([1], [0])
