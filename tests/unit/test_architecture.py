@@ -25,7 +25,8 @@ LAYERS = (
     ("compiler",),
     ("mongo", "sinks"),
     ("runtime",),
-    ("offline", "testing", "session"),
+    ("offline",),
+    ("testing", "session"),
     ("cli",),
 )
 """From the ground up: a module imports only from its own row (its own folder) and from rows above it here."""
