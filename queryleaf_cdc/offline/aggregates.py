@@ -127,7 +127,8 @@ def _deviation(sample: bool, squared: bool) -> Callable[[list[Value]], Value]:
             return None
         mean = _exact_sum(doubles) / len(doubles)
         variance = _exact_sum([(value - mean) ** 2 for value in doubles]) / degrees
-        return variance if squared else math.sqrt(variance)
+        deviation = math.sqrt(variance)
+        return deviation**2 if squared else deviation
 
     return of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from queryleaf_cdc.errors import InputError, RunError
+from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.events import ACTIONS, Event, Origin
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.mongo.outbox import outbox_row
@@ -103,10 +103,3 @@ class OfflineTrigger:
 
 def unsupported(kind: str) -> InputError:
     return InputError("QL424", f"a statement of the kind {kind!r} needs a server")
-
-
-def located(error: Exception, span: Span | None) -> Exception:
-    """The error with the statement's place, if it has none of its own."""
-    if isinstance(error, RunError) and error.span is None:
-        error.span = span
-    return error

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bson.errors import BSONError
+
 from queryleaf_cdc.errors import InputError, RunError
 from queryleaf_cdc.values import Document
 
@@ -86,5 +88,5 @@ def _limits(what: str) -> Iterator[None]:
         yield
     except mongomock.DuplicateKeyError:
         raise
-    except (PyMongoError, NotImplementedError, TypeError, ValueError) as error:
+    except (PyMongoError, BSONError, NotImplementedError, TypeError, ValueError) as error:
         raise InputError("QL427", f"mongomock cannot do this ({what}): {error}") from None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from queryleaf_cdc.errors import InputError, RunError
-from queryleaf_cdc.logical.walk import any_node, rebuild
+from queryleaf_cdc.logical.walk import has_aggregate, rebuild
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator
 from queryleaf_cdc.offline.aggregates import OverRows, compile_aggregate
 from queryleaf_cdc.offline.expressions import Rows, compile_expr
@@ -65,7 +65,7 @@ def _refuse(query: Select) -> None:
 def _is_grouped(query: Select) -> bool:
     clauses = [*(item.expr for item in query.items), *(item.expr for item in query.order_by)]
     having = [query.having] if query.having is not None else []
-    return bool(query.group_by) or any(any_node(e, lambda n: isinstance(n, Aggregate)) for e in (*clauses, *having))
+    return bool(query.group_by) or any(map(has_aggregate, (*clauses, *having)))
 
 
 class _Grouping:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import assert_never
 
+from bson import Int64
+
 from queryleaf_cdc.logical.walk import conjuncts, fields_in
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator
 from queryleaf_cdc.offline.expressions import SCAN, Rows
@@ -97,7 +99,7 @@ def _unnested(item: UnnestRef, array: Evaluator) -> Elements:
             return []
         if not item.columns:
             return found
-        return [dict(zip(item.columns, (each, place), strict=False)) for place, each in enumerate(found, 1)]
+        return [dict(zip(item.columns, (each, Int64(place)), strict=False)) for place, each in enumerate(found, 1)]
 
     return elements
 

@@ -4,7 +4,8 @@ Documents are kept as the server would keep them (a round trip through BSON), an
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -82,22 +83,24 @@ class Store:
 
     def insert(self, collection: str, document: Document, now: datetime, origin: Origin | None = None) -> None:
         key = document["_id"] if "_id" in document else self.new_id(now)
-        after = stored({"_id": key, **document})
         known = self._collection(collection)
-        if identity(after["_id"]) in known:
-            raise RunError("QL602", f"write refused: {collection} has a document with _id {after['_id']!r}")
-        if self._backing is not None:
-            self._backing.insert(collection, after)
+        with _at(origin):
+            after = stored({"_id": key, **document})
+            if identity(after["_id"]) in known:
+                raise RunError("QL602", f"write refused: {collection} has a document with _id {after['_id']!r}")
+            if self._backing is not None:
+                self._backing.insert(collection, after)
         known[identity(after["_id"])] = after
         self.journal.append(Written(collection, None, after, origin))
 
     def replace(self, collection: str, before: Document, document: Document, origin: Origin | None = None) -> None:
         """``before`` is the stored document. Records the write also when nothing changes."""
-        after = stored({"_id": before["_id"], **document})
-        if identity(after["_id"]) != identity(before["_id"]):
-            raise RunError("QL602", "write refused: _id cannot be changed")
-        if self._backing is not None:
-            self._backing.replace(collection, after)
+        with _at(origin):
+            after = stored({"_id": before["_id"], **document})
+            if identity(after["_id"]) != identity(before["_id"]):
+                raise RunError("QL602", "write refused: _id cannot be changed")
+            if self._backing is not None:
+                self._backing.replace(collection, after)
         self._collection(collection)[identity(after["_id"])] = after
         self.journal.append(Written(collection, before, after, origin))
 
@@ -136,6 +139,16 @@ class Store:
             loaded = self._backing.load(name) if self._backing is not None else ()
             self._known[name] = {identity(each["_id"]): each for each in map(stored, loaded)}
         return self._known[name]
+
+
+@contextmanager
+def _at(origin: Origin | None) -> Iterator[None]:
+    """A refusal gets the place of the statement behind it."""
+    try:
+        yield
+    except RunError as error:
+        error.span = origin.span if origin is not None else None
+        raise
 
 
 def stored(document: Document) -> Document:

@@ -102,7 +102,8 @@ class OfflineWorker:
             case QueryStatement(query):
                 env = self._one_shot().env
                 return compile_query(query.query)({**env, SCAN: self.store.documents})
-            case WriteStatement(actions):
+            case WriteStatement(actions, requires):
+                self._check_functions(requires.functions)
                 self._write(actions)
             case _:
                 raise unsupported(getattr(statement, "kind", type(statement).__name__))
@@ -117,7 +118,13 @@ class OfflineWorker:
         self._triggers[node.name] = self._compiled(statement)
 
     def _compiled(self, statement: TriggerStatement | StreamStatement) -> OfflineTrigger:
+        self._check_functions(statement.plan.requires.functions)
         return OfflineTrigger(statement.plan, self.store, self._functions, self.now)
+
+    def _check_functions(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if name not in self._functions:
+                raise InputError("QL428", f"the function {name} is not registered", hint="pass it among the functions")
 
     def _one_shot(self) -> Frame:
         now = self.now()

@@ -5,7 +5,7 @@ assigns stays a variable of the worker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from queryleaf_cdc.functions import FUNCTIONS
@@ -32,6 +32,7 @@ Body = tuple[BodyStatement, ...]
 def inline_variables(body: Body) -> Body:
     """The body without the variables that need no place of their own."""
     kept = set(_assigned_below(body)) | _impure(body)
+    kept |= _reading(body, kept)
     return _Inlining(kept).statements(body)
 
 
@@ -57,10 +58,30 @@ def _assigned(body: Body) -> Iterator[str]:
 
 def _impure(body: Body) -> set[str]:
     """Variables whose value reads other documents: to be computed once, at their place."""
-    values = [
+    return {name for name, value in _values(body) if any_node(value, _reads_elsewhere)}
+
+
+def _reading(body: Body, kept: set[str]) -> set[str]:
+    """Variables whose value reads one that is kept: it may change before they are used."""
+    found: set[str] = set()
+    while True:
+        known = kept | found
+        more = {name for name, value in _values(body) if name not in known and any_node(value, _reads_one_of(known))}
+        if not more:
+            return found
+        found |= more
+
+
+def _reads_one_of(names: set[str]) -> Callable[[Expr], bool]:
+    return lambda node: isinstance(node, Variable) and node.name in names
+
+
+def _values(body: Body) -> list[tuple[str, Expr]]:
+    """The top level's assignments."""
+    every = [
         (s.name, s.default if isinstance(s, Declare) else s.value) for s in body if isinstance(s, Declare | Assign)
     ]
-    return {name for name, value in values if value is not None and any_node(value, _reads_elsewhere)}
+    return [(name, value) for name, value in every if value is not None]
 
 
 def _reads_elsewhere(node: Expr) -> bool:
