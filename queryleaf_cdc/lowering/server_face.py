@@ -134,7 +134,7 @@ def _field(source: str, path: Path, scope: ServerScope) -> Arg:
     try:
         base = scope.sources[source]
     except KeyError:
-        raise WorkerSide(f"{source} is known only to the worker") from None
+        raise WorkerSide(f"{source} is a row that the worker reads") from None
     mongo = read(base, path) if isinstance(base, str) else base(path)
     return Arg(mongo, scope.types.get((source, path), Type.ANY))
 
