@@ -29,9 +29,9 @@ class FakeTrigger:
 
     def fire(self, event: Event, effects: Effects) -> None:
         spec = self.spec
-        if spec.get("reads"):
-            effects.aggregate(self.into, [{"$limit": 1}], self.origin)
         key = event["documentKey"]["_id"]
+        if spec.get("reads") and key % spec["reads"] == 0:
+            effects.aggregate(self.into, [{"$limit": 1}], self.origin)
         row = {"event": event["_id"]["_data"], "key": key, "trigger": self.name}
         if "tag" in spec:
             row["tag"] = spec["tag"]

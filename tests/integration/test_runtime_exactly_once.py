@@ -63,7 +63,7 @@ class Load:
         return self.keys
 
     def _write(self) -> None:
-        while not self._end.wait(0.02):
+        while not self._end.wait(0.006):
             first = len(self.keys)
             self._db.orders.insert_many({"_id": first + n} for n in range(15))
             self.keys.extend(range(first, first + 15))
@@ -87,7 +87,7 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
     """Workers are started one after the other, each killed a random time after it was started."""
     chance = random.Random(20251123)
     catalog.register("a", sql(on="orders", into="log"))
-    catalog.register("b", sql(on="orders", into="second", reads=True))
+    catalog.register("b", sql(on="orders", into="second", reads=10))
     load.start()
     moments = [chance.uniform(0.0, 0.25) for _ in range(50)]
     successor = start_process(mongo_uri, db)
@@ -100,7 +100,7 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
     successor.wait()
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
-    assert checkpoint["seq"] > 150  # each of them has taken the lease, and has committed twice or more
+    assert checkpoint["seq"] > 500  # each of them has taken the lease, and has committed twice or more
     keys = load.stop()
     make_worker().drain(30)
     check_once(db, keys)

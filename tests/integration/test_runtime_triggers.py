@@ -112,9 +112,9 @@ def test_a_held_position_survives_restarts(db: Db, catalog: Catalog, make_worker
 
 
 @pytest.mark.parametrize("spec", [{"raises": [3]}, {"fails": [3], "on_error": "dead_letter"}, {"fails": [3]}])
-@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("reads", [0, 1])
 def test_a_failing_event_leaves_its_neighbours_alone(
-    db: Db, catalog: Catalog, make_worker: Any, spec: dict[str, Any], reads: bool
+    db: Db, catalog: Catalog, make_worker: Any, spec: dict[str, Any], reads: int
 ) -> None:
     catalog.register("bad", sql(on="orders", into="log_bad", reads=reads, **spec))
     catalog.register("good", sql(on="orders", into="log_good"))
