@@ -75,4 +75,7 @@ def drop_command(name: str, connection: Connection) -> None:
 def _show(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from queryleaf_cdc.cli.tables import show_table
 
+    if not rows:
+        click.echo("no triggers are registered")
+        return
     show_table(rows, columns)
