@@ -88,7 +88,7 @@ class ServerStatements:
             update = fill([*(value for _, value in row), *(get(frame) for get in others)])
             if isinstance(update, dict):
                 update = {"$setOnInsert": {name: value for name, value in named.items() if name not in keys}}
-            found = {name: {"$eq": value} for name, value in keys.items()}
+            found = {name: _itself(name, value) for name, value in keys.items()}
             frame.effects.update(collection, found, update, origin, upsert=True, many=False)
 
         return upsert
@@ -128,6 +128,13 @@ def _equality(term: Equality, value: Value, exact: Callable[[Frame], Any], frame
     if isinstance(value, _SCALARS) and "." not in term.path:
         return [{term.path: {"$eq": value, "$not": {"$type": "array"}}}]
     return [{term.path: {"$eq": value}}, exact(frame)]
+
+
+def _itself(name: str, value: Value) -> Document:
+    """Finds the value as the whole of a field, not as an element of an array. An upsert takes the field from it."""
+    if name == "_id" or isinstance(value, list):
+        return {"$eq": value}
+    return {"$eq": value, "$not": {"$type": "array"}}
 
 
 def _conjunction(parts: list[Document]) -> Document:
