@@ -63,8 +63,8 @@ class CheckpointStore:
                 return self._create(mine)
             if not self._may_take(found):
                 return None
-            if found["session"] != self._session_id:
-                self._end_session_of(found)
+            if not found["released"] and found["session"] != self._session_id:
+                self._end_session_of(found)  # after a clean stop the driver's pool has given it to somebody else
             taken = self._documents.update_one(
                 {"_id": _ID, "seq": found["seq"]},
                 {"$set": {**mine, "seq": found["seq"] + 1}, "$currentDate": {"renewed": True}},

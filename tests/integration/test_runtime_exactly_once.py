@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -184,6 +185,23 @@ def test_a_worker_stops_cleanly_and_its_successor_need_not_wait(db: Db, catalog:
     started = time.monotonic()
     make_worker().drain()
     assert time.monotonic() - started < 1
+    assert db.log.count_documents({}) == 1
+
+
+def test_the_session_of_a_clean_stop_is_left_alone(client: Client, db: Db, catalog: Catalog, make_worker: Any) -> None:
+    """The driver's pool gives the server session to the next user, whom a restart must not interrupt."""
+    worker: Worker = make_worker()
+    worker.drain()
+    worker.stop()
+    checkpoint = db["_queryleaf.checkpoint"].find_one()
+    assert checkpoint is not None
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(client.start_session()) for _ in range(20)]
+        [reused] = [each for each in sessions if each.session_id["id"] == checkpoint["session"]]
+        reused.start_transaction()
+        db.log.insert_one({"_id": 1}, session=reused)
+        make_worker().drain()
+        reused.commit_transaction()
     assert db.log.count_documents({}) == 1
 
 
