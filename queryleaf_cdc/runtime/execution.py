@@ -56,14 +56,14 @@ class Frame:
             self._env = {
                 "NEW": event.get("fullDocument"),
                 "OLD": event.get("fullDocumentBeforeChange"),
-                "EVENT": _EventRow(event),
+                "EVENT": EventRow(event),
                 "$vars": {},
                 "$functions": self._functions,
             }
         return self._env
 
 
-class _EventRow(dict[str, Any]):
+class EventRow(dict[str, Any]):
     """The source EVENT; each entry is made when it is asked for."""
 
     def __init__(self, event: Event) -> None:

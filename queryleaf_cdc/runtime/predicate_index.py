@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from queryleaf_cdc.events import ACTIONS, Event
+from bson import Decimal128
+
+from queryleaf_cdc.events import Event
 from queryleaf_cdc.functions.timestamps import date_spellings
 from queryleaf_cdc.logical.walk import conjuncts
 from queryleaf_cdc.lowering.worker_face import Evaluator, evaluator
+from queryleaf_cdc.runtime.execution import EventRow
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 from queryleaf_cdc.values import Value
 
@@ -48,12 +51,12 @@ class PredicateIndex(Generic[T]):
         env = {
             "NEW": event.get("fullDocument"),
             "OLD": event.get("fullDocumentBeforeChange"),
-            "EVENT": {"action": ACTIONS.get(event["operationType"]), "timestamp": event.get("wallTime")},
+            "EVENT": EventRow(event),
         }
         found: list[int] = []
         for (image, name), by_value in self._filed.items():
             value = (event.get(image) or {}).get(name)
-            if type(value) in _INDEXED:
+            if isinstance(value, _INDEXED):
                 candidates = by_value.get(_key(value), ())
                 found += [position for position, test in candidates if test is None or test(env) is True]
         found += [position for position, test in self._others if test is None or test(env) is True]
@@ -62,12 +65,17 @@ class PredicateIndex(Generic[T]):
         return [order[position] for position in found]
 
 
-_INDEXED = (str, int, float, bool)
+_INDEXED = (str, int, float, Decimal128)
 
 
 def _key(value: Value) -> Value:
-    """Python finds 1, 1.0 and True equal; SQL the first two."""
-    return (value,) if isinstance(value, bool) else value
+    """Python finds 1, 1.0 and True equal; SQL the first two. A decimal is found by its exact value."""
+    if isinstance(value, bool):
+        return (value,)
+    if isinstance(value, Decimal128):
+        exact = value.to_decimal()
+        return exact if exact.is_finite() else None
+    return value
 
 
 def _equality(term: Expr) -> tuple[tuple[str, str], Value] | None:
