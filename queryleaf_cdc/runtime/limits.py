@@ -14,9 +14,9 @@ from typing import Protocol
 class Limits:
     max_batch_events: int = 5000
     """events in one transaction; measured: more gains nothing and holds locks for longer"""
-    max_queued_bytes: int = 64 * 1024 * 1024
-    """read ahead, as the server sent it; decoded events take some three times as much"""
-    max_queued_batches: int = 16
+    max_queued_bytes: int = 16 * 1024 * 1024
+    """read ahead, as the server sent it; decoded, small events take some eight times as much"""
+    max_queued_batches: int = 4
     heartbeat_seconds: float = 1.0
     """how often an idle worker saves its position and renews its lease"""
     lease_seconds: float = 10.0
