@@ -12,6 +12,7 @@ from queryleaf_cdc.plans.stages import (
     AddFields,
     AllOf,
     AnyOf,
+    Collect,
     Documents,
     ExprTest,
     FieldTest,
@@ -139,6 +140,8 @@ def stage_json(stage: Stage) -> Json:
         case UnionWith(collection, pipeline):
             source = {"coll": collection} if collection is not None else {}
             return {"$unionWith": {**source, "pipeline": pipeline_json(pipeline)}}
+        case Collect(into):
+            return {"$facet": {into: [{"$match": {}}]}}
         case Documents(documents):
             return {"$documents": [expression_json(each) for each in documents]}
         case _:

@@ -24,6 +24,7 @@ from queryleaf_cdc.plans.stages import (
     ALWAYS,
     NEVER,
     AddFields,
+    Collect,
     Documents,
     ExprTest,
     FieldTest,
@@ -295,7 +296,9 @@ def _grouped(query: Select, rows: _Rows, outer: Outer, lookups: SubqueryLookups)
     order_by = tuple(replace(o, expr=grouping.over_groups(o.expr)) for o in query.order_by)
     rows = rows.then(*in_server(query.items[0].expr, grouping.stages))
     if not query.group_by:
-        rows = rows.then(UnionWith(None, (Documents((grouping.empty_row(),)),)), Limit(1))
+        # Not $unionWith with the empty row: a trigger's reads are part of a transaction, which does not have it.
+        one = op("$ifNull", op("$first", Ref("$rows")), grouping.empty_row())
+        rows = rows.then(Collect("rows"), ReplaceWith(one))
     rows = replace(rows, places={GROUPED: "$"})
     if having is not None:
         plain = lookups.extract(having)

@@ -112,6 +112,13 @@ class UnionWith:
 
 
 @dataclass(frozen=True, slots=True)
+class Collect:
+    """All rows into one document, as the array ``into``: one row comes out even of none. Rows must be few."""
+
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
 class Documents:
     documents: tuple[Mql, ...]
 
@@ -129,6 +136,7 @@ Stage = (
     | Limit
     | Skip
     | UnionWith
+    | Collect
     | Documents
 )
 Pipeline = tuple[Stage, ...]
