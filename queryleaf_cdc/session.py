@@ -95,6 +95,7 @@ class QueryLeaf:
         self._functions: dict[str, Callable[..., Value]] = {}
         self._procedures: dict[str, Callable[..., object]] = {}
         self._worker: Worker | None = None
+        self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement] = {}
         self._catalog = Catalog(self.database)
 
     # -- the user's own functions -------------------------------------------------------------------------------
@@ -287,11 +288,17 @@ class QueryLeaf:
 
     def _build(self, triggers: Sequence[tuple[str, str]]) -> CompiledProgram:
         """The worker's program. Raises CompileError, with the trigger's name, when one does not compile here."""
-        statements = []
+        known, self._compiled = self._compiled, {}
+        functions = tuple(self._functions)
         for name, sql in triggers:
-            program = compile_sql(sql, name=name, functions=self._functions)
-            statements += [each for each in program.statements if isinstance(each, TriggerStatement)]
-        return CompiledProgram(statements, self._functions)
+            key = (name, sql, functions)
+            self._compiled[key] = known[key] if key in known else self._compile_trigger(name, sql)
+        return CompiledProgram(list(self._compiled.values()), self._functions)
+
+    def _compile_trigger(self, name: str, sql: str) -> TriggerStatement:
+        program = compile_sql(sql, name=name, functions=self._functions)
+        (found,) = [each for each in program.statements if isinstance(each, TriggerStatement)]
+        return found
 
     # -- the catalog --------------------------------------------------------------------------------------------
 

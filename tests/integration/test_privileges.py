@@ -30,7 +30,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         client.admin.command("createUser", "reader", pwd="x", roles=[{"role": "read", "db": "shop"}])
         client.admin.command("createUser", "writer", pwd="x", roles=["readWriteAnyDatabase"])
         narrow = [{"resource": {"db": "shop", "collection": ""}, "actions": ["find", "insert", "update", "remove",
-                   "changeStream", "listCollections", "createCollection", "createIndex", "dropCollection"]}]  # fmt: skip
+                   "changeStream", "listCollections", "createCollection", "createIndex"]}]  # fmt: skip
         client.admin.command("createRole", "noCollMod", privileges=narrow, roles=[])
         client.admin.command("createUser", "narrow", pwd="x", roles=["noCollMod"])
         client.shop.create_collection("orders")
