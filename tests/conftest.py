@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -39,3 +40,10 @@ def db(client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+    parser.addoption("--faces-examples", type=int, help="random expressions to hold both faces equal on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    examples = config.getoption("--faces-examples")
+    if examples is not None:
+        os.environ["QUERYLEAF_FACES_EXAMPLES"] = str(examples)

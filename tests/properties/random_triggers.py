@@ -116,7 +116,8 @@ class History:
         pick = self.random
         return pick.choice(
             [
-                0, 1, 2, 10, -3, Int64(1), 2.5, 1.0, float("nan"), Decimal128("2.5"), "x", "yes", "", "xyz", "2025-03-01",
+                0, 1, 2, 10, -3, Int64(1), 2.5, 1.0, float("nan"), Decimal128("2.5"), "x", "yes", "", "xyz",
+                "2025-03-01",
                 True, False, None, datetime(2025, 3, 1), datetime(2025, 3, 1) + timedelta(days=pick.randint(0, 3)),
                 [], [1], ["x"], [None], {"k": 1}, {"x": "x"},
             ]

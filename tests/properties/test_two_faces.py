@@ -1,6 +1,6 @@
 """Both faces of every expression are equal, byte for byte, and neither ever fails.
 
-``QUERYLEAF_FACES_EXAMPLES=100000 pytest tests/properties/test_two_faces.py`` looks further, each time elsewhere."""
+``pytest tests/properties/test_two_faces.py --faces-examples 100000`` looks further, each time elsewhere."""
 
 from __future__ import annotations
 
