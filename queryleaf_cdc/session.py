@@ -89,7 +89,9 @@ class QueryLeaf:
         self.client = client if client is not None else connect(uri)
         name = database or default_database(self.client)
         if name is None:
-            raise InputError("QL440", "which database? give database=..., or name it in the URI")
+            raise InputError(
+                "QL440", "which database?", hint="give database=... (--db), or name it in the URI: .../shop"
+            )
         self.database = self.client[name]
         self._declared = schema or Schema()
         self._functions: dict[str, Callable[..., Value]] = {}

@@ -22,11 +22,15 @@ def status_command(as_json: bool, connection: Connection) -> None:
     if as_json:
         click.echo(json.dumps(status, indent=2, default=str))
         return
-    rows = [{"name": name, **{key: each.get(key) for key in _COLUMNS}} for name, each in status.items()]
+    rows = [{"name": name, **{title: each[key] for title, key in _COLUMNS.items()}} for name, each in status.items()]
     _show(rows, ("name", *_COLUMNS))
+    for name, each in status.items():
+        if each["reason"]:
+            click.echo(f"{name}: {each['reason']}")
 
 
-_COLUMNS = ("kind", "state", "lag_seconds", "events", "errors", "dead_letters", "checkpoint_time", "reason")
+_COLUMNS = {"state": "state", "lag s": "lag_seconds", "events": "events", "errors": "errors", "dead": "dead_letters"}
+"""heading → field; the reasons are lines of their own, --json has all"""
 
 
 @click.command("list")

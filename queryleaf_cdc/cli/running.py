@@ -48,6 +48,8 @@ def run_command(files: tuple[Path, ...], connection: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with connection.open() as ql:
+        if connection.embedded is not None:
+            click.echo(f"server: {embedded_uri(ql)}", err=True)
         for name, status in register(ql, files):
             click.echo(f"{name}: {status}", err=True)
         ql.start()
@@ -55,6 +57,13 @@ def run_command(files: tuple[Path, ...], connection: Connection) -> None:
             _report_until(stop, ql.worker)
         finally:
             ql.stop()
+
+
+def embedded_uri(ql: Any) -> str:
+    """For others who want to connect to the private server."""
+    from queryleaf_cdc.mongo.embedded import uri_of
+
+    return uri_of(ql.client.address[1])
 
 
 def _report_until(stop: threading.Event, worker: Any) -> None:

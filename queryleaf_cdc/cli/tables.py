@@ -13,6 +13,8 @@ from rich.text import Text
 
 from queryleaf_cdc.lowering.output import extended
 
+_PIPE_WIDTH = 10_000
+
 
 def show_table(rows: list[dict[str, Any]], columns: tuple[str, ...] | None) -> None:
     """Columns in the query's order; without one, all fields in the order in which they appear."""
@@ -23,6 +25,8 @@ def show_table(rows: list[dict[str, Any]], columns: tuple[str, ...] | None) -> N
     for row in rows:
         table.add_row(*(Text(shown(row.get(name))) for name in names))
     console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH  # nobody's window: no reason to fold
     if names:
         console.print(table)
     console.print(Text(f"({len(rows)} row{'' if len(rows) == 1 else 's'})"))
