@@ -10,6 +10,7 @@ from queryleaf_cdc.lowering.shared_stream import Member, SharedStream, share
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.predicate_index import PredicateIndex
+from queryleaf_cdc.syntax.expressions import Expr
 from queryleaf_cdc.values import Document
 
 
@@ -25,8 +26,8 @@ class CompiledTrigger:
         self.path = member.prefix
         self._functions = functions
         self._run = FiringCompiler(plan.name, bool(member.prefix)).body(member.lowered.actions)
-        self._new_on_update = member.lowered.images.new_on_update
-        self._old = member.lowered.images.old
+        self.new_on_update = member.lowered.images.new_on_update
+        self.old = member.lowered.images.old
 
     def computed(self, event: Event) -> Document:
         """What the server computed for this trigger."""
@@ -43,9 +44,36 @@ class CompiledTrigger:
         if self.path:
             return bool(self.computed(event).get("missing"))
         kind = event["operationType"]
-        if self._new_on_update and kind == "update" and event.get("fullDocument") is None:
+        if self.new_on_update and kind == "update" and event.get("fullDocument") is None:
             return True
-        return self._old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
+        return self.old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
+
+
+class Crowd:
+    """The triggers of one collection and operation whose conditions the worker itself evaluates."""
+
+    def __init__(self, operation: str, guarded: list[tuple[Expr, CompiledTrigger]]) -> None:
+        self._index = PredicateIndex(guarded)
+        self._triggers = tuple(trigger for _, trigger in guarded)
+        self._images: list[str] = []
+        """that some of the triggers cannot do without"""
+        if operation == "UPDATE" and any(each.new_on_update for each in self._triggers):
+            self._images.append("fullDocument")
+        if operation != "INSERT" and any(each.old for each in self._triggers):
+            self._images.append("fullDocumentBeforeChange")
+
+    def concerned(self, event: Event) -> Sequence[CompiledTrigger]:
+        """Raises MissingImage: a condition on an image that is not there would be false for no reason."""
+        for image in self._images:
+            if event.get(image) is None:
+                _refuse_lacking(self._triggers, event)
+        return self._index.matching(event)
+
+
+def _refuse_lacking(triggers: Sequence[CompiledTrigger], event: Event) -> None:
+    lacking = [each.name for each in triggers if each.lacks_image(event)]
+    if lacking:
+        raise MissingImage(tuple(lacking), "pre- or post-image")
 
 
 class CompiledProgram:
@@ -63,22 +91,24 @@ class CompiledProgram:
         self.images = (stream.full_document or "default", stream.before_change or "off")
         self._compiled = tuple(CompiledTrigger(member, functions) for member in stream.members)
         self._in_server = self._by_place(stream)
-        self._in_worker = self._indexed(stream)
-        self._only = self._compiled[0] if len(self._compiled) == 1 and self._compiled[0].path == ("_ql",) else None
+        self._crowds = self._by_condition(stream)
+        alone = len(self._compiled) == 1 and self._compiled[0].path == ("_ql",)
+        self._only = self._compiled if alone else None
+        """a trigger by itself: every event of the stream is for it"""
+        self._needs_images = any(each.new_on_update or each.old for each in self._compiled)
 
     def triggers_for(self, event: Event) -> Sequence[Trigger]:
         """The triggers to fire, in order of their names. Raises MissingImage."""
         if self._only is not None:
-            found: Sequence[CompiledTrigger] = (self._only,)
+            found: Sequence[CompiledTrigger] = self._only
         else:
             place = (event["ns"]["coll"], ACTIONS.get(event["operationType"], ""))
+            crowd = self._crowds.get(place)
+            if crowd is not None:
+                return crowd.concerned(event)
             found = self._in_server.get(place) or ()
-            index = self._in_worker.get(place)
-            if index is not None:
-                found = index.matching(event)
-        lacking = [each for each in found if each.lacks_image(event)]
-        if lacking:
-            raise MissingImage(tuple(each.name for each in lacking), "pre- or post-image")
+        if self._needs_images:
+            _refuse_lacking(found, event)
         return found
 
     def _feeds_itself(self, triggers: list[TriggerStatement]) -> bool:
@@ -101,12 +131,11 @@ class CompiledProgram:
                     places.setdefault((member.plan.collection, operation), []).append(trigger)
         return {place: tuple(triggers) for place, triggers in places.items()}
 
-    def _indexed(self, stream: SharedStream) -> dict[tuple[str, str], PredicateIndex[CompiledTrigger]]:
-        found: dict[tuple[str, str], PredicateIndex[CompiledTrigger]] = {}
+    def _by_condition(self, stream: SharedStream) -> dict[tuple[str, str], Crowd]:
+        found: dict[tuple[str, str], list[tuple[Expr, CompiledTrigger]]] = {}
         for trigger, member in zip(self._compiled, stream.members, strict=True):
             if member.prefix:
                 continue
             for operation, guard in member.lowered.guards:
-                place = (member.plan.collection, operation)
-                found.setdefault(place, PredicateIndex()).add(guard, trigger)
-        return found
+                found.setdefault((member.plan.collection, operation), []).append((guard, trigger))
+        return {place: Crowd(place[1], guarded) for place, guarded in found.items()}
