@@ -40,6 +40,12 @@ from queryleaf_cdc.runtime.reader import Reader
 
 _LOST = "QL509: the position is lost: the oplog no longer reaches back to it; resume to go on with new changes"
 
+_CATALOG_DOCUMENT = {"$cond": [{"$eq": ["$ns.coll", names.CATALOG]}, "$fullDocument", "$$REMOVE"]}
+_BARE: list[dict[str, Any]] = [
+    {"$project": {"operationType": 1, "ns": 1, "documentKey": 1, "fullDocument": _CATALOG_DOCUMENT}}
+]
+"""every change of the database, only the catalog's with their documents"""
+
 
 @dataclass(slots=True)
 class Tenure:
@@ -64,6 +70,7 @@ class Tenure:
         self.lane = MainLane(NoProgram(), position, {}, self._vitals)
         catch_up: CatchUp | None = None
         while True:
+            self._follow_registrations()
             self._build()
             reader = self.reader = Reader(self._source(), self.limits)
             reader.start()
@@ -89,6 +96,22 @@ class Tenure:
         first = Position(at=first_registration(self.database) or cluster_now(self.database))
         self.engine.checkpoint.refuse_future(first)
         return first
+
+    def _follow_registrations(self) -> None:
+        """Registrations come in bursts. Those that stand next, with no other change between them, are taken together:
+        one program is built for a hundred triggers, not one for each. What does not succeed is left to the reader."""
+        source = ChangeSource(self.database, _BARE, ("default", "off"), self.lane.position, await_ms=1)
+        try:
+            while events := source.next_batch().events:
+                for event in events:
+                    if event["operationType"] not in ACTIONS or not event["ns"]["coll"].startswith(names.PREFIX):
+                        return
+                    if _is_catalog(event):
+                        self._control(event, Position(event["_id"]))
+        except StreamFault:
+            return
+        finally:
+            source.close()
 
     def _build(self) -> None:
         """The program of all running triggers. One that does not compile here fails; the others go on."""
