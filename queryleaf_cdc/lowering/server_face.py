@@ -51,19 +51,30 @@ class ServerScope:
     types: Mapping[tuple[str, Path], Type] = field(default_factory=dict)
 
 
-def lower_value(expr: Expr, scope: ServerScope) -> Arg:
-    """The expression's value; three-valued where it is a condition. Raises WorkerSide."""
+NUMBERS = Type.ANY & ~(Type.DATE | Type.INTERVAL | Type.DOCUMENT | Type.ARRAY)
+"""Useful types where anything but a number comes to NULL: arithmetic then needs no branches for dates and intervals.
+Text stays in, so that nothing is promised that a document could break."""
+
+_ORDERING = frozenset({"<", "<=", ">", ">=", "BETWEEN"})
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "NEG"})
+
+
+def lower_value(expr: Expr, scope: ServerScope, useful: Type = Type.ANY) -> Arg:
+    """The expression's value; three-valued where it is a condition. Raises WorkerSide.
+
+    Whoever asks with ``useful`` takes any other type for NULL."""
     match expr:
         case Literal(value):
             return Arg(Const(_plain(value)), type_of(value))
         case Field(source, path):
-            return _field(source, path, scope)
+            found = _field(source, path, scope)
+            return Arg(found.mongo, found.type & useful) if found.may(~useful) else found
         case Call("FIELD_EXISTS", (Field() as operand,)):
             present = op("$ne", op("$type", lower_value(operand, scope).mongo), Const("missing"))
             return Arg(present, Type.BOOL)
         case Call(name, args):
             test = _operation_test(expr, scope)
-            return Arg(test, Type.BOOL) if test is not None else _call(name, args, scope)
+            return Arg(test, Type.BOOL) if test is not None else _call(name, args, scope, useful)
         case Case(whens, default):
             return _case(whens, default, scope)
         case Variable(name):
@@ -92,7 +103,7 @@ def lower_truth(expr: Expr, scope: ServerScope) -> Mql:
         case Call() if (test := _operation_test(expr, scope)) is not None:
             return test
         case Call(name, args) if (spec := resolve(name, args)) is not None and spec.truth is not None:
-            return spec.truth(*(lower_value(arg, scope) for arg in args))
+            return spec.truth(*_arguments(name, args, scope, name == "="))
         case _:
             value = lower_value(expr, scope)
             return value.mongo if value.only(Type.BOOL | Type.NULL) else op("$eq", value.mongo, TRUE)
@@ -139,13 +150,31 @@ def _field(source: str, path: Path, scope: ServerScope) -> Arg:
     return Arg(mongo, scope.types.get((source, path), Type.ANY))
 
 
-def _call(name: str, args: tuple[Expr, ...], scope: ServerScope) -> Arg:
+def _arguments(name: str, args: tuple[Expr, ...], scope: ServerScope, like_ordering: bool) -> tuple[Arg, ...]:
+    """Beside a number, only numbers can be less or greater (in a condition: equal); all else comes to NULL."""
+    lowered = tuple(lower_value(arg, scope) for arg in args)
+    if (like_ordering or name in _ORDERING) and any(arg.only(Type.NUMBER | Type.NULL) for arg in lowered):
+        return tuple(
+            lower_value(arg, scope, NUMBERS) if _is_arithmetic(arg) else low
+            for arg, low in zip(args, lowered, strict=True)
+        )
+    return lowered
+
+
+def _is_arithmetic(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.name in _ARITHMETIC
+
+
+def _call(name: str, args: tuple[Expr, ...], scope: ServerScope, useful: Type) -> Arg:
     spec = resolve(name, args)
     if spec is None:
         raise WorkerSide(f"{name} is a function of the program that runs the worker")
     if spec.to_mongo is None:
         raise WorkerSide(spec.because)
-    lowered = tuple(lower_value(arg, scope) for arg in args)
+    if useful == NUMBERS and name in _ARITHMETIC:
+        lowered = tuple(lower_value(arg, scope, NUMBERS) for arg in args)
+    else:
+        lowered = _arguments(name, args, scope, False)
     return Arg(spec.to_mongo(*lowered), spec.result_type(lowered))
 
 
