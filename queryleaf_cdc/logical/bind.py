@@ -95,11 +95,12 @@ class Binder:
                         span,
                         "use a subquery: (SELECT ...)",
                     )
+                rows = scope.for_aggregate()
                 return replace(
                     node,
-                    args=tuple(self.expr(arg, scope) for arg in args),
-                    filter=self.expr(condition, scope) if condition else None,
-                    order_by=self.order(order_by, scope),
+                    args=tuple(self.expr(arg, rows) for arg in args),
+                    filter=self.expr(condition, rows) if condition else None,
+                    order_by=self.order(order_by, rows),
                 )
             case Window(span=span):
                 raise CompileError("QL302", "OVER is not supported here", span)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.schema import Table
-from queryleaf_cdc.logical.scope import Scope
-from queryleaf_cdc.logical.walk import fields_in, has_aggregate, names_in
+from queryleaf_cdc.logical.scope import Scope, reads_own_field
+from queryleaf_cdc.logical.walk import has_aggregate, names_in, walk
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, OrderItem, Star
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, OrderItem, Star, Subquery
 from queryleaf_cdc.syntax.queries import (
     Cte,
     FromItem,
@@ -27,18 +27,14 @@ from queryleaf_cdc.syntax.queries import (
 
 def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     """A query with every name bound, CTEs put in place of their names, and every item with its column name."""
-    return _bind(query, outer, binder, {})
-
-
-def _bind(query: Query, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> Query:
-    ctes = dict(ctes)
     for cte in query.ctes:
-        ctes[cte.name] = _renamed(_bind(cte.query, outer, binder, ctes), cte)
+        bound = _renamed(bind_query(cte.query, outer, binder), cte)
+        outer = replace(outer, ctes={**outer.ctes, cte.name: bound})
     match query:
         case Select():
-            return _Selecting(outer, binder, ctes).select(query)
+            return _Selecting(outer, binder).select(query)
         case SetOperation():
-            return _set_operation(query, outer, binder, ctes)
+            return _set_operation(query, outer, binder)
 
 
 def output_columns(query: Query) -> tuple[str, ...] | None:
@@ -49,41 +45,85 @@ def output_columns(query: Query) -> tuple[str, ...] | None:
     return None if None in names else tuple(name for name in names if name is not None)
 
 
+def with_columns(query: Query, names: tuple[str, ...]) -> Query:
+    """The bound query with its columns, which must be known, under other names."""
+    if output_columns(query) == names:
+        return query
+    if isinstance(query, Select):
+        return replace(query, items=tuple(replace(i, alias=n) for i, n in zip(query.items, names, strict=True)))
+    old = output_columns(query)
+    assert old is not None
+    items = tuple(
+        SelectItem(Field(_RENAMED, (before,), query.span), name, query.span)
+        for before, name in zip(old, names, strict=True)
+    )
+    rows = SubqueryRef(query, _RENAMED, (), query.span)
+    return Select(items, rows, (), None, (), None, None, (), None, None, None, (), None, query.span)
+
+
+_RENAMED = "$renamed"
+
+
 def _renamed(query: Query, cte: Cte) -> Query:
     if not cte.columns:
         return query
     columns = output_columns(query)
-    if columns is None or len(columns) != len(cte.columns) or isinstance(query, SetOperation):
+    if columns is None or len(columns) != len(cte.columns):
         raise CompileError("QL210", f"{cte.name} names {len(cte.columns)} columns, its query gives others", cte.span)
-    items = tuple(replace(item, alias=name) for item, name in zip(query.items, cte.columns, strict=True))
-    return replace(query, items=items)
+    return with_columns(query, cte.columns)
 
 
-def _set_operation(query: SetOperation, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> Query:
-    left, right = _bind(query.left, outer, binder, ctes), _bind(query.right, outer, binder, ctes)
+def _set_operation(query: SetOperation, outer: Scope, binder: Binder) -> Query:
+    left, right = bind_query(query.left, outer, binder), bind_query(query.right, outer, binder)
     names, other = output_columns(left), output_columns(right)
-    if names is not None and other is not None and len(names) != len(other):
-        raise CompileError("QL210", f"{query.kind} of {len(names)} and of {len(other)} columns", query.span)
-    if names is not None and isinstance(right, Select) and other is not None:
-        right = replace(right, items=tuple(replace(i, alias=n) for i, n in zip(right.items, names, strict=True)))
+    if names is not None and other is not None:
+        if len(names) != len(other):
+            raise CompileError("QL210", f"{query.kind} of {len(names)} and of {len(other)} columns", query.span)
+        right = with_columns(right, names)
+    elif names is not None or other is not None:
+        raise CompileError(
+            "QL210", f"{query.kind} of named columns and of *, whose columns are unknown", query.span, "name them"
+        )
     rows = outer.child({"": Table(frozenset(names or ()), names is not None)})
     order_by = tuple(replace(o, expr=binder.expr(_ordinal_name(o.expr, names), rows)) for o in query.order_by)
-    return replace(query, left=left, right=right, order_by=order_by, ctes=())
+    for item in order_by:
+        if any(isinstance(node, Subquery) for node in walk(item.expr)):
+            raise CompileError(
+                "QL303", f"ORDER BY of a {query.kind} cannot hold a subquery", item.span, "SELECT ... FROM (...) AS x"
+            )
+    limit, offset = bound_count(query.limit, outer, binder), bound_count(query.offset, outer, binder)
+    return replace(query, left=left, right=right, order_by=order_by, ctes=(), limit=limit, offset=offset)
+
+
+def bound_count(expr: Expr | None, outer: Scope, binder: Binder) -> Expr | None:
+    """LIMIT's or OFFSET's expression; it may read what lies outside of the query. ``LIMIT NULL`` is none."""
+    bound = binder.expr(expr, outer) if expr is not None else None
+    if bound is None or (isinstance(bound, Literal) and bound.value is None):
+        return None
+    if isinstance(bound, Literal):
+        is_whole = isinstance(bound.value, int) and not isinstance(bound.value, bool)
+        if not is_whole or not 0 <= bound.value < 1 << 63:
+            raise CompileError("QL216", "LIMIT and OFFSET take whole numbers from 0", bound.span)
+    return bound
 
 
 def _ordinal_name(expr: Expr, names: tuple[str, ...] | None) -> Expr:
-    if isinstance(expr, Literal) and isinstance(expr.value, int) and names and 1 <= expr.value <= len(names):
-        return Name((names[expr.value - 1],), expr.span)
-    return expr
+    """``ORDER BY 2``: the second column. Without known columns it would be a constant."""
+    if not (isinstance(expr, Literal) and isinstance(expr.value, int) and not isinstance(expr.value, bool)):
+        return expr
+    if names is None or not 1 <= expr.value <= len(names):
+        raise CompileError("QL215", f"there is no column {expr.value} in the SELECT list", expr.span)
+    return Name((names[expr.value - 1],), expr.span)
 
 
 class SourceBinder:
-    """Binds what stands in FROM. ``ctes`` are the bound queries that a name may stand for."""
+    """Binds what stands in FROM."""
 
-    def __init__(self, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> None:
+    def __init__(self, outer: Scope, binder: Binder) -> None:
         self.outer = outer
         self.binder = binder
-        self.ctes = ctes
+        self.columns: dict[str, tuple[str, ...]] = {}
+        """in order, of the sources of which they are known"""
 
     def sources(
         self, item: FromItem | None, joins: tuple[Join, ...], scope: Scope
@@ -96,21 +136,25 @@ class SourceBinder:
         if item.alias in scope.sources:
             raise CompileError("QL202", f"two sources are called {item.alias!r}", item.span, "give one another alias")
         match item:
-            case TableRef(name, alias, span) if name in self.ctes:
-                inner = self.ctes[name]
-                scope.sources[alias] = _table_of(inner)
-                return SubqueryRef(inner, alias, (), span)
+            case TableRef(name, alias, span) if name in self.outer.ctes:
+                return self._derived(self.outer.ctes[name], alias, scope, span)
             case TableRef(name, alias):
                 scope.sources[alias] = self.binder.schema.get(name)
                 return item
             case SubqueryRef(query, alias, columns, span):
-                inner = _renamed(_bind(query, self.outer, self.binder, self.ctes), Cte(alias, columns, query, span))
-                scope.sources[alias] = _table_of(inner)
-                return SubqueryRef(inner, alias, (), span)
+                inner = _renamed(bind_query(query, self.outer, self.binder), Cte(alias, columns, query, span))
+                return self._derived(inner, alias, scope, span)
             case UnnestRef():
                 bound = replace(item, array=self.binder.expr(item.array, scope))
                 scope.sources[item.alias] = Table(frozenset(item.columns), True) if item.columns else None
                 return bound
+
+    def _derived(self, query: Query, alias: str, scope: Scope, span: Span) -> SubqueryRef:
+        names = output_columns(query)
+        scope.sources[alias] = Table(frozenset(names), True) if names is not None else None
+        if names is not None:
+            self.columns[alias] = names
+        return SubqueryRef(query, alias, (), span)
 
     def _join(self, join: Join, scope: Scope) -> Join:
         before = list(scope.sources)
@@ -120,23 +164,32 @@ class SourceBinder:
         on = self.binder.expr(join.on, scope) if join.on is not None else None
         for column in join.using:
             left = self._using_side(before, column, scope, join.span)
-            right = Field(item.alias, (column,), join.span)
+            right = Scope({item.alias: scope.sources[item.alias]}).resolve(Name((item.alias, column), join.span))
+            scope.merged[column] = _merged(join.kind, left, right)
             pair = Call("=", (left, right), join.span)
             on = pair if on is None else Call("AND", (on, pair), join.span)
         return replace(join, item=item, on=on)
 
     def _using_side(self, before: list[str], column: str, scope: Scope, span: Span) -> Expr:
-        left = Scope({alias: scope.sources[alias] for alias in before}, warnings=scope.warnings)
+        sources = {alias: scope.sources[alias] for alias in before}
+        left = Scope(sources, merged=scope.merged, warnings=scope.warnings)
         return left.resolve(Name((column,), span))
+
+
+def _merged(kind: str, left: Expr, right: Expr) -> Expr:
+    """The column of USING: the side that has every row's, else the one that is there."""
+    if kind == "FULL":
+        return Call("COALESCE", (left, right), right.span)
+    return right if kind == "RIGHT" else left
 
 
 class _Selecting:
     """Binds one SELECT. The steps follow the order in which the clauses see names."""
 
-    def __init__(self, outer: Scope, binder: Binder, ctes: dict[str, Query]) -> None:
+    def __init__(self, outer: Scope, binder: Binder) -> None:
         self.outer = outer
         self.binder = binder
-        self.from_binder = SourceBinder(outer, binder, ctes)
+        self.from_binder = SourceBinder(outer, binder)
 
     def select(self, query: Select) -> Select:
         if query.emit or query.qualify is not None:
@@ -149,8 +202,8 @@ class _Selecting:
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
         items = self._items(query, scope)
         named = scope.with_aliases({item.alias: item.expr for item in items if item.alias is not None})
-        where = self._expr(query.where, self._without_own(named, items, scope))
-        group_by = tuple(self._group(g, items, named, scope) for g in query.group_by)
+        where = self._rows_condition(query.where, named)
+        group_by = tuple(self._group(g, items, named) for g in query.group_by)
         return replace(
             query,
             items=items,
@@ -160,9 +213,9 @@ class _Selecting:
             group_by=group_by,
             having=self._expr(query.having, named, True),
             order_by=tuple(self._order(o, items, named) for o in query.order_by),
-            limit=self._count(query.limit),
-            offset=self._count(query.offset),
-            distinct_on=tuple(self._group(e, items, named, scope) for e in query.distinct_on)
+            limit=bound_count(query.limit, self.outer, self.binder),
+            offset=bound_count(query.offset, self.outer, self.binder),
+            distinct_on=tuple(self._group(e, items, named) for e in query.distinct_on)
             if query.distinct_on is not None
             else None,
             ctes=(),
@@ -182,46 +235,65 @@ class _Selecting:
 
         for position, item in enumerate(query.items):
             if isinstance(item.expr, Star):
-                bound.append(self._star(item, scope))
+                bound += self._star(item, item.expr.source, scope)
                 continue
             expr = bind_one(item.expr, item.alias)
             bound.append(replace(item, expr=expr, alias=item.alias or _column_name(item.expr, position)))
         return tuple(bound)
 
-    def _star(self, item: SelectItem, scope: Scope) -> SelectItem:
-        assert isinstance(item.expr, Star)
-        if item.expr.source is not None and item.expr.source not in scope.sources:
-            raise CompileError(
-                "QL201",
-                f"unknown source {item.expr.source!r}",
-                item.span,
-                did_you_mean(item.expr.source, scope.sources),
-            )
+    def _star(self, item: SelectItem, source: str | None, scope: Scope) -> list[SelectItem]:
+        """The columns that ``*`` stands for where they are known; else the item as it is: whole documents."""
+        if source is not None and source not in scope.sources:
+            raise CompileError("QL201", f"unknown source {source!r}", item.span, did_you_mean(source, scope.sources))
         if not scope.sources:
             raise CompileError("QL213", "SELECT * needs a FROM", item.span)
-        return item
-
-    def _without_own(self, named: Scope, items: tuple[SelectItem, ...], scope: Scope) -> Scope:
-        """An alias computed from the very field it is named after does not hide it in WHERE and GROUP BY."""
-        kept = {alias: expr for alias, expr in named.aliases.items() if not _reads(expr, alias)}
-        for alias, expr in named.aliases.items():
-            if alias not in kept and not isinstance(expr, Field):
-                named.warnings.append(
-                    warning(
-                        "QL214",
-                        f"in WHERE and GROUP BY, {alias!r} is the field, not the column computed from it",
-                        expr.span,
-                    )
+        covered = [source] if source is not None else list(scope.sources)
+        known = self.from_binder.columns
+        if all(alias in known for alias in covered):
+            merged = {} if source is not None else scope.merged
+            found = list(merged.items())
+            pairs = [(alias, name) for alias in covered for name in known[alias] if name not in merged]
+            found += [(name, Field(alias, (name,), item.span)) for alias, name in pairs]
+            return [SelectItem(expr, name, item.span) for name, expr in found]
+        if len(covered) > 1:
+            scope.warnings.append(
+                warning(
+                    "QL212",
+                    f"* makes one document of {', '.join(covered)}: of fields with one name the last is kept",
+                    item.span,
+                    "name the columns",
                 )
-        return named.with_aliases({a: e for a, e in kept.items() if not has_aggregate(e)})
+            )
+        return [item]
 
-    def _group(self, expr: Expr, items: tuple[SelectItem, ...], named: Scope, scope: Scope) -> Expr:
-        if isinstance(expr, Literal) and isinstance(expr.value, int) and not isinstance(expr.value, bool):
-            return self._ordinal(expr, items)
-        return self.binder.expr(expr, self._without_own_quietly(named))
+    def _rows_condition(self, expr: Expr | None, named: Scope) -> Expr | None:
+        """WHERE: it comes before the rows are grouped."""
+        if expr is None:
+            return None
+        bound = self.binder.expr(expr, self._before_items(expr, named))
+        if has_aggregate(bound):
+            raise CompileError("QL206", "WHERE cannot hold an aggregate", expr.span, "HAVING filters the groups")
+        return bound
 
-    def _without_own_quietly(self, named: Scope) -> Scope:
-        return named.with_aliases({a: e for a, e in named.aliases.items() if not _reads(e, a) and not has_aggregate(e)})
+    def _group(self, expr: Expr, items: tuple[SelectItem, ...], named: Scope) -> Expr:
+        is_ordinal = isinstance(expr, Literal) and isinstance(expr.value, int) and not isinstance(expr.value, bool)
+        if is_ordinal:
+            assert isinstance(expr, Literal)
+            bound = self._ordinal(expr, items)
+        else:
+            bound = self.binder.expr(expr, self._before_items(expr, named))
+        if has_aggregate(bound):
+            raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span)
+        return bound
+
+    def _before_items(self, clause: Expr, named: Scope) -> Scope:
+        """An alias computed from the very field it is named after does not hide it in WHERE and GROUP BY."""
+        used = names_in(clause)
+        for alias, expr in named.aliases.items():
+            if alias in used and reads_own_field(expr, alias):
+                text = f"in WHERE and GROUP BY, {alias!r} is the field, not the column computed from it"
+                named.warnings.append(warning("QL214", text, clause.span))
+        return named.with_aliases({a: e for a, e in named.aliases.items() if not reads_own_field(e, a)})
 
     def _order(self, item: OrderItem, items: tuple[SelectItem, ...], named: Scope) -> OrderItem:
         expr = item.expr
@@ -234,14 +306,6 @@ class _Selecting:
         if not 1 <= position <= len(items) or isinstance(items[position - 1].expr, Star):
             raise CompileError("QL215", f"there is no column {position} in the SELECT list", literal.span)
         return items[position - 1].expr
-
-    def _count(self, expr: Expr | None) -> Expr | None:
-        if expr is None:
-            return None
-        bound = self.binder.expr(expr, self.outer)
-        if isinstance(bound, Literal) and not (isinstance(bound.value, int) and bound.value >= 0):
-            raise CompileError("QL216", "LIMIT and OFFSET take whole numbers from 0", expr.span)
-        return bound
 
     def _expr(self, expr: Expr | None, scope: Scope, aggregates: bool = False) -> Expr | None:
         return self.binder.expr(expr, scope, aggregates) if expr is not None else None
@@ -256,11 +320,6 @@ def _reachable(edges: dict[str, set[str]]) -> dict[str, set[str]]:
     return reach
 
 
-def _table_of(query: Query) -> Table | None:
-    names = output_columns(query)
-    return Table(frozenset(names), True) if names is not None else None
-
-
 def _column_name(expr: Expr, position: int) -> str:
     match expr:
         case Name(path) if isinstance(path[-1], str):
@@ -271,7 +330,3 @@ def _column_name(expr: Expr, position: int) -> str:
             return _column_name(operand, position)
         case _:
             return f"column{position + 1}"
-
-
-def _reads(expr: Expr, column: str) -> bool:
-    return any(each.path == (column,) for each in fields_in(expr))

@@ -80,7 +80,7 @@ def _bind_sources(
 ) -> tuple[FromItem | None, tuple[Join, ...]]:
     if item is None:
         return None, ()
-    return SourceBinder(outer, binder, {}).sources(item, joins, scope)
+    return SourceBinder(outer, binder).sources(item, joins, scope)
 
 
 def _bind_assignments(assignments: tuple[Assignment, ...], scope: Scope, binder: Binder) -> tuple[Assignment, ...]:

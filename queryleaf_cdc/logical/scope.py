@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean, warning
 from queryleaf_cdc.logical.schema import Table
+from queryleaf_cdc.logical.walk import free_fields_in, has_aggregate
 from queryleaf_cdc.syntax.expressions import Call, Case, Expr, Field, Literal, Name, Variable
+from queryleaf_cdc.syntax.queries import Query
 
 ROW_WORDS = {"new": "NEW", "old": "OLD", "excluded": "EXCLUDED"}
 
@@ -16,20 +19,30 @@ class Scope:
     """The sources in reach of an expression, innermost first.
 
     ``sources`` maps an alias to what is known of its fields (None: anything). ``aliases`` are SELECT aliases that stand
-    for their expressions. ``bare`` is false where fields must be qualified (a trigger's NEW and OLD)."""
+    for their expressions, ``merged`` the columns of USING. ``bare`` is false where fields must be qualified (a
+    trigger's NEW and OLD)."""
 
     sources: dict[str, Table | None] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()
     aliases: dict[str, Expr] = field(default_factory=dict)
     parent: Scope | None = None
     bare: bool = True
+    merged: dict[str, Expr] = field(default_factory=dict)
+    ctes: Mapping[str, Query] = field(default_factory=dict)
+    """bound queries that a name in FROM may stand for"""
     warnings: list[Diagnostic] = field(default_factory=list)
 
     def child(self, sources: dict[str, Table | None]) -> Scope:
-        return Scope(sources, parent=self, warnings=self.warnings)
+        return Scope(sources, parent=self, ctes=self.ctes, warnings=self.warnings)
 
     def with_aliases(self, aliases: dict[str, Expr]) -> Scope:
         return replace(self, aliases=aliases)
+
+    def for_aggregate(self) -> Scope:
+        """What an aggregate's arguments see: no alias of an aggregate, none that hides the field it is computed of."""
+        return self.with_aliases(
+            {a: e for a, e in self.aliases.items() if not has_aggregate(e) and not reads_own_field(e, a)}
+        )
 
     def resolve(self, name: Name) -> Expr:
         """The expression that a name stands for. Raises CompileError QL201 to QL203."""
@@ -88,6 +101,8 @@ class Scope:
         if not self.bare:
             return None
         head = str(name.path[0])
+        if head in self.merged:
+            return _below(self.merged[head], name)
         open_to_bare = {alias: table for alias, table in self.sources.items() if alias not in _NEVER_BARE}
         certain = [a for a, table in open_to_bare.items() if table and (head in table.columns)]
         if certain:
@@ -132,6 +147,11 @@ class Scope:
             )
         hint = did_you_mean(text, known) or (f"write {rows[0]}.{text} for the document's field" if rows else None)
         return CompileError("QL203", f"unknown column {text!r}", name.span, hint)
+
+
+def reads_own_field(expr: Expr, alias: str) -> bool:
+    """Whether an alias is computed of the very field that it is named after (``UPPER(status) AS status``)."""
+    return not isinstance(expr, Field) and any(each.path == (alias,) for each in free_fields_in(expr))
 
 
 _NEVER_BARE = frozenset({"NEW", "OLD", "EVENT", "EXCLUDED"})

@@ -20,7 +20,7 @@ from queryleaf_cdc.syntax.expressions import (
     Variable,
     Window,
 )
-from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SetOperation, SubqueryRef, UnnestRef
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query, SetOperation, SubqueryRef, UnnestRef
 from queryleaf_cdc.syntax.statements import Delete, Insert, OnConflict, Update
 
 W = TypeVar("W", bound=Insert | Update | Delete)
@@ -160,18 +160,29 @@ def conjunction(terms: list[Expr]) -> Expr | None:
 
 def free_fields(query: Query) -> Iterator[Field]:
     """The fields that a bound query reads of sources outside of it."""
-    own = set(_aliases(query))
-    return (each for expr in query_expressions(query) for each in fields_in(expr) if each.source not in own)
-
-
-def _aliases(query: Query) -> Iterator[str]:
-    """The sources at any depth of FROM, and of subqueries."""
-    if isinstance(query, Select):
-        yield from (item.alias for item in (query.from_item, *(join.item for join in query.joins)) if item is not None)
-    for expr in _own_expressions(query):
-        yield from (alias for node in walk(expr) if isinstance(node, Subquery) for alias in _aliases(node.query))
+    own = own_aliases(query)
+    inside = (each for expr in _own_expressions(query) for each in free_fields_in(expr))
+    yield from (each for each in inside if each.source not in own)
     for inner in _inner_queries(query):
-        yield from _aliases(inner)
+        yield from free_fields(inner)
+
+
+def free_fields_in(expr: Expr) -> Iterator[Field]:
+    """The fields that an expression reads of the sources around it: of a subquery those that lie outside of it."""
+    if isinstance(expr, Field):
+        yield expr
+    for child in children(expr):
+        yield from free_fields_in(child)
+    if isinstance(expr, Subquery):
+        yield from free_fields(expr.query)
+
+
+def own_aliases(query: Query) -> frozenset[str]:
+    """The sources that a query's own clauses read; they hide outer ones of the same name."""
+    if isinstance(query, SetOperation):
+        return frozenset(("",))
+    items = (query.from_item, *(join.item for join in query.joins))
+    return frozenset(item.alias for item in items if item is not None)
 
 
 def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:
@@ -192,6 +203,7 @@ def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:
         where=change(query.where) if query.where is not None else None,
         group_by=tuple(change(each) for each in query.group_by),
         having=change(query.having) if query.having is not None else None,
+        distinct_on=tuple(change(each) for each in query.distinct_on) if query.distinct_on is not None else None,
         order_by=order_by,
         limit=limit,
         offset=offset,

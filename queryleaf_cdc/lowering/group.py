@@ -1,307 +1,56 @@
-"""GROUP BY and aggregates of a one-shot query → ``$group``."""
+"""GROUP BY of a one-shot query → ``$group``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from queryleaf_cdc.errors import CompileError, did_you_mean
-from queryleaf_cdc.functions.mql import (
-    NULL,
-    Array,
-    Const,
-    Doc,
-    Dot,
-    Mql,
-    Named,
-    Over,
-    Ref,
-    Var,
-    bind,
-    cond,
-    op,
-)
-from queryleaf_cdc.functions.spec import Arg
-from queryleaf_cdc.logical.walk import free_fields, rebuild
-from queryleaf_cdc.lowering.ordering import sort_key
-from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth, lower_value, or_null
+from queryleaf_cdc.functions.mql import NULL, Const, Doc, Mql, Ref
+from queryleaf_cdc.logical.groups import GroupedClauses
+from queryleaf_cdc.logical.walk import rebuild
+from queryleaf_cdc.lowering.accumulators import accumulate
+from queryleaf_cdc.lowering.rows import in_server
+from queryleaf_cdc.lowering.server_face import ServerScope, lower_value, or_null
 from queryleaf_cdc.plans.stages import AddFields, Group, Stage
-from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Field, Literal, Subquery
-from queryleaf_cdc.values import Type
-
-GROUPED = "$grouped"
-"""The source of a row after grouping: ``_id.k0`` for keys, ``a0`` for aggregates."""
-
-
-@dataclass(frozen=True)
-class Accumulation:
-    """``parts`` are accumulators by suffix; ``result`` turns their values into the aggregate's."""
-
-    parts: Mapping[str, Mql]
-    result: Callable[[dict[str, Mql]], Mql]
+from queryleaf_cdc.syntax.expressions import Aggregate, Expr
 
 
 class Grouping:
-    """Collects the aggregates of a query's clauses while rewriting them to read grouped rows."""
+    """Takes the clauses one after another (``clauses.over_groups``), then gives the stages.
 
-    def __init__(self, keys: tuple[Expr, ...], scope: ServerScope, sources: frozenset[str]) -> None:
+    ``extract`` takes the subqueries out of what is computed before grouping."""
+
+    def __init__(self, keys: tuple[Expr, ...], sources: frozenset[str], extract: Callable[[Expr], Expr]) -> None:
         self.keys = keys
-        self.scope = scope
-        self.sources = sources
-        self._fields: list[tuple[str, Mql]] = []
-        self._results: list[tuple[str, Mql]] = []
-        self._known: dict[str, str] = {}
+        self.clauses = GroupedClauses(keys, sources, ("_id",))
+        self._extract = extract
 
-    def over_groups(self, expr: Expr) -> Expr:
-        """The expression over grouped rows. A field that is neither grouped nor aggregated is QL217."""
-        for position, key in enumerate(self.keys):
-            if repr(key) == repr(expr):
-                return Field(GROUPED, ("_id", f"k{position}"), expr.span)
-        if isinstance(expr, Aggregate):
-            return Field(GROUPED, (self._aggregate(expr),), expr.span)
-        if isinstance(expr, Field) and expr.source in self.sources:
-            name = ".".join(str(part) for part in expr.path)
-            raise CompileError(
-                "QL217",
-                f"{name!r} must be in GROUP BY or inside an aggregate",
-                expr.span,
-                "or use MIN, MAX or FIRST",
-            )
-        if isinstance(expr, Subquery):
-            self._check_subquery(expr)
-        return rebuild(expr, self.over_groups)
+    def before(self) -> None:
+        """Takes the subqueries out; to be called after all clauses were rewritten, before ``stages``."""
+        self.keys = tuple(map(self._extract, self.keys))
+        for name, node in self.clauses.aggregates.items():
+            extracted = rebuild(node, self._extract)
+            assert isinstance(extracted, Aggregate)
+            self.clauses.aggregates[name] = extracted
 
-    def _check_subquery(self, node: Subquery) -> None:
-        """Groups have no rows that a subquery could look at."""
-        for each in free_fields(node.query):
-            if each.source in self.sources:
-                raise CompileError(
-                    "QL217",
-                    "a subquery over groups cannot read the grouped rows",
-                    each.span,
-                    "group in a subquery in FROM: SELECT ... FROM (SELECT ... GROUP BY ...) AS g",
-                )
-
-    def stages(self) -> list[Stage]:
-        """To be called after all clauses were rewritten."""
+    def stages(self, scope: ServerScope) -> list[Stage]:
+        """``scope`` is that of the rows to be grouped."""
         key: Mql = NULL
         if self.keys:
-            key = Doc(tuple((f"k{i}", or_null(lower_value(k, self.scope))) for i, k in enumerate(self.keys)))
-        stages: list[Stage] = [Group(key, tuple(self._fields))]
-        return [*stages, AddFields(tuple(self._results))] if self._results else stages
+            values = [or_null(in_server(each, lambda each=each: lower_value(each, scope))) for each in self.keys]  # type: ignore[misc]
+            key = Doc(tuple((f"k{i}", value) for i, value in enumerate(values)))
+        fields: list[tuple[str, Mql]] = []
+        results: list[tuple[str, Mql]] = []
+        for name, node in self.clauses.aggregates.items():
+            accumulation = in_server(node, lambda node=node: accumulate(node, scope))  # type: ignore[misc]
+            stored = {suffix: f"{name}{suffix}" for suffix in accumulation.parts}
+            fields += [(stored[suffix], part) for suffix, part in accumulation.parts.items()]
+            result = accumulation.result({suffix: Ref(f"${stored[suffix]}") for suffix in stored})
+            if result != Ref(f"${name}"):
+                results.append((name, result))
+        stages: list[Stage] = [Group(key, tuple(fields))]
+        return [*stages, AddFields(tuple(results))] if results else stages
 
     def empty_row(self) -> Doc:
         """The row of a query without GROUP BY over nothing: COUNT 0, all else NULL."""
-        zeros = {f"a{n}": Const(0) for text, n in self._numbered() if text.startswith("Aggregate(name='COUNT")}
-        return Doc(tuple((f"a{n}", zeros.get(f"a{n}", NULL)) for _, n in self._numbered()))
-
-    def _numbered(self) -> list[tuple[str, int]]:
-        return [(text, int(name[1:])) for text, name in self._known.items()]
-
-    def _aggregate(self, node: Aggregate) -> str:
-        text = repr(node)
-        if text not in self._known:
-            name = f"a{len(self._known)}"
-            self._known[text] = name
-            accumulation = accumulate(node, self.scope)
-            stored = {suffix: f"{name}{suffix}" for suffix in accumulation.parts}
-            self._fields += [(stored[suffix], part) for suffix, part in accumulation.parts.items()]
-            result = accumulation.result({suffix: Ref(f"${stored[suffix]}") for suffix in stored})
-            if result != Ref(f"${name}"):
-                self._results.append((name, result))
-        return self._known[text]
-
-
-def accumulate(node: Aggregate, scope: ServerScope) -> Accumulation:
-    """The server's accumulators for one aggregate; NULLs do not count."""
-    values = [lower_value(arg, scope) for arg in node.args]
-    keep = lower_truth(node.filter, scope) if node.filter is not None else None
-    make = _ACCUMULATIONS.get(node.name)
-    if make is None:
-        raise CompileError(
-            "QL304",
-            f"{node.name} is not supported in a one-shot query",
-            node.span,
-            did_you_mean(node.name, _ACCUMULATIONS),
-        )
-    if node.name != "COUNT" and not values:
-        raise CompileError("QL205", f"{node.name} needs an argument", node.span)
-    return make(node, [_kept(value, keep) for value in values], keep, scope)
-
-
-def _kept(value: Arg, keep: Mql | None) -> Arg:
-    return value if keep is None else Arg(cond(keep, value.mongo, NULL), value.type | Type.NULL)
-
-
-def _count(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-    if not values:
-        return _single(op("$sum", cond(keep, Const(1), Const(0)) if keep is not None else Const(1)))
-    if node.distinct:
-        return Accumulation({"s": op("$addToSet", or_null(values[0]))}, lambda p: op("$size", _without_nulls(p["s"])))
-    return _single(op("$sum", cond(_known_value(values[0]), Const(1), Const(0))))
-
-
-def _sum(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-    value = values[0].mongo
-    if node.distinct:
-        return _over_set(
-            values[0], lambda s: cond(op("$eq", op("$size", s), Const(0)), NULL, op("$sum", s)), numbers=True
-        )
-    counted = cond(op("$isNumber", value), Const(1), Const(0))
-    return Accumulation(
-        {"s": op("$sum", value), "n": op("$sum", counted)},
-        lambda p: cond(op("$eq", p["n"], Const(0)), NULL, p["s"]),
-    )
-
-
-def _avg(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-    if node.distinct:
-        return _over_set(values[0], lambda s: op("$avg", s), numbers=True)
-    return _single(op("$avg", values[0].mongo))
-
-
-def _extreme(name: str) -> Callable[..., Accumulation]:
-    """MIN or MAX; NaN is the greatest number in SQL and the least in MongoDB's order."""
-
-    def make(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-        value = values[0].mongo
-        is_nan = op("$eq", value, Const(float("nan")))
-        parts = {"v": op(name, cond(is_nan, NULL, value)), "x": op("$max", is_nan)}
-        if name == "$min":
-            return Accumulation(
-                parts, lambda p: cond(_present(p["v"]), p["v"], cond(p["x"], Const(float("nan")), NULL))
-            )
-        return Accumulation(
-            parts,
-            lambda p: cond(op("$and", p["x"], any_number(p["v"])), Const(float("nan")), op("$ifNull", p["v"], NULL)),
-        )
-
-    return make
-
-
-def any_number(value: Mql) -> Mql:
-    return op("$or", op("$isNumber", value), op("$not", _present(value)))
-
-
-def _statistic(name: str) -> Callable[..., Accumulation]:
-    return lambda node, values, keep, scope: _single(op(name, values[0].mongo))
-
-
-def _squared(name: str) -> Callable[..., Accumulation]:
-    """Variance as the deviation's square."""
-    return lambda node, values, keep, scope: Accumulation(
-        {"s": op(name, values[0].mongo)}, lambda p: op("$pow", p["s"], Const(2))
-    )
-
-
-def _boolean(name: str) -> Callable[..., Accumulation]:
-    def make(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-        is_bool = op("$eq", op("$type", values[0].mongo), Const("bool"))
-        return Accumulation(
-            {"v": op(name, cond(is_bool, values[0].mongo, NULL))}, lambda p: op("$ifNull", p["v"], NULL)
-        )
-
-    return make
-
-
-def _array(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-    pushed = or_null(lower_value(node.args[0], scope))
-    return _collected(
-        node, pushed, keep, scope, lambda items: cond(op("$eq", op("$size", items), Const(0)), NULL, items)
-    )
-
-
-def _string(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-    separator = node.args[1] if len(node.args) > 1 else Literal(",", node.span)
-    if not isinstance(separator, Literal) or not isinstance(separator.value, str):
-        raise CompileError("QL304", "STRING_AGG needs a constant separator", separator.span)
-    is_string = op("$eq", op("$type", values[0].mongo), Const("string"))
-    test = is_string if keep is None else op("$and", keep, is_string)
-
-    def joined(items: Mql) -> Mql:
-        first = cond(op("$eq", Ref("$$value"), NULL), Const(""), op("$concat", Ref("$$value"), Const(separator.value)))
-        return Over("$reduce", items, Var(), "in", op("$concat", first, Ref("$$this")), NULL)
-
-    return _collected(node, values[0].mongo, test, scope, joined)
-
-
-def _collected(
-    node: Aggregate, value: Mql, keep: Mql | None, scope: ServerScope, finish: Callable[[Mql], Mql]
-) -> Accumulation:
-    """Pushes {v, sort keys}, drops what the filter left out, sorts, and takes the values."""
-    orders = [each for i, item in enumerate(node.order_by) for each in sort_key(item, f"o{i}", scope)]
-    kept = keep if keep is not None else Const(True)
-    pushed = op("$push", Doc((("keep", op("$eq", kept, Const(True))), ("v", value), *((n, e) for n, e, _ in orders))))
-    element, item = Var(), Var()
-
-    def result(parts: dict[str, Mql]) -> Mql:
-        rows: Mql = Over("$filter", parts["l"], element, "cond", Dot(element, "keep"))
-        if node.distinct:
-            rows = op("$setUnion", rows)
-        if orders:
-            by = Doc(tuple((name, Const(direction)) for name, _, direction in orders))
-            rows = Named("$sortArray", (("input", rows), ("sortBy", by)))
-        values = Over("$map", rows, item, "in", Dot(item, "v"))
-        return bind(values, finish)
-
-    return Accumulation({"l": pushed}, result)
-
-
-def _edge(position: int) -> Callable[..., Accumulation]:
-    """FIRST and LAST by ORDER BY."""
-
-    def make(node: Aggregate, values: list[Arg], keep: Mql | None, scope: ServerScope) -> Accumulation:
-        pushed = or_null(lower_value(node.args[0], scope))
-        return _collected(
-            node,
-            pushed,
-            keep,
-            scope,
-            lambda items: op("$ifNull", op("$arrayElemAt", items, Const(position)), NULL),
-        )
-
-    return make
-
-
-def _single(accumulator: Mql) -> Accumulation:
-    return Accumulation({"": accumulator}, lambda p: p[""])
-
-
-def _over_set(value: Arg, finish: Callable[[Mql], Mql], numbers: bool) -> Accumulation:
-    kept = cond(op("$isNumber", value.mongo), value.mongo, NULL) if numbers else or_null(value)
-    return Accumulation({"s": op("$addToSet", kept)}, lambda p: bind(_without_nulls(p["s"]), finish))
-
-
-def _without_nulls(items: Mql) -> Mql:
-    return op("$setDifference", items, Array((NULL,)))
-
-
-def _known_value(value: Arg) -> Mql:
-    return op("$gt", value.mongo, NULL)
-
-
-def _present(value: Mql) -> Mql:
-    return op("$gt", value, NULL)
-
-
-_ACCUMULATIONS: dict[str, Callable[..., Accumulation]] = {
-    "COUNT": _count,
-    "SUM": _sum,
-    "AVG": _avg,
-    "MIN": _extreme("$min"),
-    "MAX": _extreme("$max"),
-    "STDDEV": _statistic("$stdDevSamp"),
-    "STDDEV_SAMP": _statistic("$stdDevSamp"),
-    "STDDEV_POP": _statistic("$stdDevPop"),
-    "VARIANCE": _squared("$stdDevSamp"),
-    "VAR_SAMP": _squared("$stdDevSamp"),
-    "VAR_POP": _squared("$stdDevPop"),
-    "BOOL_AND": _boolean("$min"),
-    "EVERY": _boolean("$min"),
-    "BOOL_OR": _boolean("$max"),
-    "ARRAY_AGG": _array,
-    "JSON_AGG": _array,
-    "STRING_AGG": _string,
-    "FIRST": _edge(0),
-    "LAST": _edge(-1),
-}
+        zeros = {name: Const(0) for name, node in self.clauses.aggregates.items() if node.name == "COUNT"}
+        return Doc(tuple((name, zeros.get(name, NULL)) for name in self.clauses.aggregates))

@@ -57,7 +57,7 @@ def lower_match(condition: Expr, scope: ServerScope, prefixes: Mapping[str, str]
 def exact_match(condition: Expr, scope: ServerScope, prefixes: Mapping[str, str]) -> Test:
     """The test that passes just the documents for which the condition is true. Raises WorkerSide."""
     tests: list[Test] = []
-    for term in conjuncts(condition):
+    for term in (_own_field_first(each, prefixes) for each in conjuncts(condition)):
         form = _query_form(term, prefixes)
         if form is None:
             tests.append(_literal_test(term) or ExprTest(lower_truth(term, scope)))
@@ -67,6 +67,15 @@ def exact_match(condition: Expr, scope: ServerScope, prefixes: Mapping[str, str]
         else:
             tests += [form, ExprTest(lower_truth(term, scope))]
     return _all_of(tests)
+
+
+def _own_field_first(term: Expr, prefixes: Mapping[str, str]) -> Expr:
+    """An index serves ``{$eq: ["$own", "$$other"]}`` inside of ``$lookup``, and not the mirrored form."""
+    match term:
+        case Call("=" | "<" | "<=" | ">" | ">=" as name, (left, Field(source) as right), span) if source in prefixes:
+            if not (isinstance(left, Field) and left.source in prefixes):
+                return Call(_MIRRORED[name], (right, left), span)
+    return term
 
 
 def _literal_test(term: Expr) -> Test | None:

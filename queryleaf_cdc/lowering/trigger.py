@@ -14,7 +14,7 @@ from queryleaf_cdc.functions.mql import REMOVE, Const, Doc, Mql, Ref, Switch, co
 from queryleaf_cdc.functions.spec import WorkerSide
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.event_scope import event_scope
-from queryleaf_cdc.lowering.select import document
+from queryleaf_cdc.lowering.rows import document
 from queryleaf_cdc.lowering.server_face import lower_truth, lower_value, or_null
 from queryleaf_cdc.lowering.writes import WriteLowering
 from queryleaf_cdc.plans.actions import (

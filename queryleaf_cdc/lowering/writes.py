@@ -13,7 +13,8 @@ from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_
 from queryleaf_cdc.lowering.holes import HOLE, Holes, read_hole
 from queryleaf_cdc.lowering.match import exact_match, query_path
 from queryleaf_cdc.lowering.mongo_json import expression_json, match_json, pipeline_json
-from queryleaf_cdc.lowering.select import QueryPlan, document, in_server, lower_query, lower_sources
+from queryleaf_cdc.lowering.rows import QueryPlan, document, in_server
+from queryleaf_cdc.lowering.select import lower_query, lower_sources
 from queryleaf_cdc.lowering.server_face import Reader, ServerScope, lower_truth, lower_value, or_null
 from queryleaf_cdc.plans.actions import (
     Computed,

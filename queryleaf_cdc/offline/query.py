@@ -10,18 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from queryleaf_cdc.errors import InputError, RunError
-from queryleaf_cdc.logical.walk import has_aggregate, rebuild
+from queryleaf_cdc.logical.groups import GROUPED, GroupedClauses
+from queryleaf_cdc.logical.walk import has_aggregate
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator
 from queryleaf_cdc.offline.aggregates import OverRows, compile_aggregate
 from queryleaf_cdc.offline.expressions import Rows, compile_expr
 from queryleaf_cdc.offline.ordering import identity, once, sort_key
 from queryleaf_cdc.offline.sources import Joined, aliases_of, compile_sources
-from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Field, OrderItem, Star
+from queryleaf_cdc.syntax.expressions import Expr, OrderItem, Star
 from queryleaf_cdc.syntax.queries import Query, Select, SetOperation
 from queryleaf_cdc.values import Document, Value
-
-_GROUP = "$group"
-"""The source that holds a group's keys (``k0``, ...) and aggregates (``a0``, ...)."""
 
 
 def compile_query(query: Query) -> Rows:
@@ -42,7 +40,7 @@ def _select(query: Select) -> Rows:
     if not query.items:
         return lambda env: [{alias: row[alias] for alias in aliases} for row in joined(env)]
     if _is_grouped(query):
-        groups, query = _grouped(query, joined)
+        groups, query = _grouped(query, aliases, joined)
         return _finished(query, (), groups)
     return _finished(query, aliases, lambda env: list(joined(env)))
 
@@ -65,25 +63,20 @@ def _refuse(query: Select) -> None:
 def _is_grouped(query: Select) -> bool:
     clauses = [*(item.expr for item in query.items), *(item.expr for item in query.order_by)]
     having = [query.having] if query.having is not None else []
-    return bool(query.group_by) or any(map(has_aggregate, (*clauses, *having)))
+    return bool(query.group_by or having) or any(map(has_aggregate, clauses))
 
 
 class _Grouping:
-    """Rewrites clauses to read groups, and collects the aggregates on the way."""
+    """Computes the groups that the rewritten clauses (``clauses.over_groups``) read."""
 
-    def __init__(self, keys: tuple[Expr, ...]) -> None:
-        self.names = {repr(key): f"k{position}" for position, key in enumerate(keys)}
+    def __init__(self, keys: tuple[Expr, ...], sources: frozenset[str]) -> None:
+        self.clauses = GroupedClauses(keys, sources)
         self.keys = [(f"k{position}", _expr(key)) for position, key in enumerate(keys)]
         self.aggregates: dict[str, OverRows] = {}
 
-    def over_groups(self, expr: Expr) -> Expr:
-        text = repr(expr)
-        if text not in self.names and isinstance(expr, Aggregate):
-            self.names[text] = f"a{len(self.aggregates)}"
-            self.aggregates[self.names[text]] = compile_aggregate(expr, _expr)
-        if text in self.names:
-            return Field(_GROUP, (self.names[text],), expr.span)
-        return rebuild(expr, self.over_groups)
+    def compile(self) -> None:
+        """To be called after all clauses were rewritten."""
+        self.aggregates = {n: compile_aggregate(each, _expr) for n, each in self.clauses.aggregates.items()}
 
     def groups(self, rows: list[Env], outer: Env) -> list[Env]:
         found: dict[Hashable, tuple[Document, list[Env]]] = {}
@@ -93,18 +86,20 @@ class _Grouping:
             keys = {name: key(row) for name, key in self.keys}
             group = found.setdefault(tuple(map(identity, keys.values())), (keys, []))
             group[1].append(row)
-        return [{**outer, _GROUP: self._group(keys, members)} for keys, members in found.values()]
+        return [{**outer, GROUPED: self._group(keys, members)} for keys, members in found.values()]
 
     def _group(self, keys: Document, rows: list[Env]) -> Document:
         return {**keys, **{name: over(rows) for name, over in self.aggregates.items()}}
 
 
-def _grouped(query: Select, joined: Joined) -> tuple[Rows, Select]:
+def _grouped(query: Select, aliases: tuple[str, ...], joined: Joined) -> tuple[Rows, Select]:
     """The groups that meet HAVING, and the query's last clauses over them."""
-    grouping = _Grouping(query.group_by)
-    items = tuple(replace(item, expr=grouping.over_groups(item.expr)) for item in query.items)
-    order_by = tuple(replace(item, expr=grouping.over_groups(item.expr)) for item in query.order_by)
-    having = _expr(grouping.over_groups(query.having)) if query.having is not None else None
+    grouping = _Grouping(query.group_by, frozenset(aliases))
+    over_groups = grouping.clauses.over_groups
+    items = tuple(replace(item, expr=over_groups(item.expr)) for item in query.items)
+    order_by = tuple(replace(item, expr=over_groups(item.expr)) for item in query.order_by)
+    having = _expr(over_groups(query.having)) if query.having is not None else None
+    grouping.compile()
 
     def groups(env: Env) -> list[Env]:
         found = grouping.groups(list(joined(env)), env)

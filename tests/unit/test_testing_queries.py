@@ -213,9 +213,14 @@ def test_a_subquery_in_having() -> None:
     assert rows(sql) == [(1,)]
 
 
+def test_a_subquery_over_groups_reads_their_keys() -> None:
+    found = rows("SELECT ship, (SELECT s.name FROM ships s WHERE s._id = crews.ship) AS n FROM crews GROUP BY ship")
+    assert found == [(1, "Fram"), (2, "Gjøa"), (9, None)]
+
+
 def test_a_subquery_over_groups_cannot_read_their_rows() -> None:
     with pytest.raises(CompileError, match="QL217"):
-        rows("SELECT ship, (SELECT s.name FROM ships s WHERE s._id = crews.ship) AS n FROM crews GROUP BY ship")
+        rows("SELECT ship, (SELECT s.name FROM ships s WHERE s.name = crews.who) AS n FROM crews GROUP BY ship")
 
 
 # -- order, slices, sets ----------------------------------------------------------------------------------------------
