@@ -31,8 +31,8 @@ format: $(READY)  ## write the format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(READY)  ## rewrite the golden files; read the diff
-	$(BIN)/pytest tests/golden --update-golden -q
+golden: $(READY)  ## rewrite the golden files and generated pages; read the diff
+	$(BIN)/pytest tests/golden tests/docs/test_generated.py --update-golden -q
 
 bench: $(READY)  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks

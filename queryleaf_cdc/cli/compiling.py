@@ -26,7 +26,7 @@ def show_warnings(program: Program) -> None:
 @click.option("--format", "form", type=click.Choice(["json", "pretty", "mongosh"]), default="json", show_default=True)
 @schema_option
 def compile_command(file: Path, form: str, schema_file: Path | None) -> None:
-    """Print the compiled pipelines and actions of FILE (- for standard input)."""
+    """Print the pipelines and actions that FILE compiles to."""
     program = compile_file(file, schema_file)
     show_warnings(program)
     if form == "json":

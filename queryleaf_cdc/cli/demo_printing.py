@@ -53,7 +53,7 @@ class Printer:
 
 def pipeline_text(pipeline: list[Any]) -> str:
     """The pipeline as JSON, short parts on one line, what lies deep as ``...``."""
-    return _fitted([_shortened(stage, _DEPTH) for stage in pipeline])
+    return fitted([_shortened(stage, _DEPTH) for stage in pipeline])
 
 
 def _shortened(value: Any, depth: int) -> Any:
@@ -68,12 +68,12 @@ def _shortened(value: Any, depth: int) -> Any:
             return value
 
 
-def _fitted(value: Any, indent: str = "", key: str = "") -> str:
+def fitted(value: Any, indent: str = "", key: str = "") -> str:
     flat = key + json.dumps(value)
     if len(indent) + len(flat) < _WIDTH or not isinstance(value, dict | list):
         return flat
     inner = indent + "  "
     if isinstance(value, dict):
-        lines = [inner + _fitted(each, inner, f"{json.dumps(name)}: ") for name, each in value.items()]
+        lines = [inner + fitted(each, inner, f"{json.dumps(name)}: ") for name, each in value.items()]
         return f"{key}{{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    return f"{key}[\n" + ",\n".join(inner + _fitted(each, inner) for each in value) + f"\n{indent}]"
+    return f"{key}[\n" + ",\n".join(inner + fitted(each, inner) for each in value) + f"\n{indent}]"

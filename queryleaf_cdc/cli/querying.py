@@ -18,7 +18,9 @@ from queryleaf_cdc.cli.inputs import read_sql
 @click.option("--json", "as_json", is_flag=True, help="Rows as JSON lines, also on a terminal.")
 @connected
 def query_command(sql: str, as_json: bool, connection: Connection) -> None:
-    """Run SQL (text, or a file): SELECT, INSERT, UPDATE, DELETE; a streaming SELECT streams."""
+    """Run one-shot SQL, or print the rows of a streaming SELECT.
+
+    SQL is text, or the name of a file that ends in .sql."""
     from queryleaf_cdc.compiler import compile_sql
     from queryleaf_cdc.plans.program import StreamStatement
 

@@ -36,9 +36,9 @@ from queryleaf_cdc.errors import InputError
 def replay_command(
     file: Path, events_file: Path, data_file: Path | None, schema_file: Path | None, procedures: tuple[str, ...]
 ) -> None:
-    """Run recorded change EVENTS through the triggers of FILE; print what they would do, as JSON lines.
+    """Print what the triggers of FILE would do to recorded changes.
 
-    No server is needed. Procedures are not called: each CALL is one of the lines."""
+    No server is needed. Each effect is a JSON line. Procedures are not called: a CALL is one of the lines."""
     from queryleaf_cdc.compiler import compile_sql
     from queryleaf_cdc.offline.recorded import read_events
     from queryleaf_cdc.offline.replay import replay

@@ -22,7 +22,9 @@ from queryleaf_cdc.cli.inputs import read_sql
 @click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
 @connected
 def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connection: Connection) -> None:
-    """Register the triggers of FILES; prints created, replaced, unchanged or dropped for each."""
+    """Register the triggers of FILES.
+
+    Prints created, replaced, unchanged or dropped for each. All files are compiled before any is registered."""
     with connection.open() as ql:
         for name, status in register(ql, files, dry_run):
             click.echo(json.dumps({"name": name, "status": status}) if as_json else f"{name}: {status}")
@@ -43,7 +45,7 @@ def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tu
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @connected
 def run_command(files: tuple[Path, ...], connection: Connection) -> None:
-    """Register the triggers of FILES, then work until SIGINT or SIGTERM."""
+    """Register the triggers of FILES; work until SIGINT or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,76 @@
+"""Pages and blocks that are made from the code. ``make golden`` rewrites them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonschema
+import pytest
+from pages import PAGES, ROOT, Block, blocks, blocks_of
+
+from queryleaf_cdc.cli import COMMANDS, cli
+from queryleaf_cdc.cli.demo_printing import fitted
+from queryleaf_cdc.compiler import compile_sql
+
+CLI_PAGE = ROOT / "docs" / "cli.md"
+SCHEMA = json.loads((ROOT / "docs" / "compiled.schema.json").read_text())
+_HEAD = """\
+# Command line
+
+Made from the commands' own help. Exit codes and environment variables are told in [Operations](operations.md).
+
+Every command that needs a server takes `--uri`, `--db` and `--embedded`. FILE may be `-` for standard input.
+"""
+
+
+def cli_page() -> str:
+    parts = [_HEAD, f"```text\n{help_of(cli, 'queryleaf-cdc')}\n```\n"]
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        parts.append(f"## {name}\n\n```text\n{help_of(command, f'queryleaf-cdc {name}')}\n```\n")
+    return "\n".join(parts)
+
+
+def help_of(command: click.Command, name: str) -> str:
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def test_the_reference_of_commands_is_current(update_golden: bool) -> None:
+    if update_golden:
+        CLI_PAGE.write_text(cli_page(), "utf-8")
+    assert CLI_PAGE.read_text("utf-8") == cli_page()
+
+
+def test_every_command_has_a_summary() -> None:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert not command.get_short_help_str(limit=66).endswith("..."), name
+
+
+def compiled_before(block: Block) -> Any:
+    """The compiled form of the SQL block before this one."""
+    sql = [each for each in blocks_of(block.page) if each.tag == "sql" and each.line < block.line][-1]
+    document = compile_sql(sql.text).to_json()
+    jsonschema.validate(document, SCHEMA)
+    (statement,) = document["statements"]
+    return statement["watch"] if block.tag == "json watch" else statement
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_compiled_blocks_are_current(page: Path, update_golden: bool) -> None:
+    for block in [each for each in blocks_of(page) if each.tag in ("json watch", "json statement")]:
+        wanted = fitted(compiled_before(block)) + "\n"
+        if update_golden:
+            replaced = page.read_text("utf-8").replace(f"```{block.tag}\n{block.text}", f"```{block.tag}\n{wanted}")
+            page.write_text(replaced, "utf-8")
+        assert wanted == next(each.text for each in blocks_of(page) if (each.tag, each.line) == (block.tag, block.line))
+
+
+def test_there_are_compiled_blocks() -> None:
+    assert len(blocks("json watch", "json statement")) >= 2
