@@ -25,9 +25,9 @@ from queryleaf_cdc.values import Type, Value
 _PLACES = 40
 """The most decimal places that are tried for a double."""
 
-_YEAR_0 = -62_167_219_200_000
+_YEAR_1 = -62_135_596_800_000
+"""earlier dates have no text: many drivers cannot write them, not even in a pipeline"""
 _YEAR_10000 = 253_402_300_800_000
-_FOUR_CENTURIES = 146_097 * 86_400_000
 
 
 def text_of(value: Value) -> str | None:
@@ -68,13 +68,12 @@ def _round(value: Decimal, places: int) -> Decimal:
 
 
 def date_text(value: datetime | DatetimeMS) -> str | None:
-    """``2025-09-05T10:00:00.000Z``; None outside the years 0 to 9999."""
+    """``2025-09-05T10:00:00.000Z``; None outside the years 1 to 9999."""
     time = milliseconds(value)
-    if not _YEAR_0 <= time < _YEAR_10000:
+    if not _YEAR_1 <= time < _YEAR_10000:
         return None
-    moment = EPOCH + timedelta(milliseconds=time + _FOUR_CENTURIES if time < 0 else time)
-    year = moment.year - 400 if time < 0 else moment.year
-    return f"{year:04}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    moment = EPOCH + timedelta(milliseconds=time)
+    return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
 
 
 def text_mongo(arg: Arg) -> Mql:
@@ -103,8 +102,8 @@ _AS_THEY_ARE = Type.STRING | Type.BOOL | Type.OBJECTID
 
 def _writable_date(arg: Arg) -> Mql:
     """Its bounds shut other kinds out as well."""
-    first, after = Const(DatetimeMS(_YEAR_0)), Const(DatetimeMS(_YEAR_10000))
-    return all_of(op("$gte", arg.mongo, first), op("$lt", arg.mongo, after))
+    first, last = Const(datetime(1, 1, 1)), Const(datetime(9999, 12, 31, 23, 59, 59, 999000))
+    return all_of(op("$gte", arg.mongo, first), op("$lte", arg.mongo, last))
 
 
 def double_text_mongo(value: Mql) -> Mql:

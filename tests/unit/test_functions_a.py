@@ -89,7 +89,7 @@ CASTS = [
     row("CAST TEXT", -INF, "-Infinity"), row("CAST TEXT", -0.0, "0"), row("CAST TEXT", True, "true"),
     row("CAST TEXT", Decimal128("1.50"), "1.50"), row("CAST TEXT", ID, str(ID)),
     row("CAST TEXT", datetime(2025, 9, 5, 10), "2025-09-05T10:00:00.000Z"), row("CAST TEXT", [1], None),
-    row("CAST TEXT", DatetimeMS(-62135596800001), "0000-12-31T23:59:59.999Z"),
+    row("CAST TEXT", DatetimeMS(-62135596800001), None),
     row("CAST TEXT", DatetimeMS(2**60), None), row("CAST BOOLEAN", "false", False), row("CAST BOOLEAN", " YES ", True),
     row("CAST BOOLEAN", "maybe", None), row("CAST BOOLEAN", "o", None), row("CAST BOOLEAN", "of", False),
     row("CAST BOOLEAN", 0, False), row("CAST BOOLEAN", 0.5, True), row("CAST BOOLEAN", NAN, None),
