@@ -27,7 +27,13 @@ from queryleaf_cdc.mongo.positions import Position, Token
 _AWAIT_MS = 500
 """how long an idle getMore waits; only heartbeats depend on it, an event ends the wait at once"""
 
-_INTERNAL = {"ns.coll": {"$in": list(names.IN_STREAM)}}
+_INTERNAL = {
+    "documentKey._id": {"$not": {"$type": ["objectId", "number"]}},
+    "$expr": {"$in": ["$ns.coll", list(names.IN_STREAM)]},
+}
+"""Our own keys are texts; a drop has none. Measured with a filter that drops 99 %: without this branch the server reads
+540,000 events/s, with ``ns.coll`` in query-operator form 335,000 (its rewrite for the oplog brings in every kind of
+command), as an expression 400,000, and with the cheap test of the key before it 445,000."""
 
 
 class StreamFault(Exception):
@@ -56,8 +62,7 @@ def stream_pipeline(pipeline: Pipeline) -> Pipeline:
 
     So registrations arrive in one total order with the data. Other stages see these events too, which does no harm:
     emitted expressions are total, and of these events only the key and, if it is left, the document are read.
-    Measured: opening the $match costs the server 1.6 µs per event (of 11); one more branch, on operationType, 1.2 µs
-    again, and is not needed, since dropping the database drops the catalog."""
+    (A branch on operationType is not needed: dropping the database drops the catalog.)"""
     opened = []
     for stage in pipeline:
         if "$match" in stage:
