@@ -27,17 +27,18 @@ Every command that needs a server takes `--uri`, `--db` and `--embedded`. FILE m
 
 
 def cli_page() -> str:
-    parts = [_HEAD, f"```text\n{help_of(cli, 'queryleaf-cdc')}\n```\n"]
+    group = click.Context(cli, info_name="queryleaf-cdc", **cli.context_settings)
+    parts = [_HEAD, f"```text\n{help_of(group)}\n```\n"]
     for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
+        command = cli.get_command(group, name)
         assert command is not None
-        parts.append(f"## {name}\n\n```text\n{help_of(command, f'queryleaf-cdc {name}')}\n```\n")
+        parts.append(f"## {name}\n\n```text\n{help_of(click.Context(command, group, name))}\n```\n")
     return "\n".join(parts)
 
 
-def help_of(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
-    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+def help_of(context: click.Context) -> str:
+    context.terminal_width = context.max_content_width = 100
+    return "\n".join(line.rstrip() for line in context.get_help().splitlines())
 
 
 def test_the_reference_of_commands_is_current(update_golden: bool) -> None:
