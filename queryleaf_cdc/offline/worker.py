@@ -124,7 +124,9 @@ class OfflineWorker:
     def _check_functions(self, names: tuple[str, ...]) -> None:
         for name in names:
             if name not in self._functions:
-                raise InputError("QL428", f"the function {name} is not registered", hint="pass it among the functions")
+                raise InputError(
+                    "QL428", f"the function {name} is not registered", hint="pass it among the functions (--procedures)"
+                )
 
     def _one_shot(self) -> Frame:
         now = self.now()
