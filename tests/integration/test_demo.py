@@ -34,7 +34,7 @@ def test_the_whole_story_in_a_pipe(tmp_path: Path) -> None:
     assert text.count("  ok    ") == 9
     (moment,) = re.findall(r"kill -9 \d+: ([\d,]+) orders are written, ([\d,]+) of them", text)
     written, queued = (int(number.replace(",", "")) for number in moment)
-    assert 250 < queued <= written <= 1000
+    assert 0 < queued <= written < 4000
     assert list(tmp_path.iterdir()) == []
 
 
