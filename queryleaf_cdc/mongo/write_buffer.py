@@ -71,12 +71,14 @@ class WriteBuffer:
         self.ops.append((_DELETE, collection, {"q": filter, "limit": 0 if many else 1}, origin))
 
     def aggregate(self, collection: str, pipeline: list[Document], origin: Origin) -> list[Document]:
+        """Sees the writes so far. Without a collection (``""``) the pipeline begins with ``$documents``."""
         self.has_read = True
         if self.flushed < len(self.ops):
             touched = {collection, *collections_read(pipeline)}
             if any(op[1] in touched for op in self.ops[self.flushed :]):
                 self.flush()
-        reader: Collection[Document] = self._database.get_collection(collection, OPTIONS)
+        database = self._database.with_options(OPTIONS)
+        reader: Collection[Document] | Database[Document] = database[collection] if collection else database
         with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
             return list(cursor)
 
