@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from queryleaf_cdc.compiler import Program, compile_sql
 from queryleaf_cdc.errors import CompileError, InputError, ServerError, did_you_mean
 from queryleaf_cdc.logical.schema import Schema, declared
+from queryleaf_cdc.lowering.client_columns import finisher
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.images import enable_images
@@ -222,7 +223,7 @@ class QueryLeaf:
     def _query(self, query: QueryTemplate) -> list[Document]:
         frame = _statement_frame(_NoEffects(), self._functions)
         pipeline = FiringCompiler("", False).template(query.pipeline)(frame)
-        return run_query(self.database, query.collection, pipeline)
+        return finisher(query.client)(run_query(self.database, query.collection, pipeline), frame.env)
 
     def _write(self, statement: WriteStatement) -> int:
         calls = [action for action in statement.actions if isinstance(action, CallAction)]

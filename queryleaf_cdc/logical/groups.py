@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.walk import free_fields_in, map_query, own_aliases, rebuild
+from queryleaf_cdc.logical.walk import free_fields_in, map_in_scope, rebuild
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Field, Path, Subquery
 from queryleaf_cdc.syntax.queries import Query
 
@@ -45,12 +45,12 @@ class GroupedClauses:
 
     def _in_query(self, query: Query, hidden: frozenset[str]) -> Query:
         """A subquery's clauses see the groups' keys, and aggregate rows of their own."""
-        inner = hidden | own_aliases(query)
 
-        def change(expr: Expr) -> Expr:
-            return self._over_keys(expr, inner, change)
+        def change(own: frozenset[str]) -> Callable[[Expr], Expr]:
+            inner = hidden | own
+            return lambda expr: self._over_keys(expr, inner, change(inner))
 
-        return map_query(query, change)
+        return map_in_scope(query, change)
 
     def _part_of_key(self, expr: Field) -> Field:
         """``address.city`` where the rows are grouped by ``address``."""

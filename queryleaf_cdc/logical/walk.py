@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
@@ -189,17 +189,26 @@ def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:
     """The bound query with every outermost expression changed, at any depth of FROM.
 
     ``change`` meets a ``Subquery`` as a whole and decides itself about its inside."""
+    return _mapped(query, change, lambda inner: map_query(inner, change))
+
+
+def map_in_scope(query: Query, change: Callable[[frozenset[str]], Callable[[Expr], Expr]]) -> Query:
+    """As ``map_query``; ``change`` is told which sources are the query's own, and so hide outer ones of that name."""
+    return _mapped(query, change(own_aliases(query)), lambda inner: map_in_scope(inner, change))
+
+
+def _mapped(query: Query, change: Callable[[Expr], Expr], inner: Callable[[Query], Query]) -> Query:
     order_by = _changed_order(query.order_by, change)
     limit = change(query.limit) if query.limit is not None else None
     offset = change(query.offset) if query.offset is not None else None
     if isinstance(query, SetOperation):
-        left, right = map_query(query.left, change), map_query(query.right, change)
+        left, right = inner(query.left), inner(query.right)
         return replace(query, left=left, right=right, order_by=order_by, limit=limit, offset=offset)
     return replace(
         query,
         items=tuple(replace(item, expr=change(item.expr)) for item in query.items),
-        from_item=_changed_source(query.from_item, change) if query.from_item is not None else None,
-        joins=tuple(_changed_join(join, change) for join in query.joins),
+        from_item=_changed_source(query.from_item, change, inner) if query.from_item is not None else None,
+        joins=tuple(_changed_join(join, change, inner) for join in query.joins),
         where=change(query.where) if query.where is not None else None,
         group_by=tuple(change(each) for each in query.group_by),
         having=change(query.having) if query.having is not None else None,
@@ -210,23 +219,27 @@ def map_query(query: Query, change: Callable[[Expr], Expr]) -> Query:
     )
 
 
-def _changed_source(item: FromItem, change: Callable[[Expr], Expr]) -> FromItem:
+def _changed_source(item: FromItem, change: Callable[[Expr], Expr], inner: Callable[[Query], Query]) -> FromItem:
     match item:
         case SubqueryRef():
-            return replace(item, query=map_query(item.query, change))
+            return replace(item, query=inner(item.query))
         case UnnestRef():
             return replace(item, array=change(item.array))
         case _:
             return item
 
 
-def _changed_join(join: Join, change: Callable[[Expr], Expr]) -> Join:
+def _changed_join(join: Join, change: Callable[[Expr], Expr], inner: Callable[[Query], Query]) -> Join:
     on = change(join.on) if join.on is not None else None
-    return replace(join, item=_changed_source(join.item, change), on=on)
+    return replace(join, item=_changed_source(join.item, change, inner), on=on)
 
 
 def map_write(node: W, change: Callable[[Expr], Expr]) -> W:
     """The bound write with every outermost expression changed."""
+
+    def inner(query: Query) -> Query:
+        return map_query(query, change)
+
     match node:
         case Insert(rows=rows, query=query, on_conflict=conflict):
             return replace(
@@ -239,15 +252,15 @@ def map_write(node: W, change: Callable[[Expr], Expr]) -> W:
             return replace(
                 node,
                 assignments=tuple(replace(each, value=change(each.value)) for each in assignments),
-                from_item=_changed_source(item, change) if item is not None else None,
-                joins=tuple(_changed_join(join, change) for join in joins),
+                from_item=_changed_source(item, change, inner) if item is not None else None,
+                joins=tuple(_changed_join(join, change, inner) for join in joins),
                 where=change(where) if where is not None else None,
             )
         case Delete(using=item, joins=joins, where=where):
             return replace(
                 node,
-                using=_changed_source(item, change) if item is not None else None,
-                joins=tuple(_changed_join(join, change) for join in joins),
+                using=_changed_source(item, change, inner) if item is not None else None,
+                joins=tuple(_changed_join(join, change, inner) for join in joins),
                 where=change(where) if where is not None else None,
             )
 
@@ -258,3 +271,18 @@ def _changed_conflict(node: OnConflict, change: Callable[[Expr], Expr]) -> OnCon
         assignments=tuple(replace(each, value=change(each.value)) for each in node.assignments),
         where=change(node.where) if node.where is not None else None,
     )
+
+
+def rename_sources(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """The expression with other names for sources, but where a subquery hides them by its own."""
+    if isinstance(expr, Field):
+        return Field(names.get(expr.source, expr.source), expr.path, expr.span)
+    if not isinstance(expr, Subquery):
+        return rebuild(expr, lambda each: rename_sources(each, names))
+
+    def renaming(own: frozenset[str]) -> Callable[[Expr], Expr]:
+        visible = {old: new for old, new in names.items() if old not in own}
+        return lambda each: rename_sources(each, visible)
+
+    operand = rename_sources(expr.operand, names) if expr.operand is not None else None
+    return replace(expr, operand=operand, query=map_in_scope(expr.query, renaming))

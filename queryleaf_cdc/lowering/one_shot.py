@@ -8,6 +8,7 @@ from queryleaf_cdc.lowering.trigger_plan import write_requires
 from queryleaf_cdc.lowering.writes import WriteLowering
 from queryleaf_cdc.plans.actions import Actions, Computed, QueryTemplate
 from queryleaf_cdc.plans.trigger import Requires
+from queryleaf_cdc.syntax.expressions import Expr
 from queryleaf_cdc.syntax.queries import Query
 from queryleaf_cdc.syntax.statements import BodyStatement
 
@@ -17,7 +18,11 @@ STATEMENT = frozenset({"EVENT"})
 
 def lower_one_shot_query(query: Query) -> QueryTemplate:
     """A bound query. CURRENT_TIMESTAMP is a hole: the statement's start."""
-    return WriteLowering(STATEMENT, lambda expr: Computed(expr, None, "known when the statement starts")).query(query)
+
+    def compute(expr: Expr) -> Computed:
+        return Computed(expr, None, "known when the statement starts")
+
+    return WriteLowering(STATEMENT, compute, in_transaction=False).query(query)
 
 
 def lower_one_shot_write(node: BodyStatement, functions: tuple[str, ...]) -> tuple[Actions, Requires]:

@@ -87,6 +87,7 @@ class _Printer:
                     "collection": query.collection,
                     "pipeline": self._template(query.pipeline),
                     "columns": list(columns) if columns is not None else None,
+                    **self._client(query),
                     "requires": requires_json(_requires_reads(query)),
                     "diagnostics": self.diagnostics(node.diagnostics),
                 }
@@ -194,7 +195,15 @@ class _Printer:
         return {"for_each": self._query(source)} if source is not None else {}
 
     def _query(self, query: QueryTemplate) -> Json:
-        return {"collection": query.collection, "pipeline": self._template(query.pipeline)}
+        pipeline = self._template(query.pipeline)
+        return {"collection": query.collection, "pipeline": pipeline, **self._client(query)}
+
+    def _client(self, query: QueryTemplate) -> Json:
+        """The SQL of the columns that are computed from the pipeline's rows."""
+        if query.client is None:
+            return {}
+        names = (name for name, _ in query.client.columns)
+        return {"client": {n: self.source.slice(s) for n, s in zip(names, query.client.spans, strict=True)}}
 
     def _filter(self, filter_: Filter) -> Json:
         terms = {each.path: self._value(each.value) for each in filter_.equalities}

@@ -18,7 +18,7 @@ from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth, lower_v
 from queryleaf_cdc.lowering.set_operations import combined, distinct
 from queryleaf_cdc.lowering.subqueries import SubqueryLookups
 from queryleaf_cdc.lowering.worker_face import evaluate
-from queryleaf_cdc.plans.actions import Hole
+from queryleaf_cdc.plans.actions import ROW, Hole
 from queryleaf_cdc.plans.stages import (
     NEVER,
     Collect,
@@ -33,9 +33,6 @@ from queryleaf_cdc.plans.stages import (
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, OrderItem, Star
 from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SelectItem, SetOperation
 from queryleaf_cdc.values import Value
-
-ROW = "$row"
-"""The source of a finished row, which ORDER BY reads after DISTINCT."""
 
 
 def lower_query(query: Query, outer: Outer) -> QueryPlan:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from queryleaf_cdc.functions.mql import Const, Doc, Mql, Ref, cond, op
 from queryleaf_cdc.lowering.rows import LowerQuery, Outer, QueryPlan
 from queryleaf_cdc.plans.stages import (
     AddFields,
+    Collect,
     ExprTest,
     Group,
+    Lookup,
     Match,
     ReplaceWith,
     Stage,
@@ -59,3 +63,24 @@ def _copies(kind: str) -> tuple[Stage, ...]:
     left, right = Ref("$left"), Ref("$right")
     count: Mql = op("$min", left, right) if kind == "INTERSECT" else op("$subtract", left, right)
     return AddFields((("copies", op("$range", Const(0), count)),)), Unwind("$copies", False)
+
+
+def without_unions(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The same rows where ``$unionWith`` is not allowed, as in a transaction. Either side must fit into 16 MB."""
+    rewritten: list[Stage] = []
+    for stage in stages:
+        match stage:
+            case UnionWith(collection, pipeline):
+                both = op("$concatArrays", Ref("$left"), Ref("$right"))
+                rewritten += [
+                    Collect("left"),
+                    Lookup(collection, (), without_unions(pipeline), "right"),
+                    ReplaceWith(Doc((("rows", both),))),
+                    Unwind("$rows", False),
+                    ReplaceWith(Ref("$rows")),
+                ]
+            case Lookup():
+                rewritten.append(replace(stage, pipeline=without_unions(stage.pipeline)))
+            case _:
+                rewritten.append(stage)
+    return tuple(rewritten)

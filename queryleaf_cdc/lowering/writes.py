@@ -9,13 +9,17 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Named, Param, Ref, cond, op
 from queryleaf_cdc.functions.paths import is_plain
-from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, fields_in, map_query, rebuild
+from queryleaf_cdc.logical.bind_query import output_columns, with_columns
+from queryleaf_cdc.logical.rules.found_rows import find_delete, find_update
+from queryleaf_cdc.logical.walk import conjunction, conjuncts, free_fields_in
+from queryleaf_cdc.lowering.client_columns import in_reach_of_server, split_columns
 from queryleaf_cdc.lowering.holes import HOLE, Holes, read_hole
 from queryleaf_cdc.lowering.match import exact_match, query_path
 from queryleaf_cdc.lowering.mongo_json import expression_json, match_json, pipeline_json
 from queryleaf_cdc.lowering.rows import QueryPlan, document, in_server
 from queryleaf_cdc.lowering.select import lower_query, lower_sources
 from queryleaf_cdc.lowering.server_face import Reader, ServerScope, lower_truth, lower_value, or_null
+from queryleaf_cdc.lowering.set_operations import without_unions
 from queryleaf_cdc.plans.actions import (
     Computed,
     Conflict,
@@ -30,8 +34,8 @@ from queryleaf_cdc.plans.actions import (
 )
 from queryleaf_cdc.plans.stages import ExprTest, Lookup, Stage, UnionWith
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Path, Subquery
-from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SetOperation, TableRef
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Path
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select
 from queryleaf_cdc.syntax.statements import Assignment, Delete, Insert, OnConflict, Update
 from queryleaf_cdc.values import Type
 
@@ -44,13 +48,15 @@ class WriteLowering:
 
     outer: frozenset[str]
     compute: Callable[[Expr], Computed]
+    in_transaction: bool = True
 
     # -- queries --------------------------------------------------------------------------------------------------
 
     def query(self, query: Query) -> QueryTemplate:
         """A query whose columns keep their names."""
         holes = Holes(self.outer, self.compute)
-        return _template(lower_query(holes.query(query), OUTER), holes, query)
+        for_server, client = split_columns(holes.query(query))
+        return replace(self._template(lower_query(for_server, OUTER), holes, query), client=client)
 
     def numbered_query(self, query: Query) -> QueryTemplate:
         """A query whose columns are called ``c0``, ``c1``, ..."""
@@ -63,7 +69,12 @@ class WriteLowering:
         )  # fmt: skip
         filled = holes.query(probe)
         assert isinstance(filled, Select) and filled.from_item is not None
-        return _template(lower_sources(filled.from_item, filled.joins, filled.where, OUTER), holes, probe)
+        return self._template(lower_sources(filled.from_item, filled.joins, filled.where, OUTER), holes, probe)
+
+    def _template(self, plan: QueryPlan, holes: Holes, query: Query) -> QueryTemplate:
+        reads = frozenset(_collections(plan.pipeline)) | ({plan.collection} if plan.collection is not None else set())
+        stages = without_unions(plan.pipeline) if self.in_transaction else plan.pipeline
+        return QueryTemplate(plan.collection, Template(pipeline_json(stages), tuple(holes.values)), reads, query)
 
     # -- statements -----------------------------------------------------------------------------------------------
 
@@ -73,9 +84,8 @@ class WriteLowering:
         return InsertQuery(node.target, node.columns, self.numbered_query(node.query), conflict, node.span)
 
     def update(self, node: Update) -> UpdateRows:
-        source, aliases, own = self._split(node.target, node.alias, node.from_item, node.joins, node.where, node.span)
-        if any(any_node(a.value, lambda n: isinstance(n, Subquery)) for a in node.assignments):
-            raise CompileError("QL308", "SET cannot hold a subquery", node.span, "join the rows: UPDATE ... FROM ...")
+        node = find_update(node, lambda value: in_reach_of_server(Holes(self.outer, self.compute).expr(value)))
+        source, aliases, own = self._split(node.alias, node.from_item, node.joins, node.where)
         known = self.outer | set(aliases)
         return UpdateRows(
             collection=node.target,
@@ -90,30 +100,20 @@ class WriteLowering:
         )
 
     def delete(self, node: Delete) -> DeleteRows:
-        source, aliases, own = self._split(node.target, node.alias, node.using, node.joins, node.where, node.span)
+        node = find_delete(node)
+        source, aliases, own = self._split(node.alias, node.using, node.joins, node.where)
         filter_ = self._filter(own, node.alias, self.outer | set(aliases))
         return DeleteRows(node.target, node.alias, source, aliases, filter_, conjunction(own), node.span)
 
     def _split(
-        self, target: str, alias: str, item: FromItem | None, joins: tuple[Join, ...], where: Expr | None, span: Span
+        self, alias: str, item: FromItem | None, joins: tuple[Join, ...], where: Expr | None
     ) -> tuple[QueryTemplate | None, tuple[str, ...], list[Expr]]:
-        """The rows to run through, their aliases, and the conditions on the target for each.
-
-        A condition with a subquery is decided first: its rows are found by a query over the target, then by ``_id``."""
+        """The rows to run through, their aliases, and the conditions on the target for each."""
         terms = conjuncts(where)
-        if any(any_node(term, lambda n: isinstance(n, Subquery)) for term in terms):
-            found = f"{alias}__found"
-            renamed = {alias: found}
-            joined = tuple(joins) if item is None else (Join("CROSS", item, None, (), span), *joins)
-            inner = [_rename(term, renamed) for term in terms]
-            source = self._source(TableRef(target, found, span), joined, conjunction(inner))
-            aliases = (found, *((item.alias,) if item is not None else ()), *(join.item.alias for join in joins))
-            same = Call("=", (Field(alias, ("_id",), span), Field(found, ("_id",), span)), span)
-            return source, aliases, [same]
         if item is None:
             return None, (), terms
         aliases = (item.alias, *(join.item.alias for join in joins))
-        own = [term for term in terms if any(each.source == alias for each in fields_in(term))]
+        own = [term for term in terms if any(each.source == alias for each in free_fields_in(term))]
         rest = [term for term in terms if term not in own]
         return self._source(item, joins, conjunction(rest)), aliases, own
 
@@ -155,7 +155,7 @@ class WriteLowering:
 
     def _assignments(self, assignments: tuple[Assignment, ...], alias: str, known: Collection[str]) -> Template:
         """An update document when nothing of the row is read, an update pipeline otherwise."""
-        holes = Holes(known, self.compute)
+        holes = Holes(known, self.compute, volatile=True)
         values = [(each, holes.expr(each.value)) for each in assignments]
 
         def lower(types: tuple[Type, ...]) -> object:
@@ -186,7 +186,7 @@ class WriteLowering:
     def _do_update(self, target: str, columns: list[str], conflict: OnConflict) -> Template:
         """One upsert that knows by the missing ``_id`` whether the row is new. (Where the conflict is about ``_id``
         itself, a row that holds nothing else counts as new.)"""
-        holes = Holes(self.outer, self.compute)
+        holes = Holes(self.outer, self.compute, volatile=True)
         holes.values = [Computed(Field("EXCLUDED", (name,), conflict.span), None, "the new row") for name in columns]
         positions = {name: i for i, name in enumerate(columns)}
 
@@ -259,24 +259,11 @@ def _set_pipeline(assignments: list[tuple[Path, Mql, Span]]) -> list[object]:
     return [{"$set": {**plain, **old}}, {"$replaceWith": expression_json(root)}, {"$unset": list(old)}]
 
 
-def _rename(expr: Expr, names: dict[str, str]) -> Expr:
-    if isinstance(expr, Field) and expr.source in names:
-        return Field(names[expr.source], expr.path, expr.span)
-    if isinstance(expr, Subquery):
-        operand = _rename(expr.operand, names) if expr.operand is not None else None
-        return replace(expr, operand=operand, query=map_query(expr.query, lambda e: _rename(e, names)))
-    return rebuild(expr, lambda e: _rename(e, names))
-
-
 def _numbered(query: Query) -> Query:
-    if isinstance(query, SetOperation):
-        return replace(query, left=_numbered(query.left), right=_numbered(query.right))
-    return replace(query, items=tuple(replace(item, alias=f"c{i}") for i, item in enumerate(query.items)))
-
-
-def _template(plan: QueryPlan, holes: Holes, query: Query) -> QueryTemplate:
-    reads = frozenset(_collections(plan.pipeline)) | ({plan.collection} if plan.collection is not None else set())
-    return QueryTemplate(plan.collection, Template(pipeline_json(plan.pipeline), tuple(holes.values)), reads, query)
+    columns = output_columns(query)
+    if columns is None:
+        raise CompileError("QL221", "the columns must be named, * leaves them open", query.span)
+    return with_columns(query, tuple(f"c{number}" for number in range(len(columns))))
 
 
 def _collections(pipeline: tuple[Stage, ...]) -> set[str]:

@@ -57,6 +57,23 @@ class Filter:
     rest: Template
 
 
+ROW = "$row"
+"""The source of a finished row of a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientColumns:
+    """Columns of a query that no server can compute. Their expressions read the pipeline's row (``ROW``).
+
+    ``hidden`` are the fields of that row that exist only for them. ``order`` is that of all columns, None where ``*``
+    leaves them open (then the computed ones come last)."""
+
+    columns: tuple[tuple[str, Expr], ...]
+    hidden: tuple[str, ...]
+    order: tuple[str, ...] | None
+    spans: tuple[Span, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class QueryTemplate:
     """A query to run while the trigger fires. ``collection`` None: on the database. ``query`` is what it was lowered
@@ -67,6 +84,7 @@ class QueryTemplate:
     reads: frozenset[str]
     """all collections that the pipeline reads"""
     query: Query
+    client: ClientColumns | None = None
 
 
 @dataclass(frozen=True, slots=True)

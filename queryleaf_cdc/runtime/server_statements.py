@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bson import ObjectId
 
 from queryleaf_cdc.events import Origin
+from queryleaf_cdc.lowering.client_columns import finisher
 from queryleaf_cdc.lowering.worker_face import evaluator
 from queryleaf_cdc.plans.actions import (
     Computed,
@@ -54,7 +55,10 @@ class ServerStatements:
     def read(self, query: QueryTemplate, origin: Origin) -> Callable[[Frame], list[Document]]:
         fill = template(query.pipeline, self.in_server)
         collection = query.collection or ""
-        return lambda frame: frame.effects.aggregate(collection, fill(frame), origin)
+        if query.client is None:
+            return lambda frame: frame.effects.aggregate(collection, fill(frame), origin)
+        finish = finisher(query.client)
+        return lambda frame: finish(frame.effects.aggregate(collection, fill(frame), origin), frame.env)
 
     def update(self, action: UpdateRows, origin: Origin) -> Callable[[Frame], None]:
         find, change = self._filter(action.filter), template(action.update, self.in_server)
