@@ -1,0 +1,106 @@
+"""Milliseconds from a write to its visible effect, and what a bare watch would take to see the write."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo.collection import Collection
+
+from queryleaf_cdc import QueryLeaf
+from tests.benchmarks.place import Place
+from tests.benchmarks.rows import Row, at_most
+
+RATE = 500
+SECONDS = 20
+RAW_SECONDS = 8
+COPY = "CREATE TRIGGER copy AFTER INSERT ON src BEGIN INSERT INTO out (n, sent) VALUES (NEW.n, NEW.sent); END;"
+_PATIENCE = 60.0
+
+
+def latency(place: Place) -> list[Row]:
+    raw = sorted(_watched(place))
+    effect = sorted(_effects(place))
+    seen, done = statistics.median(raw), statistics.median(effect)
+    p99 = effect[len(effect) * 99 // 100]
+    added = f"{done - seen:+.1f} ms to the bare watch"
+    return [
+        Row(f"bare watch at {RATE} writes/s, median", f"{seen:.1f} ms", f"p99 {raw[len(raw) * 99 // 100]:.1f} ms"),
+        at_most("write to visible effect, median", f"{done:.1f} ms", done - seen, 8, "ms more", added),
+        at_most("write to visible effect, p99", f"{p99:.1f} ms", p99, 60, "ms"),
+    ]
+
+
+def _watched(place: Place) -> list[float]:
+    found = []
+    with place.database() as ql, ql.database.src.watch() as stream, _writer(place, ql, RAW_SECONDS):
+        for event in stream:
+            found.append(_since(event["fullDocument"]["sent"]))
+            if len(found) == RATE * RAW_SECONDS:
+                return found
+    raise AssertionError("the stream ended")
+
+
+def _effects(place: Place) -> list[float]:
+    """The worker has a process of its own, as in production; here the rows are asked for all the time."""
+    with place.database() as ql:
+        ql.database.out.create_index("n")
+        ql.execute(COPY)
+        with _worker(place, ql.database.name):
+            _until_running(ql)
+            with _writer(place, ql, SECONDS):
+                return _polled(ql.database.out, RATE * SECONDS)
+
+
+def _polled(rows: Collection[dict[str, Any]], count: int) -> list[float]:
+    found: list[float] = []
+    deadline = time.monotonic() + SECONDS + _PATIENCE
+    while len(found) < count:
+        new = list(rows.find({"n": {"$gte": len(found)}}, {"sent": 1, "_id": 0}))
+        found += [_since(row["sent"]) for row in new]
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{len(found)} of {count} effects")
+        time.sleep(0.001)
+    return found
+
+
+def _since(sent: float) -> float:
+    return (time.time() - sent) * 1000
+
+
+def _until_running(ql: QueryLeaf) -> None:
+    """A first write went through."""
+    deadline = time.monotonic() + _PATIENCE
+    ql.database.src.insert_one({"n": -1})
+    while ql.database.out.find_one({"n": -1}) is None:
+        if time.monotonic() > deadline:
+            raise AssertionError("the worker does not start")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _writer(place: Place, ql: QueryLeaf, seconds: int) -> Iterator[None]:
+    args = [place.uri, ql.database.name, str(RATE), str(seconds)]
+    with _process("-m", "tests.benchmarks.writer", *args):
+        yield
+
+
+@contextmanager
+def _worker(place: Place, database: str) -> Iterator[None]:
+    with _process("-m", "queryleaf_cdc", "run", "--uri", place.uri, "--db", database):
+        yield
+
+
+@contextmanager
+def _process(*args: str) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
