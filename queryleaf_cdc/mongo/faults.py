@@ -105,6 +105,10 @@ class BatchRefused(WorkerFault):
     """The server refused the batch for a reason that no single write explains."""
 
 
+class ReadRefused(BatchRefused):
+    """The server refused a read of one firing."""
+
+
 class PositionLost(WorkerFault):
     """The oplog no longer reaches back to the position."""
 

@@ -15,7 +15,7 @@ from pymongo.errors import DocumentTooLarge
 from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.mongo.faults import WriteFailed, batch_faults
+from queryleaf_cdc.mongo.faults import BatchRefused, ReadRefused, WriteFailed, batch_faults
 from queryleaf_cdc.mongo.outbox import outbox_row
 from queryleaf_cdc.values import Document, Value
 
@@ -79,8 +79,11 @@ class WriteBuffer:
                 self.flush()
         database = self._database.with_options(OPTIONS)
         reader: Collection[Document] | Database[Document] = database[collection] if collection else database
-        with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
-            return list(cursor)
+        try:
+            with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
+                return list(cursor)
+        except BatchRefused as refused:
+            raise ReadRefused(str(refused)) from refused
 
     def call(self, procedure: str, args: Sequence[Value], event: Event, origin: Origin) -> None:
         firing = (event["_id"]["_data"], origin.trigger)

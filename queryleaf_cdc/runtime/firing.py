@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, MissingImage, Program, Trigger
-from queryleaf_cdc.mongo.faults import WorkerFault
+from queryleaf_cdc.mongo.faults import ReadRefused, WorkerFault
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.values import Document
@@ -86,6 +87,9 @@ def fire_all(
                 continue
             try:
                 trigger.fire(event, buffer)
+            except ReadRefused as refused:
+                error = RunError("QL602", f"the server refused what the trigger reads: {refused}")
+                raise FiringFailed(index, trigger, error) from refused
             except WorkerFault:
                 raise
             except Exception as error:
