@@ -12,6 +12,7 @@ import decimal
 import math
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from bson import Decimal128, Int64
@@ -36,6 +37,11 @@ from queryleaf_cdc.values import Type, Value
 _LONG_MIN = Const(Int64(numbers.LONG_MIN))
 _NO_DIGITS = Arg(Const(0), Type.NUMBER)
 _15_DIGITS_UNTIL = 1e15
+
+
+def _clock() -> Value:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _unary(
@@ -286,5 +292,6 @@ NUMERIC = (
     _library("ASIN", math.asin, None),
     _library("ACOS", math.acos, None),
     _library("ATAN", math.atan, None),
+    scalar("CLOCK_TIMESTAMP", 0, Type.DATE, _clock, None, "CLOCK_TIMESTAMP is the time at which the worker looks"),
     scalar("RANDOM", 0, Type.NUMBER, random.random, None, "RANDOM gives another value at every evaluation"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
@@ -238,7 +239,8 @@ class _Selecting:
                 bound += self._star(item, item.expr.source, scope)
                 continue
             expr = bind_one(item.expr, item.alias)
-            bound.append(replace(item, expr=expr, alias=item.alias or _column_name(item.expr, position)))
+            used = written.keys() | {each.alias for each in bound}
+            bound.append(replace(item, expr=expr, alias=item.alias or _free_name(item.expr, position, used)))
         return tuple(bound)
 
     def _star(self, item: SelectItem, source: str | None, scope: Scope) -> list[SelectItem]:
@@ -318,6 +320,12 @@ def _reachable(edges: dict[str, set[str]]) -> dict[str, set[str]]:
             if middle in reach[start]:
                 reach[start] |= reach[middle]
     return reach
+
+
+def _free_name(expr: Expr, position: int, used: Collection[str | None]) -> str:
+    """A column without an alias: called after its field or function, by its number when that name is taken."""
+    name = _column_name(expr, position)
+    return f"column{position + 1}" if name in used and not isinstance(expr, Name) else name
 
 
 def _column_name(expr: Expr, position: int) -> str:

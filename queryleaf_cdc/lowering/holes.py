@@ -27,7 +27,7 @@ from queryleaf_cdc.syntax.queries import Query
 
 HOLE = "$hole"
 
-VOLATILE = frozenset({"RANDOM", "UUID", "GEN_RANDOM_UUID"})
+VOLATILE = frozenset({"CLOCK_TIMESTAMP", "RANDOM", "UUID", "GEN_RANDOM_UUID"})
 """A value of their own for each row."""
 
 

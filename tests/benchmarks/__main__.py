@@ -16,7 +16,16 @@ from tests.benchmarks.rows import Row
 from tests.benchmarks.start_up import start_up
 from tests.benchmarks.throughput import filtering_trigger, one_trigger, raw_updates
 
-BENCHMARKS: tuple[Callable[[Place], list[Row]], ...] = (one_trigger, raw_updates, filtering_trigger, hundred_triggers, latency, start_up, update_from, memory)
+BENCHMARKS: tuple[Callable[[Place], list[Row]], ...] = (
+    one_trigger,
+    raw_updates,
+    filtering_trigger,
+    hundred_triggers,
+    latency,
+    start_up,
+    update_from,
+    memory,
+)
 
 
 def main(names: list[str]) -> int:

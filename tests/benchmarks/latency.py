@@ -59,10 +59,17 @@ def _effects(place: Place) -> list[float]:
 
 def _polled(rows: Collection[dict[str, Any]], count: int) -> list[float]:
     found: list[float] = []
+    seen: set[int] = set()
+    low = 0
+    """all below it have been seen; the writer's threads may overtake one another"""
     deadline = time.monotonic() + SECONDS + _PATIENCE
     while len(found) < count:
-        new = list(rows.find({"n": {"$gte": len(found)}}, {"sent": 1, "_id": 0}))
-        found += [_since(row["sent"]) for row in new]
+        new = list(rows.find({"n": {"$gte": low}}, {"n": 1, "sent": 1, "_id": 0}))
+        fresh = [row for row in new if row["n"] not in seen]
+        found += [_since(row["sent"]) for row in fresh]
+        seen.update(row["n"] for row in fresh)
+        while low in seen:
+            low += 1
         if time.monotonic() > deadline:
             raise AssertionError(f"{len(found)} of {count} effects")
         time.sleep(0.001)

@@ -38,7 +38,9 @@ def memory(place: Place) -> list[Row]:
     growth = found[-1] / found[0]
     shown = ", ".join(f"{mb:.0f} MB at {step:,}" for mb, step in zip(found, STEPS, strict=True))
     return [
-        Row("worker's resident memory", shown, f"{growth:.2f} × from first to last", f"≤ {_GROWTH} ×", growth <= _GROWTH)
+        Row(
+            "worker's resident memory", shown, f"{growth:.2f} × from first to last", f"≤ {_GROWTH} ×", growth <= _GROWTH
+        )
     ]
 
 

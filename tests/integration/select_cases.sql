@@ -187,3 +187,31 @@
 ~ SELECT status AS "odd.name", qty AS "$q" FROM orders WHERE "odd.name" = 'paid'
 ~ SELECT "odd.name" FROM (SELECT status AS "odd.name" FROM orders) x WHERE "odd.name" = 'paid'
 ~ SELECT k AS "a b", COUNT(*) AS "$n" FROM a GROUP BY k HAVING COUNT(*) > 0
+~ SELECT UPPER(status) AS u, qty FROM orders
+~ SELECT _id, status || '!' AS u, LOWER(COALESCE(status, 'NONE')) AS l FROM orders WHERE qty > 0
+= SELECT UPPER(name) AS u FROM customers ORDER BY name
+= SELECT UPPER(name) AS u, city FROM customers ORDER BY _id DESC LIMIT 2
+~ SELECT UPPER(status) AS u, COUNT(*) AS n FROM orders GROUP BY status
+~ SELECT UPPER(MAX(status)) AS u, COUNT(*) || 'x' AS n FROM orders
+~ SELECT UPPER('x') AS u
+~ SELECT UPPER(c.name) || o._id AS u FROM customers c JOIN orders o ON o.customer_id = c._id
+~ SELECT UPPER((SELECT MAX(name) FROM customers c WHERE c._id = o.customer_id)) AS u FROM orders o
+~ SELECT k FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.k UNION SELECT k FROM b WHERE b.v = a.v)
+~ SELECT k, (SELECT COUNT(*) FROM b x FULL JOIN b y ON x.k = y.k AND x.v = a.v) AS n FROM a
+~ SELECT k FROM a WHERE k IN (SELECT k FROM b WHERE v = a.v EXCEPT SELECT 4)
+~ SELECT SUM(v) AS v FROM a HAVING SUM(v) > 1
+= SELECT k, SUM(v) AS v FROM a GROUP BY k ORDER BY SUM(v), k
+~ SELECT k + 1 AS k, COUNT(*) AS n FROM a GROUP BY k
+~ SELECT k, v FROM a x WHERE v = (SELECT MAX(v) FROM a y WHERE y.k = x.k)
+~ SELECT x.k, (SELECT COUNT(*) FROM (SELECT DISTINCT b.v FROM b) y) AS n FROM a x
+~ SELECT u.t FROM UNNEST(['a', 'b', NULL]) AS u(t) ;; SELECT u.t FROM UNNEST(['a', 'b', NULL]) AS u(t)
+~ SELECT city, COUNT(*) AS n FROM customers GROUP BY city HAVING city IN (SELECT city FROM customers WHERE vip)
+~ SELECT x.k FROM a x JOIN b y ON x.k = y.k JOIN nothing z ON TRUE
+~ SELECT x.k FROM a x JOIN b y USING (k) JOIN a z USING (k)
+~ SELECT k FROM a FULL JOIN b USING (k) FULL JOIN nothing USING (k)
+~ SELECT k FROM a LEFT JOIN b USING (k) WHERE k > 1 ORDER BY 1
+= SELECT DISTINCT k + 1 AS l FROM a ORDER BY k + 1 DESC
+= SELECT * FROM (SELECT k, v FROM a) x ORDER BY v, k LIMIT 4
+~ SELECT k, v FROM a LIMIT NULL
+~ WITH x AS (SELECT k FROM a UNION ALL SELECT k FROM b) SELECT k, COUNT(*) AS n FROM x WHERE k IN (SELECT k FROM x WHERE k > 1) GROUP BY k
+~ WITH x(p) AS (SELECT k FROM a UNION SELECT v FROM b) SELECT p FROM x EXCEPT SELECT k FROM b

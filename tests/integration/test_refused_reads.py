@@ -16,7 +16,8 @@ def test_the_neighbour_goes_on(db: Database[dict[str, Any]]) -> None:
     reads = "INSERT INTO found (x) SELECT b.x FROM broken b;"
     ql.execute(f"CREATE TRIGGER reads AFTER INSERT ON a WITH (max_retries = 0) BEGIN {reads} END;")
     ql.execute(
-        "CREATE TRIGGER z_writes AFTER INSERT ON a WITH (on_error = 'stop') BEGIN INSERT INTO out (x) VALUES (NEW.x); END;"
+        "CREATE TRIGGER z_writes AFTER INSERT ON a WITH (on_error = 'stop') "
+        "BEGIN INSERT INTO out (x) VALUES (NEW.x); END;"
     )
     with ql:
         db.a.insert_many([{"x": 1}, {"x": 2}])
