@@ -71,9 +71,9 @@ class Cte:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT. ``emit``: None, "CHANGES", "ON WINDOW CLOSE".
+    """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT; ``emit`` is None, CHANGES or ON WINDOW CLOSE.
 
-    ``grouping`` is "" or "ROLLUP", "CUBE", "GROUPING SETS"; with it ``grouping_sets`` lists the sets."""
+    With ROLLUP, CUBE or GROUPING SETS ``grouping_sets`` lists the sets."""
 
     items: tuple[SelectItem, ...]
     from_item: FromItem | None
