@@ -71,7 +71,7 @@ class Cte:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT; ``emit`` is None, CHANGES or ON WINDOW CLOSE.
+    """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT; ``emit`` CHANGES, ON WINDOW CLOSE or None.
 
     With ROLLUP, CUBE or GROUPING SETS ``grouping_sets`` lists the sets."""
 
