@@ -14,6 +14,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m compileall -q queryleaf_cdc  # start-up counts, also where Python may not write bytecode itself
 	@touch $(READY)
 
 demo: $(READY)  ## the whole story on an embedded MongoDB, in under a minute

@@ -204,7 +204,7 @@
 ~ SELECT k + 1 AS k, COUNT(*) AS n FROM a GROUP BY k
 ~ SELECT k, v FROM a x WHERE v = (SELECT MAX(v) FROM a y WHERE y.k = x.k)
 ~ SELECT x.k, (SELECT COUNT(*) FROM (SELECT DISTINCT b.v FROM b) y) AS n FROM a x
-~ SELECT u.t FROM UNNEST(['a', 'b', NULL]) AS u(t) ;; SELECT u.t FROM UNNEST(['a', 'b', NULL]) AS u(t)
+~ SELECT u.t FROM UNNEST(ARRAY['a', 'b', NULL]) AS u(t) ;; SELECT u.t FROM UNNEST(['a', 'b', NULL]) AS u(t)
 ~ SELECT city, COUNT(*) AS n FROM customers GROUP BY city HAVING city IN (SELECT city FROM customers WHERE vip)
 ~ SELECT x.k FROM a x JOIN b y ON x.k = y.k JOIN nothing z ON TRUE
 ~ SELECT x.k FROM a x JOIN b y USING (k) JOIN a z USING (k)
