@@ -24,7 +24,7 @@ def split_columns(query: Query) -> tuple[Query, ClientColumns | None]:
     Rows that are compared with one another (DISTINCT, UNION) must be whole: then nothing is left to the client."""
     if not isinstance(query, Select) or query.distinct_on is not None:
         return query, None
-    splitting = _Splitting()
+    splitting = _Splitting(query.group_by)
     kept = [item for item in query.items if isinstance(item.expr, Star) or in_reach_of_server(item.expr)]
     if len(kept) == len(query.items):
         return query, None
@@ -39,16 +39,17 @@ def split_columns(query: Query) -> tuple[Query, ClientColumns | None]:
 
 
 class _Splitting:
-    """Collects what the client's expressions need of a row."""
+    """Collects what the client's expressions need of a row. Group keys are the server's, whatever they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: tuple[Expr, ...]) -> None:
+        self._keys = frozenset(map(repr, keys))
         self.hidden: dict[str, Expr] = {}
 
     def over_row(self, expr: Expr) -> Expr:
         """The expression with the parts that the server computes replaced by reads of the row."""
         if isinstance(expr, Literal):
             return expr
-        if in_reach_of_server(expr) or isinstance(expr, Aggregate | Subquery):
+        if in_reach_of_server(expr) or isinstance(expr, Aggregate | Subquery) or repr(expr) in self._keys:
             return Field(ROW, (self._name(expr),), expr.span)
         return rebuild(expr, self.over_row)
 
