@@ -9,7 +9,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
-from queryleaf_cdc.frontend.sql_parser import Refusal, SqlParser, token_span
+from queryleaf_cdc.frontend.operators import OperatorParser
+from queryleaf_cdc.frontend.sql_parser import Refusal, token_span
 from queryleaf_cdc.frontend.types import TYPES, read_type
 from queryleaf_cdc.syntax.interval_text import unit_name
 
@@ -17,7 +18,7 @@ T = TokenType
 _LITERAL_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "DATETIME")
 
 
-class CallParser(SqlParser):
+class CallParser(OperatorParser):
     FUNCTION_PARSERS: ClassVar[Any] = {
         "CAST": lambda self: self._parse_cast_call(),
         "TRY_CAST": lambda self: self._parse_cast_call(),

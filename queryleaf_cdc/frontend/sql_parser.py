@@ -1,8 +1,9 @@
 """sqlglot's PostgreSQL parser, narrowed to the language that we mean.
 
 What it takes lightly by itself is strict here: a comma with nothing behind it, BETWEEN without AND, FILTER without
-WHERE, JOIN without ON. Functions stay as written instead of becoming sqlglot's own classes. Nodes that matter carry
-``meta["ql"]``: the offsets of all that they were written with, parentheses included.
+WHERE, JOIN without ON. Functions stay as written instead of becoming sqlglot's own classes. Operators are read in
+``operators.py``. Nodes that matter carry ``meta["ql"]``: the offsets of all that they were written with, parentheses
+included.
 """
 
 from __future__ import annotations
@@ -51,10 +52,6 @@ def marked(method: Callable[..., Result]) -> Callable[..., Result]:
     return wrapper
 
 
-def binary(node: type[exp.Expr]) -> Callable[[Any, exp.Expr, exp.Expr], exp.Expr]:
-    return lambda self, this, other: self.expression(node(this=this, expression=other))
-
-
 class SqlParser(PostgresParser):
     FUNCTIONS: ClassVar[Any] = {}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
@@ -69,21 +66,11 @@ class SqlParser(PostgresParser):
     PLACEHOLDER_PARSERS: ClassVar[Any] = {}
     STATEMENT_PARSERS: ClassVar[Any] = {}
     PROPERTY_PARSERS: ClassVar[Any] = {}
-    BITWISE: ClassVar[Any] = {}
     ASSIGNMENT: ClassVar[Any] = {}
-    EQUALITY: ClassVar[Any] = {T.EQ: exp.EQ, T.NEQ: exp.NEQ}
-    TERM: ClassVar[Any] = {T.DASH: exp.Sub, T.PLUS: exp.Add}
-    FACTOR: ClassVar[Any] = {T.MOD: exp.Mod, T.SLASH: exp.Div, T.STAR: exp.Mul}
     COLUMN_OPERATORS: ClassVar[Any] = {
         T.DOT: None,
         T.DCOLON: lambda self, this, to: self.expression(exp.Cast(this=this, to=to)),
     }
-    JSON_OPERATORS: ClassVar[Any] = {T.ARROW: binary(exp.JSONBExtract), T.DARROW: binary(exp.JSONBExtractScalar)}
-    RANGE_PARSERS: ClassVar[Any] = {
-        token: PostgresParser.RANGE_PARSERS[token]
-        for token in (T.BETWEEN, T.ILIKE, T.IN, T.IRLIKE, T.IS, T.LIKE, T.RLIKE, T.SIMILAR_TO)
-    }
-    UNARY_PARSERS: ClassVar[Any] = {token: PostgresParser.UNARY_PARSERS[token] for token in (T.PLUS, T.NOT, T.DASH)}
     PRIMARY_PARSERS: ClassVar[Any] = {
         token: PostgresParser.PRIMARY_PARSERS[token] for token in (T.STRING, T.NUMBER, T.NULL, T.TRUE, T.FALSE, T.STAR)
     }
@@ -207,8 +194,6 @@ class SqlParser(PostgresParser):
 
     # spans
 
-    _parse_unary = marked(PostgresParser._parse_unary)
-    _parse_range = marked(PostgresParser._parse_range)
     _parse_ordered = marked(PostgresParser._parse_ordered)
     _parse_select_query = marked(PostgresParser._parse_select_query)
     _parse_set_operations = marked(PostgresParser._parse_set_operations)
@@ -242,7 +227,7 @@ class SqlParser(PostgresParser):
     def _parse_escape(self, this: exp.Expr | None) -> exp.Expr | None:
         if not self._match(T.ESCAPE):
             return this
-        return self.expression(exp.Escape(this=this, expression=self._need(self._parse_unary())))
+        return self.expression(exp.Escape(this=this, expression=self._need(self._parse_bitwise())))
 
     @marked
     def _parse_case(self) -> exp.Expr:

@@ -9,7 +9,7 @@ from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope, reads_own_field
-from queryleaf_cdc.logical.walk import has_aggregate, names_in, walk
+from queryleaf_cdc.logical.walk import count_selects, has_aggregate, names_in, walk
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, OrderItem, Star, Subquery
 from queryleaf_cdc.syntax.queries import (
@@ -29,13 +29,21 @@ from queryleaf_cdc.syntax.queries import (
 def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     """A query with every name bound, CTEs put in place of their names, and every item with its column name."""
     for cte in query.ctes:
-        bound = _renamed(bind_query(cte.query, outer, binder), cte)
-        outer = replace(outer, ctes={**outer.ctes, cte.name: bound})
+        inner = _renamed(bind_query(cte.query, outer, binder), cte)
+        outer = replace(outer, ctes={**outer.ctes, cte.name: inner})
+    bound: Query
     match query:
         case Select():
-            return _Selecting(outer, binder).select(query)
+            bound = _Selecting(outer, binder).select(query)
         case SetOperation():
-            return _set_operation(query, outer, binder)
+            bound = _set_operation(query, outer, binder)
+    if count_selects(bound) > MAX_SELECTS:
+        raise CompileError("QL103", f"more than {MAX_SELECTS} SELECTs, with WITH in place of its names", query.span)
+    return bound
+
+
+MAX_SELECTS = 500
+MAX_ITEM = 5_000  # nodes of a SELECT item's expression, with aliases in place
 
 
 def output_columns(query: Query) -> tuple[str, ...] | None:
@@ -234,6 +242,7 @@ class _Selecting:
             inner = scope.with_aliases({alias: bind_one(written[alias], alias) for alias in wanted})
             return self.binder.expr(expr, inner, True)
 
+        self._check_sizes(written, reach)
         for position, item in enumerate(query.items):
             if isinstance(item.expr, Star):
                 bound += self._star(item, item.expr.source, scope)
@@ -242,6 +251,17 @@ class _Selecting:
             used = written.keys() | {each.alias for each in bound}
             bound.append(replace(item, expr=expr, alias=item.alias or _free_name(item.expr, position, used)))
         return tuple(bound)
+
+    def _check_sizes(self, written: dict[str, Expr], reach: dict[str, set[str]]) -> None:
+        """``a + a AS b, b + b AS c, ...`` doubles with each alias."""
+        sizes: dict[str, int] = {}
+        for alias in sorted(written, key=lambda name: len(reach[name])):
+            nodes = list(walk(written[alias]))
+            used = [str(node.path[0]) for node in nodes if isinstance(node, Name)]
+            sizes[alias] = len(nodes) + sum(sizes.get(name, 1) for name in used)
+            if sizes[alias] > MAX_ITEM:
+                text = f"{alias!r} is too large with the other aliases in place"
+                raise CompileError("QL103", text, written[alias].span, "select from a subquery")
 
     def _star(self, item: SelectItem, source: str | None, scope: Scope) -> list[SelectItem]:
         """The columns that ``*`` stands for where they are known; else the item as it is: whole documents."""

@@ -177,6 +177,25 @@ def free_fields_in(expr: Expr) -> Iterator[Field]:
         yield from free_fields(expr.query)
 
 
+def count_selects(query: Query, known: dict[int, int] | None = None) -> int:
+    """The SELECTs of a bound query. CTEs are in place of their names and shared, so that the count may be far beyond
+    what a walk could reach."""
+    known = {} if known is None else known
+    if id(query) not in known:
+        inner = list(_inner_queries(query))
+        for expr in _own_expressions(query):
+            inner += [node.query for node in _here(expr) if isinstance(node, Subquery)]
+        known[id(query)] = 1 + sum(count_selects(each, known) for each in inner)
+    return known[id(query)]
+
+
+def _here(node: Expr) -> Iterator[Expr]:
+    """The node and what is below it, subqueries' insides left out."""
+    yield node
+    for child in children(node):
+        yield from _here(child)
+
+
 def own_aliases(query: Query) -> frozenset[str]:
     """The sources that a query's own clauses read; they hide outer ones of the same name."""
     if isinstance(query, SetOperation):

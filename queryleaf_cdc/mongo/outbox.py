@@ -19,8 +19,9 @@ from queryleaf_cdc.values import Document, Value
 
 def outbox_row(procedure: str, args: Sequence[Value], event: Event, origin: Origin, ordinal: int) -> Document:
     """``ordinal`` counts the calls of one firing. The id, which is also the idempotency key, is the same whenever
-    this event is worked on again; ``order`` sorts like the events."""
-    order = f"{event['_id']['_data']}:{origin.trigger}:{ordinal:06d}"
+    this event is worked on again; ``order`` sorts like the events, then like the triggers' names (NUL comes before
+    any character of a longer name)."""
+    order = f"{event['_id']['_data']}:{origin.trigger}\0{ordinal:06d}"
     collection = event["ns"]["coll"]
     key = event.get("documentKey") or {}
     return {

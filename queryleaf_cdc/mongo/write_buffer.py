@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import bson
+from bson.errors import BSONError
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -22,7 +24,9 @@ from queryleaf_cdc.values import Document, Value
 _VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
 _INSERT, _UPDATE, _DELETE = range(3)
 _MAX_PER_COMMAND = 100_000
-_TOO_LARGE_DOCUMENT = 10334
+_TOO_LARGE_DOCUMENT, _BAD_VALUE = 10334, 2
+_UNSTORABLE = (BSONError, OverflowError, UnicodeError, TypeError, ValueError, RecursionError)
+"""what encoding raises: a number of more than 64 bits, a text with half of a surrogate pair, an object of Python"""
 
 Op = tuple[int, str, Document, Origin | None]
 """(verb, collection, document or update or delete statement, what caused it)"""
@@ -94,6 +98,10 @@ class WriteBuffer:
         self._calling = firing
         self.calls += 1
         self.insert(names.OUTBOX, outbox_row(procedure, args, event, origin, self._ordinal), origin)
+
+    def dead_letters(self, letters: Iterable[Document]) -> None:
+        for letter in letters:
+            self.dead_letter(letter)
 
     def dead_letter(self, letter: Document) -> None:
         """Upserted: the same event may be given up again after a replay."""
@@ -171,9 +179,20 @@ class WriteBuffer:
             self._send(verb, collection, indexes[:half])
             self._send(verb, collection, indexes[half:])
             return
+        except _UNSTORABLE as error:
+            self._blame_unstorable(indexes)
+            raise BatchRefused(f"{type(error).__name__}: {error}") from error
         if reply.get("writeErrors"):
             first = reply["writeErrors"][0]
             raise WriteFailed(indexes[first["index"]], first["code"], first["errmsg"])
+
+    def _blame_unstorable(self, indexes: Iterable[int]) -> None:
+        """Only a user's function can make such values, so looking for it may cost something."""
+        for index in indexes:
+            try:
+                bson.encode(self.ops[index][2])
+            except _UNSTORABLE as error:
+                raise WriteFailed(index, _BAD_VALUE, f"{type(error).__name__}: {error}") from error
 
     def _command(self, command: Document) -> Document:
         with batch_faults():

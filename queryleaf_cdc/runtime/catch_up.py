@@ -12,10 +12,12 @@ from queryleaf_cdc.events import ACTIONS, Event, ProgramBuilder
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.catalog import ActiveTrigger
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
+from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position, token_key
 from queryleaf_cdc.mongo.state import failed, store_active
+from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
 from queryleaf_cdc.runtime.lanes import CatchUpLane, MainLane
 from queryleaf_cdc.runtime.limits import Limits
@@ -28,6 +30,7 @@ _LOST = "QL509: the position is lost: the oplog no longer reaches back to where 
 class CatchUp:
     name: str
     trigger: ActiveTrigger
+    """held at what has been reached: whatever interrupts the catch-up, the next one goes on from there"""
     engine: Engine
     lane: CatchUpLane
     source: ChangeSource
@@ -66,6 +69,7 @@ class CatchUp:
             return self._stream_failed(fault)
         limit = token_key(goal.token)
         count = bisect_right(batch.events, limit, key=lambda event: token_key(event["_id"]))
+        self._pass_over([event for event in batch.events[:count] if event["operationType"] == POISON])
         events = [event for event in batch.events[:count] if not _is_internal(event)]
         reached = batch.position.token is not None and token_key(batch.position.token) >= limit
         try:
@@ -74,7 +78,15 @@ class CatchUp:
             return self._end(failed(self.trigger, stopped.reason, self.lane.position))
         if reached:
             return self._end(replace(self.trigger, state="running", held_at=None, reason=None))
+        self.trigger = replace(self.trigger, held_at=self.lane.position.document())
         return False
+
+    def _pass_over(self, poisoned: list[Event]) -> None:
+        """A letter for each, before the position moves behind them. The main stream's letter is the same document."""
+        now = self.engine.clock.now()
+        found = [poison_letter(event, now) for event in poisoned]
+        if found:
+            self.engine.apply(self.lane, lambda buffer: buffer.dead_letters(found), self.lane.position)
 
     def close(self) -> None:
         self.source.close()

@@ -6,11 +6,14 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from queryleaf_cdc.errors import QueryLeafError
+from queryleaf_cdc.errors import QueryLeafError, RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.mongo.faults import WriteFailed
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.values import Document
+
+_MAX_TEXT = 4000
+"""characters of an error's message that are kept: users' code may raise anything"""
 
 _PAYLOAD = ("fullDocument", "fullDocumentBeforeChange", "updateDescription")
 
@@ -22,9 +25,14 @@ def error_code(error: BaseException) -> str:
 
 
 def error_text(error: BaseException) -> str:
+    """What the error says, as text that can be stored."""
     if isinstance(error, QueryLeafError):
-        return error.message
-    return str(error) if isinstance(error, WriteFailed) else f"{type(error).__name__}: {error}"
+        text = error.message
+    else:
+        text = str(error) if isinstance(error, WriteFailed) else f"{type(error).__name__}: {error}"
+    if len(text) > _MAX_TEXT:
+        text = f"{text[:_MAX_TEXT]}... ({len(text)} characters)"
+    return text.encode(errors="replace").decode()
 
 
 def dead_letter(
@@ -61,6 +69,12 @@ def dead_letter(
     if keep_payload:
         document["payload"] = {name: event[name] for name in _PAYLOAD if name in event}
     return document
+
+
+def poison_letter(event: Event, now: datetime) -> Document:
+    """The document for an event that cannot even be read: see ``mongo.decoding.stub``."""
+    error = RunError(event["poison"]["code"], event["poison"]["message"])
+    return dead_letter({**event, **event["poison"]}, None, error, first_at=now, now=now)
 
 
 def dead_call(row: Document, error: BaseException, now: datetime) -> Document:

@@ -86,13 +86,13 @@ class Delivery(threading.Thread):
         """One call. Returns 0 when the row is out of the way, else the seconds until its next attempt."""
         try:
             invoke(self._procedures, row)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self._failed(row, error)
         self._store.delivered(row["_id"])
         self._metrics.calls += 1
         return 0.0
 
-    def _failed(self, row: Document, error: Exception) -> float:
+    def _failed(self, row: Document, error: BaseException) -> float:
         self._metrics.count(row["trigger"], "errors")
         attempt = row["attempts"] + 1
         if attempt >= self._limits.call_attempts:

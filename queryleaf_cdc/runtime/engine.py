@@ -196,8 +196,7 @@ class Engine:
                 self.transaction.commit()
                 break
             except WriteFailed as fault:
-                index, trigger = firings.of_effect(fault.index)
-                raise FiringFailed(index, trigger, _located(fault, buffer)) from fault
+                raise firings.refused(fault, buffer) from fault
             except Conflict as fault:
                 attempt += 1
                 if buffer.has_read:
@@ -362,8 +361,3 @@ class Engine:
 def tracks_depth(program: Program) -> bool:
     """Whether a trigger's write may fire a trigger, or a body asks how deep it is."""
     return program.uses_depth or any(not targets.isdisjoint(program.watched) for targets in program.targets.values())
-
-
-def _located(fault: WriteFailed, buffer: WriteBuffer) -> RunError:
-    origin = buffer.ops[fault.index][3]
-    return RunError("QL602", f"write refused: {fault.message}", origin.span if origin else None)

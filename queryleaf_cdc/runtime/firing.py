@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, MissingImage, Program, Trigger
-from queryleaf_cdc.mongo.faults import ReadRefused, WorkerFault
+from queryleaf_cdc.mongo.faults import ReadRefused, WorkerFault, WriteFailed
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.values import Document
@@ -50,6 +50,13 @@ class Firings:
         at = bisect_right(self.marks, index) - 1
         return self.events[at], self.triggers[at]
 
+    def refused(self, fault: WriteFailed, buffer: WriteBuffer) -> FiringFailed:
+        """Blames the firing whose write was refused; it may be an earlier one than that which made the buffer flush."""
+        index, trigger = self.of_effect(fault.index)
+        origin = buffer.ops[fault.index][3]
+        error = RunError("QL602", f"write refused: {fault.message}", origin.span if origin else None)
+        return FiringFailed(index, trigger, error)
+
     def count(self, metrics: Metrics) -> None:
         tally: dict[str, int] = {}
         for trigger in self.triggers:
@@ -90,6 +97,8 @@ def fire_all(
             except ReadRefused as refused:
                 error = RunError("QL602", f"the server refused what the trigger reads: {refused}")
                 raise FiringFailed(index, trigger, error) from refused
+            except WriteFailed as fault:
+                raise firings.refused(fault, buffer) from fault
             except WorkerFault:
                 raise
             except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
-from queryleaf_cdc.errors import RunError, ServerError
+from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event, Program, ProgramBuilder
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.catalog import ActiveTrigger
@@ -31,7 +31,7 @@ from queryleaf_cdc.mongo.state import (
     store_active,
 )
 from queryleaf_cdc.runtime.catch_up import CatchUp
-from queryleaf_cdc.runtime.dead_letters import dead_letter
+from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
 from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
 from queryleaf_cdc.runtime.limits import Limits
@@ -201,9 +201,7 @@ class Tenure:
         if event["operationType"] == POISON:
             if event["poison"]["code"] == TOO_LARGE_CODE:
                 here = self.lane.position.skipping(event["_id"])
-            error = _poison_error(event)
-            now = self.engine.clock.now()
-            letter = dead_letter({**event, **event["poison"]}, None, error, first_at=now, now=now)
+            letter = poison_letter(event, self.engine.clock.now())
             self.engine.apply(self.lane, lambda buffer: buffer.dead_letter(letter), here)
             self.engine.metrics.count(None, "dead_letters")
         self.lane.position = here
@@ -342,7 +340,3 @@ def _is_control(event: Event) -> bool:
 
 def _is_catalog(event: Event) -> bool:
     return event["operationType"] in ACTIONS and event["ns"]["coll"] == names.CATALOG
-
-
-def _poison_error(event: Event) -> Exception:
-    return RunError(event["poison"]["code"], event["poison"]["message"])

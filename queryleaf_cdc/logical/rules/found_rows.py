@@ -21,7 +21,7 @@ def find_update(node: Update, in_reach: Callable[[Expr], bool]) -> Update:
     ``in_reach`` tells whether the server can compute a value from the row; what it cannot is computed from the row as
     it was found, unless FROM joins more rows: then later ones must see what earlier ones did."""
     if any(_has_subquery(each.value) for each in node.assignments):
-        return _with_values(node)
+        return _with_values(node, in_reach)
     late = {each.path for each in node.assignments if node.from_item is None and not in_reach(each.value)}
     if not late and not _has_subquery(node.where):
         return node
@@ -62,7 +62,7 @@ def _sources(node: Update | Delete, item: FromItem | None) -> tuple[FromItem, tu
     return TableRef(node.target, found, node.span), joins, conjunction([*terms, _same_row(node)])
 
 
-def _with_values(node: Update) -> Update:
+def _with_values(node: Update, in_reach: Callable[[Expr], bool]) -> Update:
     """Subqueries in SET: a query over the target computes them for each of its rows."""
     if node.from_item is not None:
         raise CompileError(
@@ -71,12 +71,13 @@ def _with_values(node: Update) -> Update:
             node.span,
             "join its rows too: FROM ..., (SELECT ...) AS x WHERE ...",
         )
-    found, values = _found(node), _Values(node)
-    assignments = tuple(replace(each, value=values.taken(each.value)) for each in node.assignments)
+    found, values = _found(node), _Values(node, in_reach)
+    assignments = tuple(replace(each, value=values.of(each.value)) for each in node.assignments)
     names = {node.alias: found}
-    items = [("_id", Field(found, ("_id",), node.span)), *((n, rename_sources(v, names)) for n, v in values.queries)]
+    items: list[tuple[str, Expr]] = [("_id", Field(found, ("_id",), node.span)), (_ROW, Field(found, (), node.span))]
+    columns = [*items, *((name, rename_sources(query, names)) for name, query in values.queries)]
     rows = Select(
-        tuple(SelectItem(expr, name, node.span) for name, expr in items),
+        tuple(SelectItem(expr, name, node.span) for name, expr in columns),
         TableRef(node.target, found, node.span),
         (),
         rename_sources(node.where, names) if node.where is not None else None,
@@ -86,16 +87,30 @@ def _with_values(node: Update) -> Update:
     return replace(node, assignments=assignments, from_item=source, joins=(), where=_same_row(node))
 
 
-class _Values:
-    """Takes the subqueries out of SET; what stands around them goes on reading the row."""
+_ROW = "row"
 
-    def __init__(self, node: Update) -> None:
+
+class _Values:
+    """Takes the subqueries out of SET. What stands around them goes on reading the row where the server can."""
+
+    def __init__(self, node: Update, in_reach: Callable[[Expr], bool]) -> None:
+        self.alias = node.alias
         self.found = _found(node)
         self.queries: list[tuple[str, Expr]] = []
+        self._in_reach = in_reach
 
-    def taken(self, expr: Expr) -> Expr:
+    def of(self, expr: Expr) -> Expr:
+        value = self._taken(expr)
+        return value if self._in_reach(value) else self._of_found_row(value)
+
+    def _taken(self, expr: Expr) -> Expr:
         if not isinstance(expr, Subquery):
-            return rebuild(expr, self.taken)
+            return rebuild(expr, self._taken)
         name = f"s{len(self.queries)}"
         self.queries.append((name, expr))
         return Field(self.found, (name,), expr.span)
+
+    def _of_found_row(self, expr: Expr) -> Expr:
+        if isinstance(expr, Field) and expr.source == self.alias:
+            return Field(self.found, (_ROW, *expr.path), expr.span)
+        return rebuild(expr, self._of_found_row)
