@@ -225,6 +225,14 @@ def test_is_refused_at_its_place(sql: str, code: str, words: str) -> None:
     assert caught.value.span is not None and caught.value.span.start >= len(DECLARED)
 
 
+def test_what_doubles_with_every_name_is_refused() -> None:
+    aliases = ", ".join(f"x{n} + x{n} AS x{n + 1}" for n in range(40))
+    ctes = ", ".join(f"c{n + 1} AS (SELECT x.k FROM c{n} x JOIN c{n} y ON x.k = y.k)" for n in range(40))
+    for sql in (f"SELECT a AS x0, {aliases} FROM t", f"WITH c0 AS (SELECT k FROM t), {ctes} SELECT k FROM c40"):
+        with pytest.raises(CompileError, match="QL103"):
+            compile_sql(sql)
+
+
 def test_a_bare_name_in_a_join_reads_the_first_source_that_has_it(ql: QueryLeaf, db: Database[dict[str, Any]]) -> None:
     db.a.insert_many([{"_id": 1, "k": 1, "x": "a"}, {"_id": 2, "k": 1}])
     db.b.insert_one({"_id": 3, "k": 1, "x": "b", "y": 5})

@@ -80,3 +80,4 @@ UPDATE a SET v = (SELECT MAX(v) FROM b)
 UPDATE a SET v = (SELECT SUM(b.v) FROM b WHERE b.k = a.k) + v WHERE k IS NOT NULL
 UPDATE a SET v = (SELECT SUM(v) FROM b WHERE b.k = a.k), k = v WHERE k IN (SELECT x.k FROM (SELECT a.k FROM a) x)
 UPDATE customers SET name = UPPER(name) WHERE vip AND city IN (SELECT city FROM customers)
+UPDATE customers SET boss = (SELECT COUNT(*) FROM orders o WHERE o.customer_id = customers._id), name = UPPER(name) || (SELECT MAX(k) FROM a)
