@@ -30,7 +30,7 @@ HOSTILE = {
     "arrows": ("SELECT a" + " -> 'b'" * MANY, "QL103"),
     "subscripts": ("SELECT a" + "[b]" * MANY, "QL103"),
     "IS NULL": ("SELECT a" + " IS NULL" * MANY, "QL103"),
-    "LIKE": ("SELECT a" + " LIKE 'b'" * MANY, "QL103"),
+    "LIKE": ("SELECT a" + " LIKE 'b'" * MANY, "QL106"),
     "IN": ("SELECT a" + " IN (1)" * MANY, "QL103"),
     "AT TIME ZONE": ("SELECT a" + " AT TIME ZONE 'b'" * MANY, "QL103"),
     "UNION": (" UNION ".join(["SELECT 1"] * MANY), "QL103"),
