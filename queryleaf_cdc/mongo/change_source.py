@@ -22,7 +22,7 @@ from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import decode_reply
 from queryleaf_cdc.mongo.faults import Todo, said, stream_todo
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE, Pipeline, isolate_large_event
-from queryleaf_cdc.mongo.positions import Position, Token
+from queryleaf_cdc.mongo.positions import Position, Token, token_key, token_time
 
 _AWAIT_MS = 500
 """how long an idle getMore waits; only heartbeats depend on it, an event ends the wait at once"""
@@ -93,6 +93,8 @@ class ChangeSource:
         self._session: ClientSession | None = None
         self._cursor_id = 0
         self.position = start
+        self._done: str | None = None
+        """set when the stream is opened by the position's time: the place of the last event that is done"""
 
     def next_batch(self) -> ChangeBatch:
         """The next events; none when the wait is over. Opens the stream when needed.
@@ -104,6 +106,9 @@ class ChangeSource:
         except (PyMongoError, InvalidBSON) as error:
             self.close()
             todo = stream_todo(error)
+            if todo is Todo.BAD_POSITION and self._is_filtered_out():
+                self._done = token_key(self.position.token or {})
+                return self.next_batch()
             if todo is not Todo.TOO_LARGE:
                 raise StreamFault(todo, error) from error
         try:
@@ -111,6 +116,21 @@ class ChangeSource:
         except (PyMongoError, InvalidBSON) as error:
             self.close()
             raise StreamFault(stream_todo(error), error) from error
+
+    def _is_filtered_out(self) -> bool:
+        """Whether the token is refused only because our pipeline drops its event, as after a change of the program:
+        the server wants to meet the event again, behind the $match (280). Then the stream is opened at the event's
+        time, and what is done is left out here. A token that no pipeline finds stays a fault."""
+        token = self.position.token
+        if token is None or self._done is not None or token_time(token) is None:
+            return False
+        try:
+            self._open([{"$project": {"_id": 1}}], ("default", "off"), 1)
+        except PyMongoError:
+            return False
+        finally:
+            self.close()
+        return True
 
     def close(self) -> None:
         """Ends the server's cursor. Never fails."""
@@ -145,6 +165,8 @@ class ChangeSource:
 
     def _open(self, pipeline: Pipeline, images: tuple[str, str], batch_size: int | None = None) -> RawBSONDocument:
         options: dict[str, Any] = self.position.stream_options()
+        if self._done is not None and self.position.token is not None:
+            options = {"startAtOperationTime": self.position.time}
         after, before = images
         if after not in ("off", "default"):
             options["fullDocument"] = after
@@ -165,20 +187,36 @@ class ChangeSource:
     def _batch(self, raw: RawBSONDocument, field: str) -> ChangeBatch:
         reply = decode_reply(raw)
         cursor = reply["cursor"]
-        events: list[Event] = cursor[field]
+        events: list[Event] = self._ahead(cursor[field])
         self._cursor_id = cursor["id"]
         token: Token | None = cursor.get("postBatchResumeToken") or (events[-1]["_id"] if events else None)
-        if token is not None:
+        if token is not None and self._moves_on(token):
             # After an invalidate event the cursor is closed (id 0), and the next call opens it anew behind that event.
             self.position = Position(token)
         return ChangeBatch(events, self.position, len(raw.raw), reply.get("operationTime"))
+
+    def _ahead(self, events: list[Event]) -> list[Event]:
+        """The events that are not done."""
+        if self._done is None:
+            return events
+        return [event for event in events if token_key(event["_id"]) > self._done]
+
+    def _moves_on(self, token: Token) -> bool:
+        """Whether the token lies behind what is done; then the position is one like any other again."""
+        if self._done is not None and token_key(token) <= self._done:
+            return False
+        self._done = None
+        return True
 
     def _isolate_large_event(self) -> ChangeBatch:
         events = isolate_large_event(self._probe)
         if events:
             last = events[-1]
             too_large = "poison" in last and last["poison"]["code"] == TOO_LARGE_CODE
-            self.position = self.position.skipping(last["_id"]) if too_large else Position(last["_id"])
+            if too_large:
+                self.position = self.position.skipping(last["_id"])
+            elif self._moves_on(last["_id"]):
+                self.position = Position(last["_id"])
         passed = [event for event in events if "poison" not in event or event["poison"]["code"]]
         return ChangeBatch(passed, self.position, 0, None)
 
@@ -191,7 +229,7 @@ class ChangeSource:
             field = "firstBatch"
             while True:
                 self._cursor_id = reply["cursor"]["id"]
-                found += reply["cursor"][field]
+                found += self._ahead(reply["cursor"][field])
                 if len(found) >= count or (field == "nextBatch" and not reply["cursor"][field]):
                     return found[:count]
                 field = "nextBatch"
