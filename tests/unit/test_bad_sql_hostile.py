@@ -71,10 +71,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_clear_error_in_time(name: str) -> None:
     text, code = HOSTILE[name]
-    began = time.perf_counter()
+    began = time.process_time()
     _, diagnostics = parse(Source(text))
     assert diagnostics[0].code == code
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 LEGITIMATE = {
