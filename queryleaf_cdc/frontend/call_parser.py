@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +16,7 @@ from queryleaf_cdc.frontend.types import TYPES, read_type
 from queryleaf_cdc.syntax.interval_text import unit_name
 
 T = TokenType
+_WHOLE = re.compile(r"\s*[-+]?\d+\s*")
 _LITERAL_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "DATETIME")
 
 
@@ -59,6 +61,9 @@ class CallParser(OperatorParser):
             self._advance()
             if self._match_text_seq("TO"):
                 self._refuse("INTERVAL ... TO", self._prev, "write it in words: INTERVAL '1 year 2 months'")
+            if value.token_type == T.STRING and unit != "second" and not _WHOLE.fullmatch(value.text):
+                what = f"a part smaller than the unit in INTERVAL '...' {unit.upper()}"
+                self._refuse(what, value, "PostgreSQL cuts it off; write it in words: INTERVAL '1.5 hours'")
         elif value.token_type == T.NUMBER:
             self._fail("a unit such as HOUR")
         node = exp.Interval(this=exp.Literal(this=value.text, is_string=True), unit=exp.Var(this=unit or ""))

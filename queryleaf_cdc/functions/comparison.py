@@ -203,6 +203,8 @@ def _dated(base: FunctionSpec, moment: Const, at: int) -> FunctionSpec:
         return when(is_kind(other, Type.DATE), date, rest)
 
     def truth(other: Arg, date: Mql, rest: Mql) -> Mql:
+        if base.name == "<>":  # a date differs from the text, whichever date it is
+            return all_of(rest, op("$ne", other.mongo, moment))
         return any_of(all_of(is_kind(other, Type.DATE), date), rest)
 
     assert base.to_mongo is not None

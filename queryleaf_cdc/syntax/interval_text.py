@@ -1,9 +1,11 @@
-"""Interval texts, as PostgreSQL reads them: '1 day 02:03:04', '-1 month', '1.5 hours', 'P1DT2H', '2 days ago'."""
+"""Interval texts, as PostgreSQL reads them: '1 day 02:03:04', '-1 month', '1.5 hours', 'P1DT2H', '2 days ago',
+'1-2' (a year and two months), '3 04:05' (days and a time)."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import zip_longest
 
 from queryleaf_cdc.values import Interval
 
@@ -42,6 +44,7 @@ _ALIASES = {
 
 _PART = re.compile(
     r"\s*(?:(?P<sign>[-+])?(?P<hours>\d+):(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}(?:\.\d*)?))?"
+    r"|(?P<years>[-+]?\d+)-(?P<months>\d{1,2})(?![\w.:-])"
     r"|(?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?P<unit>[a-zA-Z]+)?)\s*"
 )
 _ISO = re.compile(
@@ -84,30 +87,54 @@ def _text_parts(text: str, unit: str | None) -> list[tuple[Fraction, str]] | Non
     rest = rest[:-4] if ago else rest
     if len(rest) > 200:
         return None
-    parts: list[tuple[Fraction, str]] = []
+    found: list[re.Match[str]] = []
     position = 0
     while position < len(rest):
-        found = _PART.match(rest, position)
-        if found is None or found.end() == position:
+        part = _PART.match(rest, position)
+        if part is None or part.end() == position:
             return None
-        part = _clock(found) if found["hours"] else _counted(found, unit)
-        if part is None:
+        found.append(part)
+        position = part.end()
+    parts: list[tuple[Fraction, str]] = []
+    for part, following in zip_longest(found, found[1:]):
+        read = _part(part, following, unit)
+        if read is None:
             return None
-        parts.append(part)
-        position = found.end()
+        parts += read
+    given = [name for _, name in parts]
+    if len(given) > len(set(given)):  # a unit twice
+        return None
     return [(-amount, name) for amount, name in parts] if ago else parts
 
 
-def _clock(found: re.Match[str]) -> tuple[Fraction, str] | None:
-    if int(found["minutes"]) > 59 or Fraction(found["seconds"] or "0") >= 60:
+def _part(found: re.Match[str], following: re.Match[str] | None, unit: str | None) -> list[tuple[Fraction, str]] | None:
+    if found["hours"]:
+        return _clock(found)
+    if found["years"]:
+        return _years_and_months(found)
+    if found["unit"]:
+        name = unit_name(found["unit"])
+    elif following is None:
+        name = unit or "second"
+    else:  # '3 04:05'
+        name = "day" if following["hours"] else None
+    return [(Fraction(found["number"]), name)] if name else None
+
+
+def _clock(found: re.Match[str]) -> list[tuple[Fraction, str]] | None:
+    hours, minutes, seconds = int(found["hours"]), int(found["minutes"]), Fraction(found["seconds"] or "0")
+    if minutes > 59 or seconds >= 60:
         return None
-    seconds = int(found["hours"]) * 3600 + int(found["minutes"]) * 60 + Fraction(found["seconds"] or "0")
-    return (-seconds if found["sign"] == "-" else seconds), "second"
+    sign = -1 if found["sign"] == "-" else 1
+    return [(Fraction(sign * hours), "hour"), (Fraction(sign * minutes), "minute"), (sign * seconds, "second")]
 
 
-def _counted(found: re.Match[str], unit: str | None) -> tuple[Fraction, str] | None:
-    name = unit_name(found["unit"]) if found["unit"] else unit or "second"
-    return (Fraction(found["number"]), name) if name else None
+def _years_and_months(found: re.Match[str]) -> list[tuple[Fraction, str]] | None:
+    years, months = int(found["years"]), int(found["months"])
+    if months > 11:
+        return None
+    sign = -1 if found["years"].startswith("-") else 1
+    return [(Fraction(years), "year"), (Fraction(sign * months), "month")]
 
 
 def _sum(parts: list[tuple[Fraction, str]]) -> Interval | None:

@@ -56,3 +56,9 @@ def test_what_does_not_chain_is_an_error(text: str) -> None:
     with pytest.raises(CompileError) as caught:
         parse_expression(text)
     assert "parentheses" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["INTERVAL '1.5' HOUR", "INTERVAL '1-2' YEAR", "INTERVAL '2:03' HOUR"])
+def test_what_postgresql_cuts_off_an_interval_is_an_error(text: str) -> None:
+    with pytest.raises(CompileError, match="INTERVAL"):
+        parse_expression(text)

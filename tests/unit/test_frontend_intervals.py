@@ -37,6 +37,10 @@ HOUR = 3_600_000
         ("  3   HOURS ", Interval(0, 0, 3 * HOUR)),
         ("36:00:00", Interval(0, 0, 36 * HOUR)),
         ("@ 1 minute", Interval(0, 0, 60_000)),
+        ("1-2", Interval(14, 0, 0)),
+        ("-1-2", Interval(-14, 0, 0)),
+        ("1 2:03", Interval(0, 1, 2 * HOUR + 3 * 60_000)),
+        ("1-2 3 04:05:06", Interval(14, 3, 4 * HOUR + 5 * 60_000 + 6_000)),
     ],
 )
 def test_reads(text: str, expected: Interval) -> None:
@@ -49,7 +53,25 @@ def test_a_bare_number_counts_the_unit_behind_it() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "day", "1 fortnight", "x", "P", "PT", "P1X", "1:75", "1 day ago ago", "--1 day", "1e3 days", "9" * 30],
+    [
+        "",
+        " ",
+        "day",
+        "1 fortnight",
+        "x",
+        "P",
+        "PT",
+        "P1X",
+        "1:75",
+        "1 day ago ago",
+        "--1 day",
+        "1e3 days",
+        "9" * 30,
+        "1 day 1 day",
+        "1 hour 02:03",
+        "1-12",
+        "5 1 day",
+    ],
 )
 def test_no_interval(text: str) -> None:
     assert parse_interval(text) is None
