@@ -105,15 +105,17 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
     load.start()
     moments = [chance.uniform(0.0, 0.25) for _ in range(50)]
     processes = [start_process(mongo_uri, db) for _ in range(2)]  # one works, the other waits as standby
-    for moment in moments:
-        victim = wait_until_at_work(db, processes)
-        time.sleep(moment)
-        victim.kill()
-        victim.wait()
-        processes = [each for each in processes if each is not victim] + [start_process(mongo_uri, db)]
-    for each in processes:
-        each.kill()
-        each.wait()
+    try:
+        for moment in moments:
+            victim = wait_until_at_work(db, processes)
+            time.sleep(moment)
+            victim.kill()
+            victim.wait()
+            processes = [each for each in processes if each is not victim] + [start_process(mongo_uri, db)]
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
     assert checkpoint["seq"] > 100  # on average each of them has taken the lease and committed
