@@ -16,7 +16,7 @@ from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamF
 from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
-from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.faults import Todo, Unreachable
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
 from queryleaf_cdc.mongo.positions import Position
@@ -101,14 +101,17 @@ class Tenure:
         """Registrations come in bursts. Those that stand next, with no other change between them, are taken together:
         one program is built for a hundred triggers, not one for each. What does not succeed is left to the reader."""
         source = ChangeSource(self.database, _BARE, ("default", "off"), self.lane.position, await_ms=1)
+        known = {name: each.entry.revision for name, each in self.active.items()}
         try:
+            if known == {entry.name: entry.revision for entry in catalog_entries(self.database)}:
+                return
             while events := source.next_batch().events:
                 for event in events:
                     if event["operationType"] not in ACTIONS or not event["ns"]["coll"].startswith(names.PREFIX):
                         return
                     if _is_catalog(event):
                         self._control(event, Position(event["_id"]))
-        except StreamFault:
+        except (StreamFault, Unreachable):
             return
         finally:
             source.close()
