@@ -1,4 +1,7 @@
-"""``python -m tests.benchmarks [NAME ...]``: runs all (then writes docs/benchmarks.md), or the named ones."""
+"""``python -m tests.benchmarks [NAME ...]``: measures all and writes docs/benchmarks.md, or only what is named.
+
+Exit code 1 when something could not be measured (and the page stays as it was); a target that is not met is no such
+failure, the table says so."""
 
 from __future__ import annotations
 
@@ -12,13 +15,16 @@ from tests.benchmarks.joins import update_from
 from tests.benchmarks.latency import latency
 from tests.benchmarks.memory import memory
 from tests.benchmarks.place import Place, open_place
+from tests.benchmarks.report import PAGE, page, table
 from tests.benchmarks.rows import Row
 from tests.benchmarks.start_up import start_up
 from tests.benchmarks.throughput import filtering_trigger, one_trigger, raw_updates
 
-BENCHMARKS: tuple[Callable[[Place], list[Row]], ...] = (
-    one_trigger,
+Benchmark = Callable[[Place], list[Row]]
+
+BENCHMARKS: tuple[Benchmark, ...] = (
     raw_updates,
+    one_trigger,
     filtering_trigger,
     hundred_triggers,
     latency,
@@ -29,19 +35,37 @@ BENCHMARKS: tuple[Callable[[Place], list[Row]], ...] = (
 
 
 def main(names: list[str]) -> int:
-    chosen = [each for each in BENCHMARKS if not names or each.__name__ in names]
+    known = {each.__name__: each for each in BENCHMARKS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
     with open_place() as place:
-        for each in chosen:
-            began = time.monotonic()
-            try:
-                rows = each(place)
-            except Exception:
-                traceback.print_exc()
-                continue
-            for row in rows:
-                print(row.what, "|", row.figure, "|", row.compared, "|", row.target, "|", row.met, flush=True)
-            print(f"   {each.__name__}: {time.monotonic() - began:.0f} s", flush=True)
+        results = [_measure(known[name], place) for name in names or known]
+        server_version = place.server_version
+    rows = [row for result in results if result is not None for row in result]
+    print(f"\n{table(rows)}")
+    if None in results:
+        print("not everything could be measured", file=sys.stderr)
+        return 1
+    if not names:
+        PAGE.write_text(page(rows, server_version))
+        print(f"written: {PAGE}")
     return 0
+
+
+def _measure(benchmark: Benchmark, place: Place) -> list[Row] | None:
+    """None when it failed; the others still run."""
+    began = time.monotonic()
+    print(f"{benchmark.__name__} ...", end=" ", flush=True)
+    try:
+        rows = benchmark(place)
+    except Exception:
+        print("failed", flush=True)
+        traceback.print_exc()
+        return None
+    print(f"{time.monotonic() - began:.0f} s", flush=True)
+    return rows
 
 
 if __name__ == "__main__":

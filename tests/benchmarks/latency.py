@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo.change_stream import CollectionChangeStream
+from pymongo.change_stream import ChangeStream
 
 from queryleaf_cdc import QueryLeaf
 from tests.benchmarks.place import Place
@@ -52,8 +52,8 @@ def _effects(place: Place) -> list[float]:
                 return _ages(stream, RATE * SECONDS)
 
 
-def _ages(stream: CollectionChangeStream[dict[str, Any]], count: int) -> list[float]:
-    found = []
+def _ages(stream: ChangeStream[dict[str, Any]], count: int) -> list[float]:
+    found: list[float] = []
     deadline = time.monotonic() + SECONDS + _PATIENCE
     while len(found) < count:
         event = stream.try_next()

@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from pymongo.collection import Collection
 
 from tests.benchmarks.place import Place, insert
 from tests.benchmarks.rows import Row
@@ -29,7 +32,7 @@ def memory(place: Place) -> list[Row]:
             rows = documents(_CHUNK)
             for done in range(_CHUNK, STEPS[-1] + 1, _CHUNK):
                 insert(ql.database.src, [dict(row) for row in rows])
-                _wait_for(lambda done=done: ql.database.out.estimated_document_count() >= done)  # type: ignore[misc]
+                _wait_for_rows(ql.database.out, done)
                 if done in STEPS:
                     found.append(_resident_mb(worker.pid))
         finally:
@@ -44,9 +47,9 @@ def memory(place: Place) -> list[Row]:
     ]
 
 
-def _wait_for(condition: object) -> None:
+def _wait_for_rows(collection: Collection[dict[str, Any]], count: int) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while not condition():  # type: ignore[operator]
+    while collection.estimated_document_count() < count:
         if time.monotonic() > deadline:
             raise AssertionError("the worker does not keep up")
         time.sleep(0.02)

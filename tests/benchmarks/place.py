@@ -17,7 +17,7 @@ from pymongo.database import Database
 from queryleaf_cdc import QueryLeaf, start_embedded
 
 Rows = list[dict[str, Any]]
-IMAGES = {"full_document": "whenAvailable", "full_document_before_change": "whenAvailable"}
+_IMAGES = {"full_document": "whenAvailable", "full_document_before_change": "whenAvailable"}
 _OPLOG_MB = 4096
 _TIMEOUT = 300.0
 
@@ -62,9 +62,11 @@ def read_all(
     start: Timestamp,
     count: int,
     pipeline: Rows | None = None,
-    **options: Any,
+    *,
+    images: bool = False,
 ) -> float:
     """Seconds until a bare pymongo loop has seen ``count`` events."""
+    options: dict[str, Any] = _IMAGES if images else {}
     began = time.perf_counter()
     with database[collection].watch(pipeline or [], start_at_operation_time=start, **options) as stream:
         for seen, _ in enumerate(stream, 1):

@@ -9,11 +9,11 @@ from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
 from queryleaf_cdc import compile_sql
-from tests.benchmarks.place import IMAGES, Place, Rows, expect, insert, read_all, work_off
+from tests.benchmarks.place import Place, Rows, expect, insert, read_all, work_off
 from tests.benchmarks.rows import RUNS, Row, at_least, rate, ratios
 
 EVENTS = 60_000
-FILTERED_EVENTS = 200_000
+FILTERED_EVENTS = 500_000
 BY_HAND_EVENTS = 400
 
 ONE_INSERT = """CREATE TRIGGER copy AFTER INSERT ON src
@@ -37,7 +37,7 @@ def raw_updates(place: Place) -> list[Row]:
             insert(db.src, documents(EVENTS // 2))
             start = place.now()
             db.src.update_many({}, {"$inc": {"a": 1}})
-            seconds.append(read_all(db, "src", start, EVENTS // 2, **IMAGES))
+            seconds.append(read_all(db, "src", start, EVENTS // 2, images=True))
     return [Row("raw read of updates, both images", rate(EVENTS // 2, seconds))]
 
 
