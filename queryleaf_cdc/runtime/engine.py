@@ -96,7 +96,11 @@ class Engine:
     """why nothing moves, while the same run is tried again"""
     _verdicts: Verdicts = field(default_factory=dict)
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
-    _most_events: int = 1 << 30
+    _most_events: int = 0
+    _growth: float = 2.0
+
+    def __post_init__(self) -> None:
+        self._most_events = self.limits.first_batch_events
 
     def work(self, lane: Lane, events: list[Event], position: Position) -> None:
         """Commits the effects of all events and moves the lane to ``position``.
@@ -161,6 +165,7 @@ class Engine:
     # -- one transaction ---------------------------------------------------------------------------------------
 
     def _commit(self, lane: Lane, run: Run) -> None:
+        began = self.clock.monotonic()
         tracked = tracks_depth(lane.program)
         self.transaction.begin()
         ordered = lane.program.watched
@@ -174,6 +179,7 @@ class Engine:
             written = self._written(run, buffer, firings, ordered, depth) if tracked else None
             self._write(buffer, firings, fields, run.position, written)
         self._committed(lane, run, firings, buffer)
+        self._adapt(len(run.events), self.clock.monotonic() - began)
 
     def _write(
         self,
@@ -224,10 +230,16 @@ class Engine:
                     self.metrics.count(name, "dead_letters")
             self._verdicts.clear()
         self._failures.clear()
-        if self._most_events < self.limits.max_batch_events:
-            self._most_events += max(1, self._most_events // 10)
         if buffer.calls:
             self.on_calls()
+
+    def _adapt(self, events: int, seconds: float) -> None:
+        """How many events the next transactions take: by how long this one took."""
+        target = self.limits.target_batch_seconds
+        if seconds > target:
+            self._most_events = max(1, int(events * target / seconds))
+        elif events >= self._most_events and seconds < target / 2:
+            self._most_events = min(int(events * self._growth) + 1, self.limits.max_batch_events)
 
     # -- what went wrong ---------------------------------------------------------------------------------------
 
@@ -261,7 +273,7 @@ class Engine:
         if len(run.events) > 1:
             half = len(run.events) // 2
             if isinstance(fault, BatchTooLarge):
-                self._most_events = half
+                self._most_events, self._growth = half, 1.1  # beyond the bound again, but not soon
             return half
         event = run.events[0]
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")

@@ -14,6 +14,11 @@ from typing import Protocol
 class Limits:
     max_batch_events: int = 5000
     """events in one transaction; measured: more gains nothing and holds locks for longer"""
+    first_batch_events: int = 500
+    """before it is known how long they take"""
+    target_batch_seconds: float = 1.0
+    """A transaction that takes longer makes the next ones smaller: bodies that read, slow functions, thousands of
+    updates of one document. All of it is lost if the worker is killed, and its locks make others wait."""
     max_queued_bytes: int = 16 * 1024 * 1024
     """read ahead, as the server sent it; decoded, small events take some eight times as much"""
     max_queued_batches: int = 4

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from fake_program import sql
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from queryleaf_cdc import QueryLeaf
+from queryleaf_cdc.mongo.catalog import Catalog
 
 Db = Database[dict[str, Any]]
 
@@ -152,3 +154,15 @@ def test_a_procedure_cannot_end_the_delivery(ql: QueryLeaf, db: Db, error: BaseE
         db.orders.insert_many([{"_id": 1}, {"_id": 2}])
         ql.drain()
     assert sorted(called) == [1, 2]
+
+
+# -- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_that_takes_long_makes_the_next_ones_smaller(db: Db, catalog: Catalog, make_worker: Any) -> None:
+    """Each commit is progress that a crash does not undo, and sets the locks free."""
+    catalog.register("a", sql(on="orders", reads=1))
+    db.orders.insert_many({"_id": i} for i in range(1000))
+    worker = make_worker(target_batch_seconds=0.01)
+    worker.drain()
+    assert worker.metrics.transactions > 8
