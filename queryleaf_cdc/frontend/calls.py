@@ -64,6 +64,9 @@ def _function(self: Converter, name: str, node: exp.Expr, span: Span) -> Expr:
         return Subquery("exists", args[0].query, None, span)
     if name in ("GROUPING SETS", "ROLLUP", "CUBE"):
         raise CompileError(UNEXPECTED, f"{name} belongs into GROUP BY", span)
+    if name == "ARRAY":
+        hint = "write ARRAY[a, b]; the rows of a query are (SELECT ARRAY_AGG(x) FROM ...)"
+        raise unsupported("ARRAY(...)", span, hint)
     if name == "ROW":
         raise unsupported("ROW(...)", span, "JSON_BUILD_OBJECT('key', value) makes a document")
     if name == "DATE_PART":

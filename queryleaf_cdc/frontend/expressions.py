@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, warning
-from queryleaf_cdc.frontend import calls, literals
+from queryleaf_cdc.frontend import calls, days, literals
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
 from queryleaf_cdc.frontend.limits import MAX_DEPTH, MAX_TERMS, too_deep, too_many_terms
 from queryleaf_cdc.frontend.nodes import only, span_of
@@ -120,11 +120,16 @@ class Converter:
             raise too_deep(span_of(node))
         self.depth += len(spine)
         start = span_of(left).start
-        result = self.expr(left)
+        result, is_day = self.expr(left), days.is_day(left)
         for step in reversed(spine):
             only(step, "this", "expression", *_IGNORED)
             right = step.args["expression"]
-            result = self._operate(BINARY[type(step)], result, right, Span(start, span_of(right).end))
+            span = Span(start, span_of(right).end)
+            operator = BINARY[type(step)]
+            result, is_day = self._on_days(operator, result, right, (is_day, days.is_day(right)), span) or (
+                self._operate(operator, result, right, span),
+                False,
+            )
         self.depth -= len(spine)
         return result
 
@@ -139,6 +144,13 @@ class Converter:
         if operator in _COMPARISONS:
             self._warn_of_quotes(left, value)
         return Call(operator, (left, value), span)
+
+    def _on_days(
+        self, operator: str, left: Expr, right: exp.Expr, is_day: tuple[bool, bool], span: Span
+    ) -> tuple[Expr, bool] | None:
+        if operator not in ("+", "-") or not any(is_day):
+            return None
+        return days.operate(operator, left, self.expr(right), is_day, span)
 
     def _quantified(self, operator: str, quantifier: str, left: Expr, right: exp.Expr, span: Span) -> Expr:
         arguments = right.expressions
@@ -329,7 +341,25 @@ def _interval(self: Converter, node: exp.Expr) -> Expr:
 
 def _time_zone(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "zone")
-    return Call("AT TIME ZONE", (self.expr(node.this), self.expr(node.args["zone"])), span_of(node))
+    value, zone = self.expr(node.this), self.expr(node.args["zone"])
+    if _is_local(value):
+        hint = (
+            "here it only leads from UTC to a zone; the start of a local day is DATE_TRUNC('day', t, 'Europe/Berlin')"
+        )
+        raise unsupported("AT TIME ZONE of a time that is local already", span_of(node), hint)
+    if isinstance(zone, Literal) and not isinstance(zone.value, str | None):
+        raise unsupported("a time zone that is no text", zone.span, "write 'Europe/Berlin' or '+02:00'")
+    return Call("AT TIME ZONE", (value, zone), span_of(node))
+
+
+_STAYS_LOCAL = ("+", "-", "DATE_TRUNC", "CAST TIMESTAMP", "CAST DATE", "COALESCE", "GREATEST", "LEAST", "NULLIF")
+
+
+def _is_local(value: Expr) -> bool:
+    """Whether the expression is the local time of some zone."""
+    if not isinstance(value, Call):
+        return False
+    return value.name == "AT TIME ZONE" or (value.name in _STAYS_LOCAL and any(map(_is_local, value.args)))
 
 
 def _array(self: Converter, node: exp.Expr) -> Expr:

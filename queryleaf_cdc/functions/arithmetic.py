@@ -69,7 +69,19 @@ def _mixed(
         number = Type.NUMBER if may(first, Type.NUMBER) and may(second, Type.NUMBER) else Type.NULL
         return number | other_type(first, second) | Type.NULL
 
-    return scalar(name, 2, type_of, evaluate, lambda a, b: bind_args((a, b), branches))
+    return scalar(name, 2, type_of, evaluate, lambda a, b: bind_args((a, b), branches), check=_no_number_beside_a_date)
+
+
+def _no_number_beside_a_date(args: tuple[Arg, ...]) -> str | None:
+    kinds = {Type.DATE: False, Type.NUMBER: False}
+    for arg in args:
+        for each in kinds:
+            kinds[each] |= arg.may(each) and arg.only(each | Type.NULL)
+    return (
+        "a timestamp and a number: write the number as an interval, such as INTERVAL '7 days'"
+        if all(kinds.values())
+        else None
+    )
 
 
 def _negative(value: Value) -> Value:

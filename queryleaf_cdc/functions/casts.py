@@ -119,11 +119,24 @@ def _left_range(number: float, text: str) -> bool:
 def _to_decimal(value: Value) -> Decimal128 | None:
     match type_of_value(value):
         case Type.NUMBER:
-            return numbers.to_bson(numbers.to_decimal(value))
+            found = numbers.to_decimal(value)
+            return numbers.to_bson(_shortest(found) if isinstance(value, float) else found)
         case Type.STRING:
             text = value.strip(BLANKS)
             return _decimal_of_text(text) if _NUMBER.match(text) else None
     return None
+
+
+_LONG_ONE = Decimal(f"1.{'0' * 33}")
+
+
+def _shortest(number: Decimal) -> Decimal:
+    """2.5 for the 2.50000000000000 that becomes of a double: a quotient has no more zeros than it needs."""
+    return numbers.CONTEXT.add(numbers.CONTEXT.divide(number, _LONG_ONE), Decimal(0))
+
+
+def _shortest_mongo(number: Mql) -> Mql:
+    return op("$add", op("$divide", number, Const(Decimal128(_LONG_ONE))), Const(Decimal128("0")))
 
 
 def _decimal_of_text(text: str) -> Decimal128 | None:
@@ -138,7 +151,11 @@ def _to_number_mongo(width: str) -> Callable[[Arg], Mql]:
     def of_bound(arg: Arg) -> Mql:
         branches = []
         if arg.may(Type.NUMBER):
-            branches.append(((is_kind(arg, Type.NUMBER),), _converted(arg.mongo, width)))
+            number = _converted(arg.mongo, width)
+            if width == "decimal":
+                is_double = op("$eq", op("$type", arg.mongo), Const("double"))
+                number = cond(is_double, _shortest_mongo(number), number)
+            branches.append(((is_kind(arg, Type.NUMBER),), number))
         if arg.may(Type.STRING):
             branches.append(((is_kind(arg, Type.STRING),), _converted(_trimmed(arg.mongo), width)))
         return choose(branches)

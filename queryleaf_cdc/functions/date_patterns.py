@@ -42,6 +42,43 @@ def _keywords() -> re.Pattern[str]:
 _TOKEN = _keywords()
 
 
+_MORE = ("Y,YYY", "IYY", "IY", "I", "CC", "J", "RM", "SSSSS", "FF1", "FF2", "FF3", "FF4", "FF5", "FF6", "BC", "AD",
+         "B.C.", "A.D.", "TM", "FX")  # fmt: skip
+"""What PostgreSQL knows besides."""
+
+
+def _all_keywords() -> re.Pattern[str]:
+    words = sorted((*_NUMERIC, *_NAMES, *_MORE), key=len, reverse=True)
+    spellings = "|".join(re.escape(each) for word in words for each in (word, word.lower(), word.capitalize()))
+    return re.compile(rf'"(?:[^"\\]|\\.)*"|\\"|(?:FM|fm)?(?P<word>{spellings})(?P<suffix>TH|th|SP)?', re.DOTALL)
+
+
+_ALL_KEYWORDS = _all_keywords()
+_NOT_READ = ("YYY", "Y", "IYYY", "IW", "ID", "IDDD", "D", "W", "WW", "Q", "TZ")
+_CAPITALIZED = ("Month", "Mon", "Day", "Dy")
+
+
+def unknown_keyword(pattern: str, reading: bool) -> str | None:
+    """A keyword that PostgreSQL would replace (or read) otherwise than we do; None if there is none."""
+    for found in _ALL_KEYWORDS.finditer(pattern):
+        word = found["word"]
+        if word is None:
+            wrong = not found[0].startswith('"')
+        elif word.upper() in _MORE or (reading and word.upper() in _NOT_READ):
+            wrong = True
+        else:
+            capitalized = len(word) > 1 and word.istitle() and word not in _CAPITALIZED
+            wrong = capitalized or bool(found["suffix"] and word.upper() in _NUMBERS)
+        if wrong:
+            return found[0]
+    return None
+
+
+def unknown_in(function: str, keyword: str | None) -> str | None:
+    """The complaint about a keyword, if there is one."""
+    return keyword and f"{function} does not know {keyword} in a pattern; text in it stands in double quotes"
+
+
 @lru_cache(maxsize=256)
 def pieces_of(pattern: str) -> tuple[Piece, ...]:
     pieces: list[Piece] = []

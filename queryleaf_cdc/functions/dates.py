@@ -20,7 +20,7 @@ from queryleaf_cdc.functions.building import (
     may,
     scalar,
 )
-from queryleaf_cdc.functions.date_patterns import parse_date
+from queryleaf_cdc.functions.date_patterns import parse_date, unknown_in, unknown_keyword
 from queryleaf_cdc.functions.moments import DAY_MS, FIRST_MS, LAST_MS, from_ms, in_range, moment, to_ms
 from queryleaf_cdc.functions.mql import NULL, Const, Dot, Let, Mql, Named, Var, bind, cond, named, op
 from queryleaf_cdc.functions.spec import Arg, WorkerSide
@@ -118,6 +118,12 @@ def _from_parts(date: tuple[Arg, ...], time: tuple[Arg, ...], seconds: Arg | Non
 
 
 _LAST = from_ms(LAST_MS)
+
+
+def _check_pattern(args: tuple[Arg, ...]) -> str | None:
+    if len(args) < 2 or not args[1].is_const or not isinstance(args[1].const, str):
+        return None
+    return unknown_in("reading a date", unknown_keyword(args[1].const, reading=True))
 
 
 def _to_timestamp(value: Value, *pattern: Value) -> Value:
@@ -224,8 +230,8 @@ _BY_PIECES = "reading text by a pattern goes piece by piece"
 DATES = (
     scalar("MAKE_DATE", 3, DATE_OR_NULL, _make_date, _make_date_mongo),
     scalar("MAKE_TIMESTAMP", 6, DATE_OR_NULL, _make_timestamp, _make_timestamp_mongo),
-    scalar("TO_TIMESTAMP", (1, 2), DATE_OR_NULL, _to_timestamp, _to_timestamp_mongo),
-    scalar("TO_DATE", 2, DATE_OR_NULL, _to_date, None, _BY_PIECES),
+    scalar("TO_TIMESTAMP", (1, 2), DATE_OR_NULL, _to_timestamp, _to_timestamp_mongo, check=_check_pattern),
+    scalar("TO_DATE", 2, DATE_OR_NULL, _to_date, None, _BY_PIECES, check=_check_pattern),
     scalar(
         "AT TIME ZONE",
         2,

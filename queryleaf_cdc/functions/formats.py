@@ -13,10 +13,12 @@ from queryleaf_cdc.functions.date_patterns import (
     half_of_day,
     pieces_of,
     styled,
+    unknown_in,
+    unknown_keyword,
 )
 from queryleaf_cdc.functions.moments import in_range, moment
 from queryleaf_cdc.functions.mql import NULL, Array, Const, Mql, Op, cond, named, op
-from queryleaf_cdc.functions.number_patterns import format_number, number_pattern
+from queryleaf_cdc.functions.number_patterns import format_number, number_pattern, unknown_number_keyword
 from queryleaf_cdc.functions.spec import Arg, WorkerSide
 from queryleaf_cdc.values import Type, Value
 
@@ -162,4 +164,15 @@ def _seventh(day: Mql) -> Mql:
     return op("$toInt", op("$divide", op("$add", day, Const(6)), Const(7)))
 
 
-FORMATS = (scalar("TO_CHAR", 2, STRING_OR_NULL, _to_char, _to_char_mongo),)
+def _check(args: tuple[Arg, ...]) -> str | None:
+    value, pattern = args
+    if value.may(Type.INTERVAL) and value.only(Type.INTERVAL):
+        return "TO_CHAR takes a date or a number, no interval; EXTRACT gives its parts"
+    if not pattern.is_const or not isinstance(pattern.const, str):
+        return None
+    if number_pattern(pattern.const) is not None and may(value, Type.NUMBER):
+        return unknown_in("TO_CHAR", unknown_number_keyword(pattern.const))
+    return unknown_in("TO_CHAR", unknown_keyword(pattern.const, reading=False))
+
+
+FORMATS = (scalar("TO_CHAR", 2, STRING_OR_NULL, _to_char, _to_char_mongo, check=_check),)

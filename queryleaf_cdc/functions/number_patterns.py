@@ -12,6 +12,15 @@ _WIDE = Context(prec=7000)
 _MAX_DIGITS = 200
 
 
+_MORE = re.compile(r'"(?:[^"\\]|\\.)*"|(EEEE|TH|RN|V)', re.IGNORECASE | re.DOTALL)
+"""What PostgreSQL knows besides."""
+
+
+def unknown_number_keyword(pattern: str) -> str | None:
+    """A keyword that PostgreSQL would replace and we do not; None if there is none."""
+    return next((found[1] for found in _MORE.finditer(pattern) if found[1]), None)
+
+
 @dataclass(frozen=True, slots=True)
 class NumberPattern:
     """``tokens`` are pairs of a keyword (empty for literal text) and its text."""

@@ -56,6 +56,19 @@ def _concat_mongo(a: Arg, b: Arg) -> Mql:
     return op("$concat", left, right)
 
 
+def _texts_only(args: tuple[Arg, ...]) -> str | None:
+    composed = Type.ARRAY | Type.DOCUMENT
+    if any(arg.may(composed) and arg.only(composed | Type.NULL) for arg in args):
+        return "|| joins texts; arrays are joined by ARRAY_CAT(a, b) and ARRAY_APPEND(a, x)"
+    return None
+
+
+def _positions_only(args: tuple[Arg, ...]) -> str | None:
+    if any(arg.may(Type.STRING) and arg.only(Type.STRING) for arg in args[1:]):
+        return "SUBSTRING takes positions; REGEXP_SUBSTR(s, pattern) finds what a regular expression matches"
+    return None
+
+
 def _concat_all(*values: Value) -> str:
     return "".join(text for value in values if (text := text_of(value)) is not None)
 
@@ -241,7 +254,7 @@ def ends_with_mongo(text: Mql, suffix: Mql) -> Mql:
 
 
 STRINGS = (
-    scalar("||", 2, STRING_OR_NULL, _concat, _concat_mongo),
+    scalar("||", 2, STRING_OR_NULL, _concat, _concat_mongo, check=_texts_only),
     scalar("CONCAT", (1, 1000), Type.STRING, _concat_all, _concat_all_mongo),
     scalar("CONCAT_WS", (2, 1000), STRING_OR_NULL, _concat_with, _concat_with_mongo),
     *(
@@ -249,7 +262,10 @@ STRINGS = (
         for name in ("LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH")
     ),
     scalar("OCTET_LENGTH", 1, NUMBER_OR_NULL, of_texts(_bytes), of_texts_mongo(lambda text: op("$strLenBytes", text))),
-    *(scalar(name, (2, 3), STRING_OR_NULL, _substring, _substring_mongo) for name in ("SUBSTRING", "SUBSTR")),
+    *(
+        scalar(name, (2, 3), STRING_OR_NULL, _substring, _substring_mongo, check=_positions_only)
+        for name in ("SUBSTRING", "SUBSTR")
+    ),
     scalar("LEFT", 2, STRING_OR_NULL, _left, _left_mongo),
     scalar("RIGHT", 2, STRING_OR_NULL, _right, _right_mongo),
     _trim_spec("TRIM", str.strip),

@@ -49,6 +49,8 @@ EVENT_FUNCTIONS = {
 
 _CLOCKS = ("CURRENT_TIMESTAMP", "NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "LOCALTIMESTAMP")
 
+_CALLABLE = tuple(name for name in FUNCTIONS if name.isidentifier())
+
 T = TypeVar("T")
 
 
@@ -122,7 +124,7 @@ class Binder:
         special = self._clock(node, args)
         if special is not None:
             return special
-        self._check_function(node)
+        self._check_function(node, args)
         return accept_object_ids(fused(Call(node.name, args, node.span)))
 
     def _event(self, node: Call) -> Expr:
@@ -147,7 +149,7 @@ class Binder:
             return Call("AGE", (today, args[0]), node.span)
         return None
 
-    def _check_function(self, node: Call) -> None:
+    def _check_function(self, node: Call, args: tuple[Expr, ...]) -> None:
         name = node.name
         if name == "FIELD_EXISTS":
             if len(node.args) != 1 or not isinstance(node.args[0], Name | Field):
@@ -161,18 +163,18 @@ class Binder:
         if count < spec.min_args or (spec.max_args is not None and count > spec.max_args):
             raise CompileError("QL205", f"{name} takes {_arity(spec.min_args, spec.max_args)}, not {count}", node.span)
         if spec.check is not None:
-            wrong = spec.check(tuple(_known_arg(arg) for arg in node.args))
+            wrong = spec.check(tuple(_known_arg(arg) for arg in args))
             if wrong is not None:
                 raise CompileError("QL226", wrong, node.span)
 
     def _user_function(self, node: Call) -> None:
         name = node.name
         if self.functions is None:
-            hint = did_you_mean(name, FUNCTIONS)
+            hint = did_you_mean(name, _CALLABLE)
             if hint or not name.replace("_", "").isalnum():
                 raise CompileError("QL209", f"unknown function {name}", node.span, hint)
         elif name not in self.functions:
-            hint = did_you_mean(name, [*FUNCTIONS, *self.functions])
+            hint = did_you_mean(name, [*_CALLABLE, *self.functions])
             raise CompileError(
                 "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
             )
@@ -180,9 +182,19 @@ class Binder:
 
 
 def _known_arg(expr: Expr) -> Arg:
-    """What a function's check may know of an argument: a literal's value, and that anything else is open."""
-    if isinstance(expr, Literal) and not isinstance(expr.value, Interval):
-        return Arg(Const(expr.value), type_of_value(expr.value))
+    """What a check may know of a bound argument: a literal's value, and the type of what a function gives."""
+    match expr:
+        case Literal(Interval()):
+            return Arg(Ref("$argument"), Type.INTERVAL)
+        case Literal(value):
+            return Arg(Const(value), type_of_value(value))
+        case Field("EVENT", ("timestamp" | "now",)):
+            return Arg(Ref("$argument"), Type.DATE)
+        case Call(name, operands) if (spec := FUNCTIONS.get(name)) is not None:
+            args = tuple(_known_arg(operand) for operand in operands)
+            if spec.for_intervals is not None and any(arg.only(Type.INTERVAL | Type.NULL) for arg in args):
+                spec = spec.for_intervals
+            return Arg(Ref("$argument"), spec.result_type(args))
     return Arg(Ref("$argument"), Type.ANY)
 
 
