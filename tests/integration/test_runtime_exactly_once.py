@@ -118,7 +118,7 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
             each.wait()
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
-    assert checkpoint["seq"] > 100  # on average each of them has taken the lease and committed
+    assert checkpoint["seq"] >= 50  # every kill hit a worker that had taken the lease
     keys = load.stop()
     make_worker().drain(30)
     check_once(db, keys)
