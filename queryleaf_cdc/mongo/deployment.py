@@ -38,7 +38,11 @@ def stand_alone() -> ServerError:
 
 def cluster_now(database: Database[dict[str, Any]]) -> Timestamp:
     """The latest operation time that the server knows of."""
-    time: Timestamp = database.command("ping")["operationTime"]
+    reply = database.command("ping")
+    if "operationTime" not in reply:  # a server that has just become primary may not say it yet
+        reply = database.command("hello")["lastWrite"]["opTime"]
+        reply["operationTime"] = reply["ts"]
+    time: Timestamp = reply["operationTime"]
     return time
 
 
