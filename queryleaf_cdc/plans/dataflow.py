@@ -1,0 +1,171 @@
+"""A materialized view as a dataflow: a tree of operators over weighted rows.
+
+A row is a tuple of values. Expressions of a node read its input's row as ``Field(ROW, (column, *path))``; those of a
+join's condition read the left row's columns, then the right's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Frame, OrderItem
+
+ROW = "$row"
+"""The source of the row that an expression of a node is computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Rows of a collection (or of another view): its documents that meet the condition.
+
+    ``columns`` and ``condition`` read the document as ``Field(alias, path)``; ``number`` is the input's number."""
+
+    number: int
+    collection: str
+    alias: str
+    columns: tuple[Expr, ...]
+    condition: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One row that is always there: a SELECT without FROM."""
+
+    columns: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The rows that meet the condition, with other columns."""
+
+    input: Node
+    columns: tuple[Expr, ...]
+    condition: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """The row and one element of the array: two more columns, the element and its place from 1.
+
+    With ``outer`` a row without elements stays, with NULLs."""
+
+    input: Node
+    array: Expr
+    outer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """UNION ALL: the inputs have equally many columns."""
+
+    inputs: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """DISTINCT (one input), UNION, INTERSECT, EXCEPT, with or without ALL: rows are compared as SQL compares them.
+
+    ``kind`` is DISTINCT, INTERSECT or EXCEPT (UNION is DISTINCT of a Concat)."""
+
+    inputs: tuple[Node, ...]
+    kind: str
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """``kind`` is INNER, LEFT, RIGHT, FULL, or MARK (the left row and whether any right row matches).
+
+    Rows match when the keys are equal, pair by pair, and the condition is true. NULL equals NULL where ``null_safe``
+    says so."""
+
+    left: Node
+    right: Node
+    kind: str
+    left_keys: tuple[Expr, ...]
+    right_keys: tuple[Expr, ...]
+    null_safe: tuple[bool, ...]
+    condition: Expr | None
+    left_width: int
+    right_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """GROUP BY the first ``keys`` columns, which are those of the output, then a column for each aggregate.
+
+    Aggregates (also their FILTER and ORDER BY) read the input's row. Without keys there is always one row, if
+    ``always``."""
+
+    input: Node
+    keys: int
+    aggregates: tuple[Aggregate, ...]
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFunction:
+    """``name`` is a window function (ROW_NUMBER, LAG, ..., SESSION_START) or an aggregate, over arguments and frame."""
+
+    name: str
+    args: tuple[Expr, ...]
+    distinct: bool
+    filter: Expr | None
+    order_by: tuple[OrderItem, ...]
+    frame: Frame | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Window functions of one PARTITION BY and ORDER BY: the row, and a column for each function.
+
+    With ``first`` only rows with ROW_NUMBER (``first_by`` ROW_NUMBER) or RANK up to it are wanted."""
+
+    input: Node
+    partition_by: tuple[Expr, ...]
+    order_by: tuple[OrderItem, ...]
+    functions: tuple[WindowFunction, ...]
+    first: int | None = None
+    first_by: str = "ROW_NUMBER"
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """ORDER BY with LIMIT and OFFSET, for each value of the partition's columns."""
+
+    input: Node
+    partition_by: tuple[Expr, ...]
+    order_by: tuple[OrderItem, ...]
+    limit: int | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """Rows that are there from ``since`` (included) until ``until`` (excluded). Where such an expression is given and
+    does not yield a timestamp, the row is not there at all."""
+
+    input: Node
+    since: Expr | None
+    until: Expr | None
+
+
+Node = Scan | Constant | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the view's collection holds. ``columns`` names the root's columns from the first on; a None is a document
+    whose fields are columns (``*``). ``key`` are the root's columns that identify a row, by their names in ``_id``."""
+
+    columns: tuple[str | None, ...]
+    key: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataflowPlan:
+    root: Node
+    scans: tuple[Scan, ...]
+    output: Output

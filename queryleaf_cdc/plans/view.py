@@ -1,0 +1,52 @@
+"""A compiled materialized view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queryleaf_cdc.plans.actions import Template
+from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
+from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
+from queryleaf_cdc.source import Source, Span
+from queryleaf_cdc.syntax.statements import CreateTrigger
+
+OLD_ROW, NEW_ROW = "$old", "$new"
+"""Targets of the two INSERTs of a view's source: the row before a change, and the row after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """``on_error``: rebuild the view, or stop it, when its content can no longer be known."""
+
+    target: str
+    cache_rows: int = 100_000
+    on_error: str = "rebuild"
+    indexes: tuple[tuple[tuple[str, int], ...], ...] = ()
+    """fields and directions of the indexes on the target"""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSource:
+    """One scan of the view. Its change stream is that of a trigger whose actions are ``INSERT INTO $old`` and
+    ``INSERT INTO $new`` with columns ``c0``, ``c1``, ...; each is taken where the condition holds before, or after."""
+
+    scan: Scan
+    plan: TriggerPlan
+    node: CreateTrigger
+    snapshot: Template
+    """a pipeline over the collection's documents: the same rows, with fields ``c0``, ``c1``, ..."""
+    worker_columns: tuple[int, ...] = ()
+    """columns that the snapshot leaves to the worker; then the row's field ``d`` is the document"""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPlan:
+    name: str
+    columns: tuple[str, ...] | None
+    """None where ``*`` leaves them open"""
+    sources: tuple[ViewSource, ...]
+    dataflow: DataflowPlan
+    options: ViewOptions
+    requires: Requires
+    source: Source
+    span: Span
