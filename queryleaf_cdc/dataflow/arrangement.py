@@ -1,0 +1,364 @@
+"""An ordered multiset of rows for each key, in pages: what joins, MIN and MAX, windows and top-N keep.
+
+Of a key with many rows only the pages that a batch touches are read and written. The first document of a key holds
+either all its rows, or the directory of its pages: from which place on, how many places, how many rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+
+from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange, StateStore
+from queryleaf_cdc.values import Document
+
+_PAGE = 256
+"""places of a page; one with twice as many is cut in two"""
+
+Place = Callable[[Row], bytes]
+"""The bytes that rows are ordered by; different for rows that differ in anything."""
+
+_low = attrgetter("low")
+
+
+class NegativeWeight(Exception):
+    """More of a row went than ever came: the state does not belong to the data."""
+
+
+class Page:
+    """Places in order, with their rows, weights, and marks (a number that the operator keeps beside each)."""
+
+    __slots__ = ("changed", "is_stored", "low", "marks", "number", "places", "rows", "size", "total", "weights")
+
+    def __init__(self, number: int, low: bytes, size: int = 0, total: int = 0, loaded: bool = True) -> None:
+        self.number = number
+        self.low = low
+        self.size = size
+        """places"""
+        self.total = total
+        """sum of the weights"""
+        self.places: list[bytes] = []
+        self.rows: list[Row] = []
+        self.weights: list[int] = []
+        self.marks: list[int] = []
+        self.is_stored = not loaded
+        self.changed = False
+
+    @property
+    def is_loaded(self) -> bool:
+        return len(self.places) == self.size
+
+    def fill(self, document: Document, place: Place) -> None:
+        self.rows = [tuple(row) for row in document["r"]]
+        self.places = [place(row) for row in self.rows]
+        self.weights = list(document.get("w") or [1] * len(self.rows))
+        self.marks = list(document.get("m") or [0] * len(self.rows))
+
+    def document(self) -> Document:
+        found: Document = {"r": [list(row) for row in self.rows]}
+        if any(weight != 1 for weight in self.weights):
+            found["w"] = list(self.weights)
+        if any(self.marks):
+            found["m"] = list(self.marks)
+        return found
+
+    def cut(self, number: int) -> Page:
+        """Its upper half, as a page of its own."""
+        half = self.size // 2
+        upper = Page(number, self.places[half])
+        for name in ("places", "rows", "weights", "marks"):
+            values = getattr(self, name)
+            setattr(upper, name, values[half:])
+            del values[half:]
+        upper.size, upper.total = len(upper.places), sum(upper.weights)
+        self.size, self.total = len(self.places), self.total - upper.total
+        upper.changed = self.changed = True
+        return upper
+
+
+class Arranged:
+    """The rows of one key."""
+
+    __slots__ = ("_id", "_next", "_place", "_removed", "_store", "pages")
+
+    def __init__(self, id: bytes, store: StateStore, place: Place) -> None:
+        self._id = id
+        self._store = store
+        self._place = place
+        self._next = 1
+        self._removed: list[int] = []
+        """numbers of stored pages that are empty now"""
+        self.pages: list[Page] = [Page(0, b"")]
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """How many rows, duplicates counted."""
+        return sum(page.total for page in self.pages)
+
+    @property
+    def size(self) -> int:
+        """How many places."""
+        return sum(page.size for page in self.pages)
+
+    def entries(self, start: bytes = b"") -> Iterator[tuple[bytes, Row, int]]:
+        """(place, row, weight) in order, from a place on."""
+        for index in range(self._page_at(start), len(self.pages)):
+            page = self._loaded(self.pages[index])
+            for at in range(bisect_left(page.places, start), page.size):
+                yield page.places[at], page.rows[at], page.weights[at]
+
+    def backwards(self, end: bytes | None = None) -> Iterator[tuple[bytes, Row, int]]:
+        """(place, row, weight) from the last one before ``end`` down."""
+        last = len(self.pages) - 1 if end is None else self._page_at(end)
+        for index in range(last, -1, -1):
+            page = self._loaded(self.pages[index])
+            top = page.size if end is None else bisect_left(page.places, end)
+            for at in range(top - 1, -1, -1):
+                yield page.places[at], page.rows[at], page.weights[at]
+
+    def before(self, place: bytes) -> int:
+        """How many rows, duplicates counted, stand before a place."""
+        at = self._page_at(place)
+        page = self._loaded(self.pages[at])
+        inside = sum(page.weights[: bisect_left(page.places, place)])
+        return sum(each.total for each in self.pages[:at]) + inside
+
+    def from_position(self, position: int) -> Iterator[tuple[bytes, Row, int]]:
+        """(place, row, weight) from the row with this number (from 0) on; its weight is what is left from there."""
+        for index, page in enumerate(self.pages):
+            if position >= page.total:
+                position -= page.total
+                continue
+            self._loaded(page)
+            for at in range(page.size):
+                weight = page.weights[at]
+                if position >= weight:
+                    position -= weight
+                    continue
+                yield page.places[at], page.rows[at], weight - position
+                position = 0
+            for later in self.pages[index + 1 :]:
+                self._loaded(later)
+                yield from zip(later.places, later.rows, later.weights, strict=True)
+            return
+
+    def first_place(self) -> bytes | None:
+        for place, _, _ in self.entries():
+            return place
+        return None
+
+    def weight(self, place: bytes) -> int:
+        page, at = self._find(place)
+        return page.weights[at] if at is not None else 0
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def add(self, row: Row, weight: int) -> tuple[int, int]:
+        """Adds to the row's weight; (weight before, after). Raises NegativeWeight."""
+        place = self._place(row)
+        index = self._page_at(place)
+        page = self._loaded(self.pages[index])
+        at = bisect_left(page.places, place)
+        if at < page.size and page.places[at] == place:
+            before = page.weights[at]
+            after = before + weight
+            if after < 0:
+                raise NegativeWeight(repr(row))
+            page.changed = True
+            page.total += weight
+            if after:
+                page.weights[at] = after
+            else:
+                self._remove(index, at)
+            return before, after
+        if weight < 0:
+            raise NegativeWeight(repr(row))
+        if weight:
+            self._insert(index, at, place, row, weight)
+        return 0, weight
+
+    def mark(self, place: bytes) -> int:
+        page, at = self._find(place)
+        return page.marks[at] if at is not None else 0
+
+    def set_mark(self, place: bytes, mark: int) -> None:
+        """The place must be there."""
+        page, at = self._find(place)
+        assert at is not None
+        page.marks[at] = mark
+        page.changed = True
+
+    def wanted(self, places: Iterable[bytes]) -> set[int]:
+        """The numbers of the pages at these places that are not in memory."""
+        if len(self.pages) == 1:
+            return set()
+        return {page.number for page in (self.pages[self._page_at(place)] for place in places) if not page.is_loaded}
+
+    def give(self, numbers: Iterable[int], documents: Mapping[bytes, Document]) -> None:
+        """Takes in pages that were read."""
+        by_number = {page.number: page for page in self.pages}
+        for number in numbers:
+            by_number[number].fill(documents[self.page_id(number)], self._place)
+
+    # -- storing ---------------------------------------------------------------------------------------------------
+
+    def load(self, document: Document) -> None:
+        self._next = document.get("next", 1)
+        if "pages" not in document:
+            page = Page(0, b"", len(document["r"]), 0)
+            page.fill(document, self._place)
+            page.total = sum(page.weights)
+            self.pages = [page]
+            return
+        self.pages = [Page(number, bytes(low), size, total, False) for low, number, size, total in document["pages"]]
+
+    def changes(self, is_stored: bool) -> Iterator[StateChange]:
+        for number in self._removed:
+            yield StateChange(self.page_id(number), None, False)
+        if len(self.pages) == 1 and self.pages[0].number == 0:
+            if self.pages[0].changed:
+                empty = not self.pages[0].size
+                if is_stored or not empty:
+                    yield StateChange(self._id, None if empty else self._inline(), not is_stored)
+            return
+        for page in self.pages:
+            if page.changed:
+                yield StateChange(self.page_id(page.number), page.document(), not page.is_stored)
+        yield StateChange(self._id, self._directory(), not is_stored)
+
+    def stored(self) -> None:
+        self._removed.clear()
+        for page in self.pages:
+            if page.changed:
+                page.changed = False
+                page.is_stored = page.number > 0
+
+    def page_id(self, number: int) -> bytes:
+        return self._id + b"\xff" + number.to_bytes(4, "big")
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _inline(self) -> Document:
+        document = self.pages[0].document()
+        if self._next > 1:
+            document["next"] = self._next
+        return document
+
+    def _directory(self) -> Document:
+        return {"pages": [[page.low, page.number, page.size, page.total] for page in self.pages], "next": self._next}
+
+    def _page_at(self, place: bytes) -> int:
+        if len(self.pages) == 1:
+            return 0
+        return max(bisect_right(self.pages, place, key=_low) - 1, 0)
+
+    def _loaded(self, page: Page) -> Page:
+        if not page.is_loaded:
+            id = self.page_id(page.number)
+            page.fill(self._store.load([id])[id], self._place)
+        return page
+
+    def _find(self, place: bytes) -> tuple[Page, int | None]:
+        page = self._loaded(self.pages[self._page_at(place)])
+        at = bisect_left(page.places, place)
+        return page, at if at < page.size and page.places[at] == place else None
+
+    def _insert(self, index: int, at: int, place: bytes, row: Row, weight: int) -> None:
+        page = self.pages[index]
+        page.places.insert(at, place)
+        page.rows.insert(at, row)
+        page.weights.insert(at, weight)
+        page.marks.insert(at, 0)
+        page.size += 1
+        page.total += weight
+        page.changed = True
+        if page.size >= 2 * _PAGE:
+            self._cut(index)
+
+    def _cut(self, index: int) -> None:
+        page = self.pages[index]
+        if page.number == 0:  # it was the only one, in the first document itself
+            page.number = self._take_number()
+            page.is_stored = False
+        self.pages.insert(index + 1, page.cut(self._take_number()))
+
+    def _take_number(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _remove(self, index: int, at: int) -> None:
+        page = self.pages[index]
+        for values in (page.places, page.rows, page.weights, page.marks):
+            del values[at]
+        page.size -= 1
+        if page.size or page.number == 0:
+            return
+        if page.is_stored:
+            self._removed.append(page.number)
+        del self.pages[index]
+        if not self.pages:
+            empty = Page(0, b"")
+            empty.changed = True
+            self.pages = [empty]
+        elif index == 0:
+            self.pages[0].low = b""
+
+
+class _Codec:
+    def __init__(self, state: State, place: Place) -> None:
+        self._state = state
+        self._place = place
+        self.id_of: Callable[[Row], bytes]
+
+    def new(self, key: Row) -> Arranged:
+        return Arranged(self.id_of(key), self._state.store, self._place)
+
+    def load(self, key: Row, id: bytes, document: Document) -> Arranged:
+        found = Arranged(id, self._state.store, self._place)
+        found.load(document)
+        return found
+
+    def changes(self, cell: Cell[Arranged]) -> Iterator[StateChange]:
+        return cell.value.changes(cell.is_stored)
+
+    def stored(self, value: Arranged) -> None:
+        value.stored()
+
+    def size(self, value: Arranged) -> int:
+        return value.size
+
+
+class Arrangement:
+    """An operator's arranged rows, by key. ``place`` orders the rows of a key."""
+
+    def __init__(self, state: State, place: Place) -> None:
+        codec = _Codec(state, place)
+        self._cells: Cells[Arranged] = state.cells(codec)
+        codec.id_of = self._cells.id_of
+        self._store = state.store
+        self.place = place
+
+    def fetch(self, keys: Mapping[Hashable, Row], touched: Mapping[Hashable, Sequence[Row]] | None = None) -> None:
+        """Has the keys (identity → key) at hand, and the pages where these rows of theirs belong: two reads at most."""
+        self._cells.fetch(keys)
+        wanted: list[tuple[Arranged, set[int]]] = []
+        for identity, rows in (touched or {}).items():
+            arranged = self._cells.get(identity)
+            if len(arranged.pages) > 1:
+                wanted.append((arranged, arranged.wanted(map(self.place, rows))))
+        ids = [arranged.page_id(number) for arranged, numbers in wanted for number in numbers]
+        if ids:
+            documents = self._store.load(ids)
+            for arranged, numbers in wanted:
+                arranged.give(numbers, documents)
+
+    def get(self, identity: Hashable) -> Arranged:
+        """For reading; the key must be fetched."""
+        return self._cells.get(identity)
+
+    def change(self, identity: Hashable) -> Arranged:
+        """For changing; the key must be fetched."""
+        return self._cells.change(identity).value
