@@ -33,6 +33,7 @@ WITHOUT_PARENTHESES = {
     "CURRENT_TIME": "CURRENT_TIME", "LOCALTIME": "CURRENT_TIME",
     "TRIGGER_ACTION": "TRIGGER_ACTION", "TG_OP": "TRIGGER_ACTION", "TG_TABLE_NAME": "CHANGE_COLLECTION",
 }  # fmt: skip
+_SESSION = ("CURRENT_USER", "SESSION_USER", "CURRENT_ROLE", "CURRENT_CATALOG", "CURRENT_SCHEMA")
 
 
 class Converter:
@@ -205,6 +206,8 @@ def _column(self: Converter, node: exp.Expr) -> Expr:
         function = WITHOUT_PARENTHESES.get(str(word).upper())
         if function:
             return Call(function, (), name.span)
+        if str(word).upper() in _SESSION:
+            raise unsupported(str(word).upper(), name.span, f'a field of this name is written "{word}"')
     return name
 
 
@@ -317,20 +320,25 @@ def _cast(self: Converter, node: exp.Expr) -> Expr:
     if literal in ("DATE", "TIMESTAMP"):
         return Literal(literals.timestamp(node.this.name, literal, span), span)
     if literal:
+        if literal == "TIME" and not literals.is_time(node.this.name):
+            raise CompileError(
+                literals.BAD_LITERAL, f"'{node.this.name[:40]}' is no time", span, "write it like '10:00:00'"
+            )
         return Call(f"CAST {literal}", (Literal(node.this.name, span),), span)
     return cast(self.expr(node.this), node.args["to"].meta["type"], span)
 
 
 def cast(value: Expr, type_: TypeName, span: Span) -> Expr:
-    """A cast; the scale of NUMERIC(p, s) rounds, and the length of VARCHAR(n) cuts, as in PostgreSQL."""
+    """A cast; the scale of NUMERIC(p, s) rounds, the length of VARCHAR(n) cuts (of CHAR it is 1), as in PostgreSQL."""
     if type_.array or type_.name is None:
         raise unsupported(f"a cast to {type_.written}{'[]' if type_.array else ''}", span)
     call = Call(f"CAST {type_.name}", (value,), span)
     if type_.size and type_.name == "DECIMAL":
         scale = type_.size[1] if len(type_.size) > 1 else 0
         return Call("ROUND", (call, Literal(scale, span)), span)
-    if type_.size and type_.name == "TEXT":
-        return Call("LEFT", (call, Literal(type_.size[0], span)), span)
+    size = type_.size or ((1,) if type_.written in ("CHAR", "CHARACTER") else ())
+    if size and type_.name == "TEXT":
+        return Call("LEFT", (call, Literal(size[0], span)), span)
     return call
 
 
@@ -399,6 +407,10 @@ def _similar(self: Converter, node: exp.Expr) -> Expr:
     raise unsupported("SIMILAR TO", span_of(node), "use LIKE, or ~ with a regular expression")
 
 
+def _side_by_side(self: Converter, node: exp.Expr) -> Expr:
+    raise unsupported("a string beside a string", span_of(node), "join them with ||")
+
+
 def _alias(self: Converter, node: exp.Expr) -> Expr:
     raise CompileError(UNEXPECTED, "an alias has no place here", span_of(node.args["alias"]))
 
@@ -410,6 +422,6 @@ _CONVERT: dict[type[exp.Expr], Callable[[Converter, Any], Expr]] = {
     exp.Cast: _cast, exp.Interval: _interval, exp.AtTimeZone: _time_zone, exp.Array: _array, exp.Bracket: _bracket,
     exp.Dot: _dot, exp.Exists: _exists, exp.Subquery: _scalar, exp.Select: _scalar, exp.Union: _scalar,
     exp.Intersect: _scalar, exp.Except: _scalar,
-    exp.Tuple: _tuple, exp.SimilarTo: _similar, exp.Alias: _alias,
+    exp.Tuple: _tuple, exp.SimilarTo: _similar, exp.Alias: _alias, exp.Concat: _side_by_side,
     exp.Anonymous: calls.call, exp.Filter: calls.call, exp.WithinGroup: calls.call, exp.Window: calls.window,
 }  # fmt: skip

@@ -60,6 +60,17 @@ def timestamp(text: str, type_name: str, span: Span) -> datetime:
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
+def is_time(text: str) -> bool:
+    """Whether a TIME may say this: a time without a zone, or a timestamp."""
+    shown = text.strip()
+    alone = ":" in shown[:4]
+    try:
+        value = datetime.fromisoformat(f"2000-01-01 {shown}" if alone else _iso(shown))
+    except ValueError:
+        return False
+    return not (alone and value.tzinfo)
+
+
 def _iso(text: str) -> str:
     """``fromisoformat`` wants two digits in an hour offset and no blank before it."""
     if " UTC" in text.upper()[-4:]:

@@ -58,7 +58,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_ESCAPE = re.compile(r"''|\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|(.))", re.DOTALL)
+_ESCAPE = re.compile(
+    r"""'' | \\(?: u([0-9a-fA-F]{4}) | U([0-9a-fA-F]{8}) | (x[0-9a-fA-F]{1,2}|[0-7]{1,3}) | (.) )""",
+    re.DOTALL | re.VERBOSE,
+)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -108,18 +111,45 @@ def _token(found: re.Match[str]) -> Tok:
         case "quoted":
             return Tok(Kind.QUOTED, text, text[1:-1].replace('""', '"'), "", start, end)
         case _:
-            return Tok(Kind.STRING, text, _ESCAPE.sub(_unescape, text[2:-1]), "", start, end)
+            return Tok(Kind.STRING, text, _unescaped(text[2:-1], start + 2), "", start, end)
 
 
-def _unescape(found: re.Match[str]) -> str:
-    hex2, hex4, hex8, octal, char = found.groups()
-    code = hex2 or hex4 or hex8
-    if code:
-        point = int(code, 16)
-        return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else "\ufffd"
-    if octal:
-        return chr(int(octal, 8))
-    return _CONTROL.get(char, char) if char else "'"
+def _unescaped(text: str, start: int) -> str:
+    """What ``E'...'`` says. ``\\x`` and octal escapes are bytes of UTF-8, two ``\\u`` may be a pair of surrogates."""
+    parts: list[bytes] = []
+    end = 0
+    for found in _ESCAPE.finditer(text):
+        parts += (_utf8(text[end : found.start()]), _escaped(found, start))
+        end = found.end()
+    parts.append(_utf8(text[end:]))
+    try:
+        pairs = b"".join(parts).decode("utf-8", "surrogatepass")
+        return pairs.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError:
+        raise _bad_escape("these escapes are no text in UTF-8", start, start + len(text)) from None
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _escaped(found: re.Match[str], start: int) -> bytes:
+    hex4, hex8, byte, char = found.groups()
+    if hex4 or hex8:
+        point = int(hex4 or hex8, 16)
+        if 0 < point < 0x110000:
+            return _utf8(chr(point))
+    elif byte:
+        code = int(byte[1:], 16) if byte[0] == "x" else int(byte, 8)
+        if 0 < code < 0x100:
+            return bytes([code])
+    elif char not in ("u", "U"):
+        return _utf8(_CONTROL.get(char, char) if char else "'")
+    raise _bad_escape(f"{found[0]} is no character", start + found.start(), start + found.end())
+
+
+def _bad_escape(message: str, start: int, end: int) -> CompileError:
+    return CompileError("QL110", message, Span(start, end), r"write E'\u00e9', or a backslash twice")
 
 
 def _dollar(text: str, found: re.Match[str], stop: int) -> Tok:

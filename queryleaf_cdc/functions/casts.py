@@ -236,7 +236,14 @@ def _to_date_mongo(arg: Arg) -> Mql:
     return bind_arg(Arg(_to_timestamp_mongo(arg), Type.DATE | Type.NULL), of_bound)
 
 
+_SOME_DAY = "1970-01-01 "
+_TIME = r"\A *[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)? *\z"
+_TIME_OF_DAY = re.compile(_TIME.replace(r"\z", r"\Z"))
+
+
 def _to_time(value: Value) -> str | None:
+    if type(value) is str and _TIME_OF_DAY.match(value):
+        value = _SOME_DAY + value.strip(" ")
     found = moment(_to_timestamp(value))
     text = None if found is None else date_text(found)
     return None if text is None else text[11:23]
@@ -247,7 +254,16 @@ def _to_time_mongo(arg: Arg) -> Mql:
         text = named("$dateToString", date=arg.mongo, format=Const("%H:%M:%S.%L"))
         return choose([(in_range(arg.mongo), text)])
 
-    return bind_arg(Arg(_to_timestamp_mongo(arg), Type.DATE | Type.NULL), of_bound)
+    def dated(arg: Arg) -> Mql:
+        if not arg.may(Type.STRING):
+            return arg.mongo
+        is_time = all_of(is_kind(arg, Type.STRING), named("$regexMatch", input=arg.mongo, regex=Const(_TIME)))
+        return cond(
+            is_time, op("$concat", Const(_SOME_DAY), named("$trim", input=arg.mongo, chars=Const(" "))), arg.mongo
+        )
+
+    timestamp = _to_timestamp_mongo(Arg(bind_arg(arg, dated), arg.type))
+    return bind_arg(Arg(timestamp, Type.DATE | Type.NULL), of_bound)
 
 
 def _to_object_id(value: Value) -> ObjectId | None:

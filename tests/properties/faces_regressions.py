@@ -26,6 +26,10 @@ def literal(value: Any) -> Literal:
 REGRESSIONS: tuple[tuple[Expr, dict[str, Any]], ...] = (
     # The server's own reader takes year 0.
     (call("CAST TIMESTAMP", field("a")), {"a": "0000-01-01"}),
+    *[
+        (call("CAST TIME", field("a")), {"a": text})
+        for text in ("10:00", " 10:00:00.5 ", "10:00\n", "10:00:00.1239", "25:00", "10:60", "10:00:60", "10:00+02")
+    ],
     # The sign of a NaN.
     (call("%", field("a"), field("a")), {"a": float("inf")}),
     # An interval is a document.

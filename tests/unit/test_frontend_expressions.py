@@ -95,6 +95,9 @@ LITERALS = [
     ("'it''s'", v("it's")),
     (r"'a\n'", v(r"a\n")),
     (r"E'a\n\'b\x41\u00e9'", v("a\n'bAé")),
+    (r"E'\303\251\xc3\xa9'", v("éé")),
+    (r"E'\ud83d\ude00\U0001F600'", v("😀😀")),
+    (r"E'\q\xg'", v("qxg")),
     ("$$it's$$", v("it's")),
     ("$q$ $$ $q$", v(" $$ ")),
     ("''", v("")),
@@ -109,6 +112,10 @@ LITERALS = [
     ("TIMESTAMP '2025-01-01'", v(datetime(2025, 1, 1))),
     ("TIMESTAMPTZ '2025-01-01T10:00:00.1239Z'", v(datetime(2025, 1, 1, 10, 0, 0, 123000))),
     ("TIMESTAMP WITH TIME ZONE '2025-01-01 10:00-05:30'", v(datetime(2025, 1, 1, 15, 30))),
+    ("TIME '10:00'", c("CAST TIME", v("10:00"))),
+    ("TIME '2025-01-01 10:00:00+02'", c("CAST TIME", v("2025-01-01 10:00:00+02"))),
+    ('"current_user"', n("current_user", quoted=True)),
+    ("o.current_user", n("o", "current_user")),
 ]
 
 OPERATORS = [
@@ -176,7 +183,7 @@ CASTS = [
             ("int", "INTEGER"), ("int4", "INTEGER"), ("smallint", "INTEGER"), ("integer", "INTEGER"),
             ("int8", "BIGINT"), ("bigint", "BIGINT"), ("real", "DOUBLE"), ("float8", "DOUBLE"), ("float", "DOUBLE"),
             ("double precision", "DOUBLE"), ("numeric", "DECIMAL"), ("decimal", "DECIMAL"), ("text", "TEXT"),
-            ("varchar", "TEXT"), ("character varying", "TEXT"), ("char", "TEXT"), ("uuid", "TEXT"),
+            ("varchar", "TEXT"), ("character varying", "TEXT"), ("bpchar", "TEXT"), ("uuid", "TEXT"),
             ("bool", "BOOLEAN"), ("boolean", "BOOLEAN"), ("timestamp", "TIMESTAMP"), ("timestamptz", "TIMESTAMP"),
             ("timestamp with time zone", "TIMESTAMP"), ("timestamp without time zone", "TIMESTAMP"),
             ("timestamp(3) with time zone", "TIMESTAMP"), ("date", "DATE"), ("time", "TIME"),
@@ -190,6 +197,9 @@ CASTS = [
     ("TRY_CAST(a AS int)", c("CAST INTEGER", a)),
     ("a::numeric(10, 2)", c("ROUND", c("CAST DECIMAL", a), v(2))),
     ("a::varchar(20)", c("LEFT", c("CAST TEXT", a), v(20))),
+    ("a::char(20)", c("LEFT", c("CAST TEXT", a), v(20))),
+    ("a::char", c("LEFT", c("CAST TEXT", a), v(1))),
+    ("a::character", c("LEFT", c("CAST TEXT", a), v(1))),
 ]  # fmt: skip
 
 CALLS = [
@@ -313,7 +323,7 @@ def test_not_in_a_query_negates() -> None:
         "a SIMILAR TO 'x'", "a LIKE ANY('x')", "a = ALL(SELECT 1)", "(a, b) = (1, 2)", "(a, b)", "()", "a @> b",
         "a #> b", "a & b", "a | b", "ROW(1, 2)", "f.g(a)", "a::bytea", "a::int[]", "SUM(a) IGNORE NULLS OVER ()",
         "SUM(a) OVER (ORDER BY a ROWS 1 PRECEDING EXCLUDE TIES)", "INTERVAL '1-2' YEAR TO MONTH", "f(a => 1)",
-        "'a' 'b'",
+        "'a' 'b'", "CURRENT_USER", "session_user", "CURRENT_SCHEMA",
     ],
 )  # fmt: skip
 def test_refused_as_not_supported(text: str) -> None:
@@ -334,6 +344,7 @@ def test_refused_as_not_supported(text: str) -> None:
         "PERCENTILE_CONT(0.5)",
         "a = 1,", "a LIKE", "a LIKE 'x' ESCAPE", "ARRAY[1,]", "INTERVAL 5", "SELECT", "items.0", "?", "$1", "{a}",
         "SUM(a) OVER w", "a COLLATE x", "TRIM(FROM)", "SUBSTRING(a FROM)", "POSITION(a)", "UPPER(a) FILTER (WHERE b)",
+        r"E'\xff'", r"E'\0'", r"E'\u12'", r"E'\ud83d'", "TIME '25:00'", "TIME '10:00+02'", "TIME 'noon'",
         "DATE_PART(a, b)", "ROLLUP(a)", "a NOT", "NOT", "a IS NOT", "EXISTS (1)", "(SELECT 1", "(FROM t)", "-",
     ],
 )  # fmt: skip

@@ -100,6 +100,7 @@ CASTS = [
     row("CAST TIMESTAMP", "2025-09-05T10:00:00.123456Z", datetime(2025, 9, 5, 10, 0, 0, 123000)),
     row("CAST DATE", datetime(2025, 9, 5, 23, 59), DAY),
     row("CAST DATE", datetime(1969, 12, 31, 23), datetime(1969, 12, 31)),
+    row("CAST TIME", "10:01", "10:01:00.000"), row("CAST TIME", "25:01", None),
     row("CAST TIME", datetime(2025, 9, 5, 10, 1, 2), "10:01:02.000"), row("OBJECTID", str(ID), ID),
     row("OBJECTID", "64b0", None), row("OBJECTID", 5, None),
     row("CAST INTERVAL", "1 day 02:00", {"months": 0, "days": 1, "milliseconds": Int64(7200000)}),
