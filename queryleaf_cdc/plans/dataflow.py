@@ -29,13 +29,6 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
-    """One row that is always there: a SELECT without FROM."""
-
-    columns: tuple[Expr, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Map:
     """The rows that meet the condition, with other columns."""
 
@@ -57,7 +50,7 @@ class Unnest:
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """UNION ALL: the inputs have equally many columns."""
+    """UNION ALL: the inputs have equally many columns. Without inputs there is no row."""
 
     inputs: tuple[Node, ...]
 
@@ -152,7 +145,7 @@ class While:
     until: Expr | None
 
 
-Node = Scan | Constant | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
 
 
 @dataclass(frozen=True, slots=True)

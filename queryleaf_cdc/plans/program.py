@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
-from queryleaf_cdc.syntax.statements import CreateTable, CreateTrigger, DropTrigger
+from queryleaf_cdc.plans.view import ViewPlan
+from queryleaf_cdc.syntax.statements import (
+    CreateMaterializedView,
+    CreateTable,
+    CreateTrigger,
+    DropTrigger,
+    DropView,
+    RefreshView,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,14 @@ class TriggerStatement:
     node: CreateTrigger
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatement:
+    plan: ViewPlan
+    node: CreateMaterializedView
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "materialized_view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +66,16 @@ class WriteStatement:
 
 @dataclass(frozen=True, slots=True)
 class DropStatement:
-    node: DropTrigger
+    node: DropTrigger | DropView
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshStatement:
+    node: RefreshView
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +86,6 @@ class TableStatement:
 
 
 CompiledStatement = (
-    TriggerStatement | StreamStatement | QueryStatement | WriteStatement | DropStatement | TableStatement
-)
+    TriggerStatement | ViewStatement | StreamStatement | QueryStatement | WriteStatement
+    | DropStatement | RefreshStatement | TableStatement
+)  # fmt: skip

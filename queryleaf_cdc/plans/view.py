@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queryleaf_cdc.plans.actions import Template
+from queryleaf_cdc.plans.actions import QueryTemplate
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.source import Source, Span
@@ -33,10 +33,8 @@ class ViewSource:
     scan: Scan
     plan: TriggerPlan
     node: CreateTrigger
-    snapshot: Template
-    """a pipeline over the collection's documents: the same rows, with fields ``c0``, ``c1``, ..."""
-    worker_columns: tuple[int, ...] = ()
-    """columns that the snapshot leaves to the worker; then the row's field ``d`` is the document"""
+    snapshot: QueryTemplate
+    """the rows of the collection's documents as a query, with columns ``c0``, ``c1``, ..."""
 
 
 @dataclass(frozen=True, slots=True)

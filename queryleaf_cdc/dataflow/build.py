@@ -1,0 +1,120 @@
+"""A plan's nodes → operators, in the order in which a batch runs through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from queryleaf_cdc.dataflow.combine import Combined
+from queryleaf_cdc.dataflow.group import GroupBy
+from queryleaf_cdc.dataflow.join import Joined
+from queryleaf_cdc.dataflow.operator import Context, Operator
+from queryleaf_cdc.dataflow.over import Windows
+from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Unnested
+from queryleaf_cdc.dataflow.timed import Timed
+from queryleaf_cdc.dataflow.top import TopRows
+from queryleaf_cdc.plans.dataflow import (
+    Combine,
+    Concat,
+    DataflowPlan,
+    Group,
+    Join,
+    Map,
+    Node,
+    Over,
+    Scan,
+    Top,
+    Unnest,
+    While,
+)
+
+
+@dataclass
+class Steps:
+    """Operators after those whose output they take. A scan's place is taken by what arrives."""
+
+    operators: list[tuple[Operator, tuple[int, ...]]] = field(default_factory=list)
+    scans: list[tuple[int, int]] = field(default_factory=list)
+    """(number, place of its delta)"""
+    timed: list[Timed] = field(default_factory=list)
+    size: int = 0
+
+    def run(self, deltas: Mapping[int, Delta], now: datetime) -> Delta:
+        """The root's delta."""
+        outputs: list[Delta] = []
+        arriving = dict((place, deltas.get(number, [])) for number, place in self.scans)
+        operators = iter(self.operators)
+        for place in range(self.size):
+            if place in arriving:
+                outputs.append(arriving[place])
+            else:
+                operator, sources = next(operators)
+                outputs.append(operator.step([outputs[source] for source in sources], now))
+        return outputs[-1]
+
+
+def build(plan: DataflowPlan, context: Context) -> Steps:
+    """The operators; the order of their construction, and so the names of their state, follows from the plan."""
+    steps = Steps()
+    _place(plan.root, context, steps, {})
+    return steps
+
+
+def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) -> int:
+    """The place of the node's output; a node that is used twice has one."""
+    if id(node) in known:
+        return known[id(node)]
+    sources = tuple(_place(each, context, steps, known) for each in inputs_of(node))
+    if isinstance(node, Scan):
+        steps.scans.append((node.number, steps.size))
+    else:
+        operator = _operator(node, context)
+        if isinstance(operator, Timed):
+            steps.timed.append(operator)
+        steps.operators.append((operator, sources))
+    known[id(node)] = steps.size
+    steps.size += 1
+    return known[id(node)]
+
+
+def inputs_of(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Scan():
+            return ()
+        case Concat(inputs) | Combine(inputs):
+            return inputs
+        case Join(left, right):
+            return (left, right)
+        case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
+            return (input,)
+        case _:
+            assert_never(node)
+
+
+def _operator(node: Node, context: Context) -> Operator:
+    match node:
+        case Map():
+            return Mapped(node, context)
+        case Unnest():
+            return Unnested(node, context)
+        case Concat():
+            return Concatenated(node, context)
+        case Combine():
+            return Combined(node, context)
+        case Join():
+            return Joined(node, context)
+        case Group():
+            return GroupBy(node, context)
+        case Over():
+            return Windows(node, context)
+        case Top():
+            return TopRows(node, context)
+        case While():
+            return Timed(node, context)
+        case Scan():
+            raise AssertionError("a scan has no operator")
+        case _:
+            assert_never(node)
