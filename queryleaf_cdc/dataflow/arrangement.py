@@ -66,7 +66,7 @@ class Page:
     def cut(self, number: int) -> Page:
         """Its upper half, as a page of its own."""
         half = self.size // 2
-        upper = Page(number, self.places[half])
+        upper = Page(number, _separator(self.places[half - 1], self.places[half]))
         for name in ("places", "rows", "weights", "marks"):
             values = getattr(self, name)
             setattr(upper, name, values[half:])
@@ -158,7 +158,10 @@ class Arranged:
 
     def add(self, row: Row, weight: int) -> tuple[int, int]:
         """Adds to the row's weight; (weight before, after). Raises NegativeWeight."""
-        place = self._place(row)
+        return self.add_at(self._place(row), row, weight)
+
+    def add_at(self, place: bytes, row: Row, weight: int) -> tuple[int, int]:
+        """The same for one who knows the row's place."""
         index = self._page_at(place)
         page = self._loaded(self.pages[index])
         at = bisect_left(page.places, place)
@@ -196,6 +199,20 @@ class Arranged:
         if len(self.pages) == 1:
             return set()
         return {page.number for page in (self.pages[self._page_at(place)] for place in places) if not page.is_loaded}
+
+    def wanted_between(self, start: bytes = b"", end: bytes | None = None) -> set[int]:
+        """The numbers of the pages that are not in memory and may hold places from ``start`` up to ``end``."""
+        last = len(self.pages) - 1 if end is None else self._page_at(end)
+        return {page.number for page in self.pages[self._page_at(start) : last + 1] if not page.is_loaded}
+
+    def wanted_up_to(self, position: int) -> set[int]:
+        """The numbers of the pages that are not in memory and hold rows up to the one with this number."""
+        return {page.number for page in self._up_to(position) if not page.is_loaded}
+
+    def wanted_at(self, position: int) -> set[int]:
+        """The number of the page with the row of this number, if it is not in memory."""
+        pages = self._up_to(position)
+        return {page.number for page in pages[-1:] if not page.is_loaded}
 
     def give(self, numbers: Iterable[int], documents: Mapping[bytes, Document]) -> None:
         """Takes in pages that were read."""
@@ -255,6 +272,14 @@ class Arranged:
             return 0
         return max(bisect_right(self.pages, place, key=_low) - 1, 0)
 
+    def _up_to(self, position: int) -> list[Page]:
+        before = 0
+        for index, page in enumerate(self.pages):
+            before += page.total
+            if before > position:
+                return self.pages[: index + 1]
+        return self.pages
+
     def _loaded(self, page: Page) -> Page:
         if not page.is_loaded:
             id = self.page_id(page.number)
@@ -307,6 +332,12 @@ class Arranged:
             self.pages[0].low = b""
 
 
+def _separator(below: bytes, above: bytes) -> bytes:
+    """The shortest start of ``above`` that comes after ``below``: directories stay small."""
+    pairs = zip(below, above, strict=False)
+    return above[: next((at for at, (a, b) in enumerate(pairs) if a != b), len(below)) + 1]
+
+
 class _Codec:
     def __init__(self, state: State, place: Place) -> None:
         self._state = state
@@ -349,6 +380,10 @@ class Arrangement:
             arranged = self._cells.get(identity)
             if len(arranged.pages) > 1:
                 wanted.append((arranged, arranged.wanted(map(self.place, rows))))
+        self.read(wanted)
+
+    def read(self, wanted: Sequence[tuple[Arranged, set[int]]]) -> None:
+        """Has these pages of these keys at hand, by one read."""
         ids = [arranged.page_id(number) for arranged, numbers in wanted for number in numbers]
         if ids:
             documents = self._store.load(ids)
