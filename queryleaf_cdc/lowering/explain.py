@@ -29,14 +29,17 @@ from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
     QueryStatement,
+    RefreshStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
+    ViewStatement,
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.expressions import Expr
+from queryleaf_cdc.syntax.statements import DropView
 
 
 @dataclass
@@ -77,7 +80,12 @@ class _Explaining:
             case WriteStatement(actions):
                 return Node("write", self._actions(actions))
             case DropStatement(drop):
-                return Node(f"drop trigger {drop.name}")
+                kind = "materialized view" if isinstance(drop, DropView) else "trigger"
+                return Node(f"drop {kind} {drop.name}")
+            case RefreshStatement(refresh):
+                return Node(f"rebuild materialized view {refresh.name}")
+            case ViewStatement(view):
+                return Node(f"materialized view {view.name}")
             case TableStatement(table):
                 columns = ", ".join(column.name for column in table.columns)
                 return Node(f"declaration of {table.name}: {columns} (nothing runs)")

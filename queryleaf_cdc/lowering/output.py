@@ -35,9 +35,11 @@ from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
     QueryStatement,
+    RefreshStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
+    ViewStatement,
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import Requires, StreamPlan, TriggerPlan
@@ -99,7 +101,7 @@ class _Printer:
                     "requires": requires_json(requires),
                     "diagnostics": self.diagnostics(node.diagnostics),
                 }
-            case DropStatement() | TableStatement():
+            case DropStatement() | TableStatement() | RefreshStatement() | ViewStatement():
                 return None
             case _:
                 assert_never(node)

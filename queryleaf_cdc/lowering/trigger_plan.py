@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, any_of, op
-from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.logical.rules.returns import fold_returns
 from queryleaf_cdc.logical.rules.specialize import specialize
 from queryleaf_cdc.logical.rules.subqueries import hoist_subqueries
@@ -292,7 +291,13 @@ def _images(actions: Actions, operations: tuple[str, ...]) -> Images:
 
 def _targets(actions: Actions) -> frozenset[str]:
     writes = (InsertRow, InsertQuery, UpdateRows, DeleteRows)
-    return frozenset(a.collection for a in walk_actions(actions) if isinstance(a, writes) and a.collection != ROW)
+    found = (action.collection for action in walk_actions(actions) if isinstance(action, writes))
+    return frozenset(each for each in found if not _is_row(each))
+
+
+def _is_row(target: str) -> bool:
+    """Whether an INSERT only makes a row: of a stream, or for a view."""
+    return target.startswith("$")
 
 
 def write_requires(actions: Actions, functions: tuple[str, ...]) -> Requires:
@@ -341,7 +346,7 @@ def _privileges(collection: str, actions: Iterable[object], images: bool) -> Ite
 def _write_privileges(actions: Iterable[object]) -> Iterable[tuple[str, str]]:
     for action in actions:
         match action:
-            case InsertRow(collection=target) if target == ROW:
+            case InsertRow(collection=target) if _is_row(target):
                 continue
             case InsertRow(collection=target) | InsertQuery(collection=target):
                 yield target, "insert"

@@ -74,12 +74,12 @@ class OfRow:
         assert isinstance(column, int)
         if not rest:
             return itemgetter(column)
-        read = reader(tuple(rest))
-        return lambda row: read(row[column])
+        read = reader(("", *rest))  # below a field, since what a name reads of an array depends on that
+        return lambda row: read({"": row[column]})
 
     def exists(self, source: str, path: Path) -> Evaluator:
         column, *rest = path
-        return lambda row: exists(row[column], tuple(rest))
+        return lambda row: exists({"": row[column]}, ("", *rest))
 
     def variable(self, name: str) -> Evaluator:
         raise AssertionError(f"no variables here: {name}")

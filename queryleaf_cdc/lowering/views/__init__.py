@@ -1,0 +1,58 @@
+"""A bound CREATE MATERIALIZED VIEW → its plan."""
+
+from __future__ import annotations
+
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.lowering.views.finish import finished
+from queryleaf_cdc.lowering.views.select import build_query
+from queryleaf_cdc.lowering.views.sources import view_source
+from queryleaf_cdc.plans.dataflow import DataflowPlan, Output
+from queryleaf_cdc.plans.trigger import Requires
+from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
+from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.statements import CreateMaterializedView
+
+
+def lower_view(
+    node: CreateMaterializedView, source: Source, options: ViewOptions, functions: tuple[str, ...]
+) -> ViewPlan:
+    """The plan of a view whose query is bound."""
+    rows = build_query(node.query, True)
+    if rows.key is None:
+        raise CompileError("QL303", "nothing tells the rows of this view apart", node.query.span, "use GROUP BY")
+    names = [name for name, _ in rows.stars[""]]
+    _refuse_twice(node, names)
+    root, scans = finished(rows.node)
+    sources = tuple(view_source(node.name, scan, source, functions) for scan in scans)
+    return ViewPlan(
+        node.name,
+        output_columns(node.query),
+        sources,
+        DataflowPlan(root, scans, Output(tuple(names), rows.key)),
+        options,
+        _requires(sources, options.target),
+        source,
+        node.span,
+    )
+
+
+def _refuse_twice(node: CreateMaterializedView, names: list[str | None]) -> None:
+    """A document holds a field once; the binder has checked what it could."""
+    known = [name for name in names if name is not None]
+    twice = next((name for name in known if known.count(name) > 1), None)
+    if twice is not None:
+        raise CompileError("QL210", f"two columns are called {twice!r}", node.query.span, "give one another alias")
+
+
+def _requires(sources: tuple[ViewSource, ...], target: str) -> Requires:
+    every = [each.plan.requires for each in sources]
+    privileges = [each for requires in every for each in requires.privileges]
+    privileges += [(target, action) for action in ("find", "insert", "update", "remove", "createIndex")]
+    return Requires(
+        images=tuple(dict.fromkeys(name for requires in every for name in requires.images)),
+        procedures=(),
+        functions=tuple(dict.fromkeys(name for requires in every for name in requires.functions)),
+        indexes=(),
+        privileges=tuple(dict.fromkeys(privileges)),
+    )

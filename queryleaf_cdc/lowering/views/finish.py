@@ -1,0 +1,99 @@
+"""What is done to a view's tree as a whole, once it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from queryleaf_cdc.logical.walk import conjuncts
+from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While
+from queryleaf_cdc.plans.dataflow import Combine as CombineNode
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
+
+
+def finished(root: Node) -> tuple[Node, tuple[Scan, ...]]:
+    """The tree with bounded windows and numbered scans; equal scans are one. Nodes used twice stay one object."""
+    known: dict[int, Node] = {}
+    scans: dict[str, Scan] = {}
+
+    def finish(node: Node) -> Node:
+        if id(node) not in known:
+            changed = _with_inputs(node, finish)
+            known[id(node)] = _numbered(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
+        return known[id(node)]
+
+    return finish(root), tuple(scans.values())
+
+
+def _numbered(scan: Scan, scans: dict[str, Scan]) -> Scan:
+    text = repr(replace(scan, alias="", columns=(), condition=None)) + repr(
+        [_renamed(each, scan.alias) for each in (*scan.columns, *conjuncts(scan.condition))]
+    )
+    return scans.setdefault(text, replace(scan, number=len(scans)))
+
+
+def _renamed(value: Any, alias: str) -> Any:
+    if isinstance(value, Field) and value.source == alias:
+        return Field("", value.path, value.span)
+    if isinstance(value, tuple):
+        return tuple(_renamed(each, alias) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _renamed(getattr(value, f.name), alias) for f in fields(value)})
+    return value
+
+
+def _with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
+    match node:
+        case Scan():
+            return node
+        case Concat(inputs) | CombineNode(inputs):
+            return replace(node, inputs=tuple(map(change, inputs)))
+        case Join(left, right):
+            return replace(node, left=change(left), right=change(right))
+        case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
+            return replace(node, input=change(input))
+
+
+def _bounded(node: Node) -> Node:
+    """``ROW_NUMBER() ... <= n`` above a window: only the head of each partition is wanted."""
+    if not isinstance(node, Map) or not isinstance(node.input, Over) or len(node.input.functions) != 1:
+        return node
+    over = node.input
+    (function,) = over.functions
+    if function.name not in ("ROW_NUMBER", "RANK"):
+        return node
+    at = width(over.input)
+    bounds = [bound for term in conjuncts(node.condition) if (bound := _upper_bound(term, at)) is not None]
+    if not bounds:
+        return node
+    return replace(node, input=replace(over, first=max(0, min(bounds)), first_by=function.name))
+
+
+def _upper_bound(term: Expr, at: int) -> int | None:
+    match term:
+        case Call("<=" | "<" | "=" as operator, (Field(source, (column,)), Literal(int() as limit))):
+            is_number = source == ROW and column == at and not isinstance(limit, bool)
+            return (limit - 1 if operator == "<" else limit) if is_number else None
+        case Call("BETWEEN", (Field() as value, _, high)):
+            return _upper_bound(Call("<=", (value, high), term.span), at)
+    return None
+
+
+def width(node: Node) -> int:
+    """How many columns a node's rows have."""
+    match node:
+        case Scan(columns=columns) | Map(columns=columns):
+            return len(columns)
+        case Concat(inputs) | CombineNode(inputs):
+            return width(inputs[0]) if inputs else 0
+        case Join(kind=kind, left_width=left, right_width=right):
+            return left + (1 if kind == "MARK" else right)
+        case Unnest(input):
+            return width(input) + 2
+        case Group(keys=keys, aggregates=aggregates):
+            return keys + len(aggregates)
+        case Over(input, functions=functions):
+            return width(input) + len(functions)
+        case Top(input) | While(input):
+            return width(input)
