@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from queryleaf_cdc.errors import CompileError, Diagnostic
@@ -12,9 +12,11 @@ from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_query import bind_query, output_columns
 from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
-from queryleaf_cdc.logical.options import trigger_options
+from queryleaf_cdc.logical.bind_view import bind_view
+from queryleaf_cdc.logical.options import trigger_options, view_options
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.output import program_json
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
@@ -22,18 +24,24 @@ from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
     QueryStatement,
+    RefreshStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
+    ViewStatement,
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import TriggerOptions
+from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.queries import Query
 from queryleaf_cdc.syntax.statements import (
+    CreateMaterializedView,
     CreateTable,
     CreateTrigger,
     DropTrigger,
+    DropView,
+    RefreshView,
     SelectStatement,
     Statement,
 )
@@ -55,18 +63,24 @@ class Program:
 
 
 def compile_sql(
-    text: str, *, name: str = "<sql>", schema: Schema | None = None, functions: Collection[str] | None = None
+    text: str,
+    *,
+    name: str = "<sql>",
+    schema: Schema | None = None,
+    functions: Collection[str] | None = None,
+    repeatable: Collection[str] | None = None,
 ) -> Program:
     """Compiles a file of statements without a server.
 
     ``schema`` tells what is known of collections' fields; CREATE TABLE in the text adds to it. ``functions`` are the
-    user functions that are registered; None leaves that open, and ``requires.functions`` lists what is used. Raises
-    CompileError with all mistakes of the text."""
+    user functions that are registered; None leaves that open, and ``requires.functions`` lists what is used. Of these
+    the ``repeatable`` ones may stand in a materialized view; None leaves that open too. Raises CompileError with all
+    mistakes of the text."""
     source = Source(text, name)
     nodes, found = parse(source)
     errors = [each for each in found if each.severity == "error"]
     warnings = [each for each in found if each.severity != "error"]
-    compilation = _Compilation(source, schema or Schema(), functions)
+    compilation = _Compilation(source, schema or Schema(), functions, repeatable)
     statements: list[CompiledStatement] = []
     for node in nodes:
         try:
@@ -90,7 +104,9 @@ class _Compilation:
     source: Source
     schema: Schema
     functions: Collection[str] | None
+    repeatable: Collection[str] | None
     triggers: set[str] = field(default_factory=set)
+    views: ViewGraph = field(default_factory=ViewGraph)
 
     def statement(self, node: Statement) -> CompiledStatement:
         match node:
@@ -100,8 +116,15 @@ class _Compilation:
             case DropTrigger():
                 self.triggers.discard(node.name)
                 return DropStatement(node)
+            case DropView():
+                self.views.drop(node.name)
+                return DropStatement(node)
+            case RefreshView():
+                return RefreshStatement(node)
             case CreateTrigger():
                 return self._trigger(node)
+            case CreateMaterializedView():
+                return self._view(node)
             case SelectStatement(query) if is_streaming(query):
                 return self._stream(query)
             case SelectStatement(query):
@@ -125,6 +148,19 @@ class _Compilation:
             raise CompileError.of(binder.errors, self.source)
         plan = lower_trigger(bound, self.source, options, tuple(binder.used_functions))
         return TriggerStatement(plan, bound, tuple(scope.warnings))
+
+    def _view(self, node: CreateMaterializedView) -> ViewStatement:
+        binder, scope = replace(self._binder(False), for_view=True, repeatable=self.repeatable), Scope()
+        options = binder.attempt(lambda: view_options(node), ViewOptions(node.name))
+        bound = binder.attempt(lambda: bind_view(node, binder, scope), None)
+        if bound is None or binder.errors:
+            raise CompileError.of(binder.errors, self.source)
+        self.views.add(bound, options.target)
+        self.schema = self.schema.with_view((node.name, options.target), output_columns(bound.query))
+        from queryleaf_cdc.lowering.views import lower_view  # type: ignore[attr-defined, unused-ignore]
+
+        plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
+        return ViewStatement(plan, bound, tuple(scope.warnings))
 
     def _stream(self, query: Query) -> StreamStatement:
         binder, scope = self._binder(True), Scope()

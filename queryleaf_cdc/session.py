@@ -22,9 +22,11 @@ from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
     QueryStatement,
+    RefreshStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
+    ViewStatement,
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import Requires
@@ -32,6 +34,7 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
 from queryleaf_cdc.runtime.subscription import Subscription
 from queryleaf_cdc.runtime.worker import Worker
+from queryleaf_cdc.syntax.statements import DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
@@ -96,6 +99,7 @@ class QueryLeaf:
         self.database = self.client[name]
         self._declared = schema or Schema()
         self._functions: dict[str, Callable[..., Value]] = {}
+        self._repeatable: set[str] = set()
         self._procedures: dict[str, Callable[..., object]] = {}
         self._worker: Worker | None = None
         self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement] = {}
@@ -107,8 +111,14 @@ class QueryLeaf:
         """Registers what CALL name(...) calls: at least once, with ``change=`` (``change.idempotency_key``, ...)."""
         return _registering(self._procedures, name)
 
-    def function(self, name: str) -> Callable[[F], F]:
-        """Registers a function for expressions of the worker. It must be repeatable: a batch may run again."""
+    def function(self, name: str, *, repeatable: bool = False) -> Callable[[F], F]:
+        """Registers a function for expressions of the worker. A batch may run again, and so may the function.
+
+        ``repeatable`` says that equal arguments always give the same value; a materialized view takes no other."""
+        if repeatable:
+            self._repeatable.add(name.upper())
+        else:
+            self._repeatable.discard(name.upper())
         return _registering(self._functions, name)
 
     # -- statements ---------------------------------------------------------------------------------------------
@@ -134,7 +144,9 @@ class QueryLeaf:
 
     def compile(self, text: str, *, name: str = "<sql>") -> Program:
         """Compiles against the registered functions and what the server's collections look like."""
-        return compile_sql(text, name=name, schema=self._schema(), functions=self._functions)
+        return compile_sql(
+            text, name=name, schema=self._schema(), functions=self._functions, repeatable=self._repeatable
+        )
 
     def _schema(self) -> Schema:
         """What was declared comes before what is sampled."""
@@ -144,6 +156,8 @@ class QueryLeaf:
         match statement:
             case TriggerStatement():
                 return self._register(program, statement, replace)
+            case ViewStatement(node=view) | RefreshStatement(view) | DropStatement(DropView() as view):
+                raise ServerError("QL599", f"materialized views are not run yet: {view.name}", view.span)
             case DropStatement(node):
                 found = self._catalog.drop(node.name)
                 if not found and not node.if_exists:

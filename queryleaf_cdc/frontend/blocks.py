@@ -14,7 +14,7 @@ from queryleaf_cdc.frontend.scanner import Kind, Tok, dollar_content, scan
 
 _TOP_LEVEL = (
     "CREATE TRIGGER", "CREATE OR", "CREATE TABLE", "CREATE MATERIALIZED", "CREATE VIEW", "CREATE SINK",
-    "DROP TRIGGER", "DROP TABLE", "DROP VIEW", "DROP MATERIALIZED",
+    "DROP TRIGGER", "DROP TABLE", "DROP VIEW", "DROP MATERIALIZED", "REFRESH MATERIALIZED",
 )  # fmt: skip
 _ENDED = ("IF", "CASE", "LOOP")
 _LOOKAHEAD = 1_000  # tokens

@@ -10,7 +10,7 @@ from queryleaf_cdc.frontend import faults
 from queryleaf_cdc.frontend.scanner import Kind, Tok
 from queryleaf_cdc.source import Span
 
-TOP_LEVEL = ("CREATE", "DROP", "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL")
+TOP_LEVEL = ("CREATE", "DROP", "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL", "REFRESH")
 IN_BODY = (
     "IF", "CASE", "DECLARE", "SET", "SELECT", "FOR", "RETURN", "RAISE", "CALL", "INSERT", "UPDATE", "DELETE", "ELSIF",
     "ELSE", "END",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import bodies, faults
-from queryleaf_cdc.frontend.scanner import Kind, Tok
+from queryleaf_cdc.frontend.options import options
 from queryleaf_cdc.frontend.trees import Node, name, path, piece, pieces, span, tree, trees
-from queryleaf_cdc.source import NO_SPAN, Span
+from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Expr, Path
-from queryleaf_cdc.syntax.statements import CreateTrigger, Option, TriggerEvent
+from queryleaf_cdc.syntax.statements import CreateTrigger, TriggerEvent
 
 if TYPE_CHECKING:
     from queryleaf_cdc.frontend.statements import StatementReader
@@ -53,7 +52,7 @@ def create_trigger(reader: StatementReader, node: Node) -> CreateTrigger:
         collection_span=span(target) if target is not None else NO_SPAN,
         events=_events(reader, node),
         when=_guard(reader, node),
-        options=_options(reader, node),
+        options=options(reader, tree(node, "options")),
         body=bodies.block(reader, block) if block is not None else (),
         span=span(node),
     )
@@ -144,7 +143,7 @@ def _add_column(events: list[TriggerEvent], node: Node) -> None:
     events[-1] = TriggerEvent(last.operation, (*last.columns, columns), last.span.to(span(node)))
 
 
-# WHEN and WITH
+# WHEN
 
 
 def _guard(reader: StatementReader, node: Node) -> Expr | None:
@@ -153,31 +152,3 @@ def _guard(reader: StatementReader, node: Node) -> Expr | None:
         return None
     (chunk,) = pieces(clause, "CONDITION")
     return reader.attempt(lambda: reader.condition(chunk))
-
-
-def _options(reader: StatementReader, node: Node) -> tuple[Option, ...]:
-    clause = tree(node, "options")
-    if clause is None:
-        return ()
-    found = [reader.attempt(lambda each=each: _option(each)) for each in trees(clause, "option")]  # type: ignore[misc]
-    return tuple(option for option in found if option is not None)
-
-
-def _option(node: Node) -> Option:
-    (chunk,) = pieces(node, "VALUE")
-    return Option(name(tree(node, "name")).lower(), _option_value(chunk.tokens, span(chunk)), span(node))
-
-
-def _option_value(tokens: Sequence[Tok], at: Span) -> str | int | float | bool:
-    negative = len(tokens) == 2 and tokens[0].upper == "-"
-    token = tokens[-1]
-    if len(tokens) == 1 or negative:
-        if token.kind is Kind.NUMBER:
-            value = float(token.value) if "." in token.value or "e" in token.value.lower() else int(token.value)
-            return -value if negative else value
-        if token.kind is Kind.STRING:
-            return token.value
-        if token.upper in ("TRUE", "FALSE"):
-            return token.upper == "TRUE"
-    hint = f"write '{token.value}'" if token.kind in (Kind.WORD, Kind.QUOTED) else None
-    raise CompileError("QL125", "an option's value is a string, a number, TRUE or FALSE", at, hint)

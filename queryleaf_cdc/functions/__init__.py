@@ -23,6 +23,7 @@ from queryleaf_cdc.functions.numeric import NUMERIC
 from queryleaf_cdc.functions.regexes import REGEXES
 from queryleaf_cdc.functions.spec import Arg, FunctionSpec
 from queryleaf_cdc.functions.strings import STRINGS
+from queryleaf_cdc.functions.time_windows import TIME_WINDOWS
 from queryleaf_cdc.functions.truncation import TRUNCATION
 from queryleaf_cdc.functions.typeof import TYPEOF
 from queryleaf_cdc.functions.worker_strings import WORKER_STRINGS
@@ -49,6 +50,7 @@ SCALARS: tuple[FunctionSpec, ...] = (
     *EXTRACTION,
     *FORMATS,
     *TRUNCATION,
+    *TIME_WINDOWS,
 )
 
 FUNCTIONS: dict[str, FunctionSpec] = {spec.name: spec for spec in SCALARS}

@@ -30,6 +30,7 @@ def scalar(
     because: str = "",
     for_intervals: FunctionSpec | None = None,
     check: Callable[[tuple[Arg, ...]], str | None] | None = None,
+    repeatable: bool = True,
 ) -> FunctionSpec:
     """A spec whose server face is computed here and now where all arguments are constants.
 
@@ -37,7 +38,9 @@ def scalar(
     it, so one that fails would refuse the whole pipeline."""
     low, high = arity if isinstance(arity, tuple) else (arity, arity)
     lowered = None if to_mongo is None else folding(evaluate, to_mongo)
-    return FunctionSpec(name, low, high, type_, evaluate, lowered, None, because, for_intervals, check=check)
+    return FunctionSpec(
+        name, low, high, type_, evaluate, lowered, None, because, for_intervals, check=check, repeatable=repeatable
+    )
 
 
 def constant_among(index: int, is_known: Callable[[str], object], what: str) -> Callable[[tuple[Arg, ...]], str | None]:

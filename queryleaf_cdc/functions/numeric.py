@@ -227,6 +227,8 @@ def _to_digits(
     return scalar(name, (1, 2), NUMBER_OR_NULL, evaluate, to_mongo)
 
 
+_LOOKS = "CLOCK_TIMESTAMP is the time at which the worker looks"
+_ANOTHER = "RANDOM gives another value at every evaluation"
 _LIBRARY = "the last digit of {} depends on the machine's mathematical library"
 
 
@@ -292,6 +294,6 @@ NUMERIC = (
     _library("ASIN", math.asin, None),
     _library("ACOS", math.acos, None),
     _library("ATAN", math.atan, None),
-    scalar("CLOCK_TIMESTAMP", 0, Type.DATE, _clock, None, "CLOCK_TIMESTAMP is the time at which the worker looks"),
-    scalar("RANDOM", 0, Type.NUMBER, random.random, None, "RANDOM gives another value at every evaluation"),
+    scalar("CLOCK_TIMESTAMP", 0, Type.DATE, _clock, None, _LOOKS, repeatable=False),
+    scalar("RANDOM", 0, Type.NUMBER, random.random, None, _ANOTHER, repeatable=False),
 )

@@ -62,6 +62,8 @@ class FunctionSpec:
     ``for_intervals`` where an argument is an interval by its static type, ``for_literals(args)`` where literals
     among the arguments call for a spec of their own (a text that reads as a timestamp).
 
+    ``repeatable`` is false where equal arguments may give another value.
+
     ``check`` tells a user what is wrong with constant arguments (a pattern that is none); None if nothing is. At run
     time such arguments give NULL."""
 
@@ -76,6 +78,7 @@ class FunctionSpec:
     for_intervals: FunctionSpec | None = None
     for_literals: Callable[[tuple[Arg, ...]], FunctionSpec | None] | None = None
     check: Callable[[tuple[Arg, ...]], str | None] | None = None
+    repeatable: bool = True
 
     def result_type(self, args: tuple[Arg, ...]) -> Type:
         return self.type(args) if callable(self.type) else self.type

@@ -97,6 +97,6 @@ WORKER_STRINGS = (
     scalar("ASCII", 1, NUMBER_OR_NULL, of_texts(_code), None, "MongoDB has no such function"),
     scalar("MD5", 1, STRING_OR_NULL, of_texts(_md5), None, "MongoDB has no such function"),
     scalar("TO_HEX", 1, STRING_OR_NULL, _to_hex, None, "MongoDB has no such function"),
-    scalar("UUID", 0, Type.STRING, _uuid, None, "a new one for every call"),
-    scalar("GEN_RANDOM_UUID", 0, Type.STRING, _uuid, None, "a new one for every call"),
+    scalar("UUID", 0, Type.STRING, _uuid, None, "a new one for every call", repeatable=False),
+    scalar("GEN_RANDOM_UUID", 0, Type.STRING, _uuid, None, "a new one for every call", repeatable=False),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from enum import Flag, auto
 from typing import TypeVar, assert_never
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
@@ -15,6 +16,9 @@ from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
+from queryleaf_cdc.logical.walk import has_window
+from queryleaf_cdc.logical.windows import WINDOW_FUNCTIONS, bound_window
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
@@ -54,13 +58,23 @@ _CALLABLE = tuple(name for name in FUNCTIONS if name.isidentifier())
 T = TypeVar("T")
 
 
+class Allowed(Flag):
+    """What may stand in an expression besides values of its row."""
+
+    NOTHING = 0
+    AGGREGATES = auto()
+    WINDOWS = auto()
+
+
 @dataclass(frozen=True)
 class Binder:
     """What binding needs besides the scope.
 
     ``functions`` are the registered user functions, None when that is not known (a pure compile): then an unknown name
     counts as the user's. ``used_functions`` collects those. ``changes`` tells whether there is a change (a trigger, a
-    stream) that CURRENT_TIMESTAMP and the change functions speak of."""
+    stream) that CURRENT_TIMESTAMP and the change functions speak of. ``for_view`` tells that the query is a
+    materialized view's: windows, QUALIFY, grouping sets and DISTINCT ON are known there, and every function must be
+    repeatable; of the user's those in ``repeatable`` are (None: that is not known)."""
 
     schema: Schema
     functions: Collection[str] | None
@@ -68,6 +82,8 @@ class Binder:
     bind_query: Callable[[Query, Scope, Binder], Query]
     used_functions: dict[str, Span] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
+    for_view: bool = False
+    repeatable: Collection[str] | None = None
 
     def attempt(self, bind: Callable[[], T], otherwise: T) -> T:
         """Notes a mistake and goes on with ``otherwise``, so that one statement can report several."""
@@ -77,55 +93,89 @@ class Binder:
             self.errors.extend(error.diagnostics)
             return otherwise
 
-    def expr(self, node: Expr, scope: Scope, aggregates: bool = False) -> Expr:
-        """Binds an expression. ``aggregates`` says whether aggregate calls may stand here."""
+    def expr(self, node: Expr, scope: Scope, allowed: Allowed = Allowed.NOTHING) -> Expr:
+        """Binds an expression; ``allowed`` says what may be written in it."""
         match node:
             case Literal() | Field() | Variable() | Star():
                 return node
             case Name():
                 return scope.resolve(node)
             case Call():
-                return self._call(node, scope, aggregates)
+                return self._call(node, scope, allowed)
             case Case(whens, default, span):
-                bound = tuple((self.expr(t, scope, aggregates), self.expr(v, scope, aggregates)) for t, v in whens)
-                return Case(bound, self.expr(default, scope, aggregates) if default else None, span)
-            case Aggregate(name, args, _, condition, order_by, span):
-                if not aggregates:
-                    raise CompileError(
-                        "QL206",
-                        f"{name} is an aggregate: it cannot be used here",
-                        span,
-                        "use a subquery: (SELECT ...)",
-                    )
-                rows = scope.for_aggregate()
-                return replace(
-                    node,
-                    args=tuple(self.expr(arg, rows) for arg in args),
-                    filter=self.expr(condition, rows) if condition else None,
-                    order_by=self.order(order_by, rows),
-                )
-            case Window(span=span):
-                raise CompileError("QL302", "OVER is not supported here", span)
+                bound = tuple((self.expr(t, scope, allowed), self.expr(v, scope, allowed)) for t, v in whens)
+                return Case(bound, self.expr(default, scope, allowed) if default else None, span)
+            case Aggregate():
+                return self._aggregate(node, scope, allowed)
+            case Window():
+                return self._window(node, scope, allowed)
             case Subquery(form, query, operand, span):
-                bound_operand = self.expr(operand, scope, aggregates) if operand else None
+                bound_operand = self.expr(operand, scope, allowed) if operand else None
                 return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
             case _:
                 assert_never(node)
 
-    def order(self, items: tuple[OrderItem, ...], scope: Scope, aggregates: bool = False) -> tuple[OrderItem, ...]:
-        return tuple(replace(item, expr=self.expr(item.expr, scope, aggregates)) for item in items)
+    def order(self, items: tuple[OrderItem, ...], scope: Scope) -> tuple[OrderItem, ...]:
+        return tuple(replace(item, expr=self.expr(item.expr, scope)) for item in items)
 
-    def _call(self, node: Call, scope: Scope, aggregates: bool) -> Expr:
+    def _aggregate(self, node: Aggregate, scope: Scope, allowed: Allowed) -> Expr:
+        if Allowed.AGGREGATES not in allowed:
+            raise CompileError(
+                "QL206",
+                f"{node.name} is an aggregate: it cannot be used here",
+                node.span,
+                "use a subquery: (SELECT ...)",
+            )
+        rows = scope.for_aggregate()
+        bound = replace(
+            node,
+            args=tuple(self.expr(arg, rows) for arg in node.args),
+            filter=self.expr(node.filter, rows) if node.filter else None,
+            order_by=self.order(node.order_by, rows),
+        )
+        if has_window(bound):
+            hint = "select the window function in a subquery, then use its column"
+            raise CompileError("QL228", f"{node.name} cannot aggregate a window function", node.span, hint)
+        return bound
+
+    def _window(self, node: Window, scope: Scope, allowed: Allowed) -> Expr:
+        if not self.for_view:
+            raise CompileError("QL302", "OVER is not supported here", node.span)
+        if Allowed.WINDOWS not in allowed:
+            hint = "select it in a subquery, then use its column"
+            raise CompileError("QL228", "OVER cannot be used here", node.span, hint)
+        return bound_window(node, lambda expr: self.expr(expr, scope, allowed), scope.warnings)
+
+    def _call(self, node: Call, scope: Scope, allowed: Allowed) -> Expr:
         if node.name in EVENT_FUNCTIONS:
             return self._event(node)
         if node.name == "CHANGE_DETECTED":
-            raise CompileError("QL207", "CHANGE_DETECTED() belongs to the WHERE of a streaming SELECT", node.span)
-        args = tuple(self.expr(arg, scope, aggregates) for arg in node.args)
-        special = self._clock(node, args)
+            raise self._no_stream(node)
+        if self.for_view and node.name == "GROUPING":
+            return self._grouping(node, scope, allowed)
+        args = tuple(self.expr(arg, scope, allowed) for arg in node.args)
+        if is_pending_session(node):
+            return replace(node, args=args)
+        special = self._clock(node, args) or scalar_time_window(node.name, args, node.span)
         if special is not None:
             return special
         self._check_function(node, args)
         return accept_object_ids(fused(Call(node.name, args, node.span)))
+
+    def _grouping(self, node: Call, scope: Scope, allowed: Allowed) -> Expr:
+        """GROUPING(a, b): its arguments are read as GROUP BY reads its own."""
+        if Allowed.AGGREGATES not in allowed:
+            raise CompileError("QL206", "GROUPING speaks of groups: it cannot be used here", node.span)
+        if not 1 <= len(node.args) < 32:
+            raise CompileError("QL205", "GROUPING takes 1 to 31 arguments", node.span)
+        keys = scope.for_aggregate()
+        return Call("GROUPING", tuple(self.expr(arg, keys) for arg in node.args), node.span)
+
+    def _no_stream(self, node: Call) -> CompileError:
+        if self.for_view:
+            text, hint = "a materialized view reads collections, not changes", "leave CHANGE_DETECTED() out"
+            return CompileError("QL303", text, node.span, hint)
+        return CompileError("QL207", "CHANGE_DETECTED() belongs to the WHERE of a streaming SELECT", node.span)
 
     def _event(self, node: Call) -> Expr:
         if not self.changes:
@@ -159,6 +209,10 @@ class Binder:
         if spec is None:
             self._user_function(node)
             return
+        if self.for_view and not spec.repeatable:
+            hint = "CURRENT_TIMESTAMP is known there, as a moving clock" if name == "CLOCK_TIMESTAMP" else None
+            text = f"{name} gives another value each time: a materialized view could never be right"
+            raise CompileError("QL235", text, node.span, hint or "store the value in the document")
         count = len(node.args)
         if count < spec.min_args or (spec.max_args is not None and count > spec.max_args):
             raise CompileError("QL205", f"{name} takes {_arity(spec.min_args, spec.max_args)}, not {count}", node.span)
@@ -169,6 +223,8 @@ class Binder:
 
     def _user_function(self, node: Call) -> None:
         name = node.name
+        if name in WINDOW_FUNCTIONS and name not in (self.functions or ()):
+            raise CompileError("QL228", f"{name} is a window function", node.span, f"write {name}(...) OVER (...)")
         if self.functions is None:
             hint = did_you_mean(name, _CALLABLE)
             if hint or not name.replace("_", "").isalnum():
@@ -178,6 +234,9 @@ class Binder:
             raise CompileError(
                 "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
             )
+        if self.for_view and self.repeatable is not None and name not in self.repeatable:
+            hint = f'if it is: @ql.function("{name}", repeatable=True)'
+            raise CompileError("QL235", f"{name} is not declared repeatable", node.span, hint)
         self.used_functions.setdefault(name, node.span)
 
 

@@ -6,12 +6,23 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
-from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind import Allowed, Binder
+from queryleaf_cdc.logical.grouped_windows import over_groups
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope, reads_own_field
-from queryleaf_cdc.logical.walk import count_selects, has_aggregate, names_in, walk
+from queryleaf_cdc.logical.time_windows import TimeWindow, grouped_by_time, is_pending_session, with_sessions
+from queryleaf_cdc.logical.walk import (
+    any_node,
+    conjunction,
+    conjuncts,
+    count_selects,
+    has_aggregate,
+    has_window,
+    names_in,
+    walk,
+)
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, OrderItem, Star, Subquery
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, Star, Subquery, Window
 from queryleaf_cdc.syntax.queries import (
     Cte,
     FromItem,
@@ -113,6 +124,8 @@ def bound_count(expr: Expr | None, outer: Scope, binder: Binder) -> Expr | None:
         is_whole = isinstance(bound.value, int) and not isinstance(bound.value, bool)
         if not is_whole or not 0 <= bound.value < 1 << 63:
             raise CompileError("QL216", "LIMIT and OFFSET take whole numbers from 0", bound.span)
+    elif binder.for_view:
+        raise CompileError("QL216", "LIMIT and OFFSET of a materialized view are constants", bound.span)
     return bound
 
 
@@ -201,34 +214,66 @@ class _Selecting:
         self.from_binder = SourceBinder(outer, binder)
 
     def select(self, query: Select) -> Select:
-        if query.emit or query.qualify is not None:
-            raise CompileError(
-                "QL303", "this query needs a stream: EMIT and QUALIFY are not supported here", query.span
-            )
-        if query.grouping_sets:
-            raise CompileError("QL303", "ROLLUP, CUBE and GROUPING SETS are not supported here", query.span)
+        self._check_supported(query)
+        query, time_window = grouped_by_time(query)
         scope = self.outer.child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
+        if time_window is not None:
+            self._name_ends(time_window, scope)
         items = self._items(query, scope)
         named = scope.with_aliases({item.alias: item.expr for item in items if item.alias is not None})
-        where = self._rows_condition(query.where, named)
-        group_by = tuple(self._group(g, items, named) for g in query.group_by)
-        return replace(
+        where, late = self._conditions(query.where, named)
+        group_by, grouping_sets = self._keys(query, items, named)
+        qualify = self._expr(query.qualify, named, self._allowed)
+        distinct_on = query.distinct_on
+        bound = replace(
             query,
             items=items,
             from_item=from_item,
             joins=joins,
             where=where,
             group_by=group_by,
-            having=self._expr(query.having, named, True),
-            order_by=tuple(self._order(o, items, named) for o in query.order_by),
+            grouping_sets=grouping_sets,
+            having=self._having(query.having, named),
+            qualify=conjunction([*late, *conjuncts(qualify)]),
+            order_by=tuple(replace(o, expr=self._sorted_by(o.expr, items, named)) for o in query.order_by),
             limit=bound_count(query.limit, self.outer, self.binder),
             offset=bound_count(query.offset, self.outer, self.binder),
-            distinct_on=tuple(self._group(e, items, named) for e in query.distinct_on)
-            if query.distinct_on is not None
+            distinct_on=tuple(self._sorted_by(e, items, named) for e in distinct_on)
+            if distinct_on is not None
             else None,
             ctes=(),
         )
+        _check_distinct_order(bound)
+        if time_window is not None and time_window.kind == "SESSION":
+            bound = with_sessions(bound)
+        return over_groups(bound)
+
+    def _check_supported(self, query: Select) -> None:
+        if self.binder.for_view:
+            if query.emit is not None:
+                hint = "a materialized view is always up to date; leave EMIT out"
+                raise CompileError("QL303", "EMIT belongs to a stream", query.span, hint)
+            return
+        if query.emit or query.qualify is not None:
+            raise CompileError(
+                "QL303", "this query needs a stream: EMIT and QUALIFY are not supported here", query.span
+            )
+        if query.grouping_sets:
+            raise CompileError("QL303", "ROLLUP, CUBE and GROUPING SETS are not supported here", query.span)
+
+    @property
+    def _allowed(self) -> Allowed:
+        """In the SELECT list, ORDER BY and QUALIFY."""
+        return Allowed.AGGREGATES | Allowed.WINDOWS
+
+    def _name_ends(self, window: TimeWindow, scope: Scope) -> None:
+        if window.kind == "SESSION" and not self.binder.for_view:
+            raise CompileError(
+                "QL302", "SESSION is not supported here", window.start.span, "it is in materialized views"
+            )
+        start, end = self.binder.expr(window.start, scope), self.binder.expr(window.end, scope)
+        scope.merged.update(window_start=start, window_end=end)
 
     def _items(self, query: Select, scope: Scope) -> tuple[SelectItem, ...]:
         """Items in order; each may use the aliases of all others. Aliases in a circle (a swap) mean the fields."""
@@ -240,7 +285,7 @@ class _Selecting:
             circle = {name for name in written if own in reach[name] and name in reach.get(own or "", ())}
             wanted = sorted((names_in(expr) & written.keys()) - circle - {own})
             inner = scope.with_aliases({alias: bind_one(written[alias], alias) for alias in wanted})
-            return self.binder.expr(expr, inner, True)
+            return self.binder.expr(expr, inner, self._allowed)
 
         self._check_sizes(written, reach)
         for position, item in enumerate(query.items):
@@ -288,13 +333,37 @@ class _Selecting:
             )
         return [item]
 
-    def _rows_condition(self, expr: Expr | None, named: Scope) -> Expr | None:
-        """WHERE: it comes before the rows are grouped."""
+    def _conditions(self, expr: Expr | None, named: Scope) -> tuple[Expr | None, list[Expr]]:
+        """WHERE, which comes before the rows are grouped; and the terms of it that need a window function's result."""
         if expr is None:
-            return None
-        bound = self.binder.expr(expr, self._before_items(expr, named))
-        if has_aggregate(bound):
+            return None, []
+        allowed = self._allowed if self.binder.for_view and has_window(expr) else Allowed.NOTHING
+        terms = conjuncts(self.binder.expr(expr, self._before_items(expr, named), allowed))
+        late = [term for term in terms if has_window(term) or any_node(term, is_pending_session)]
+        early = [term for term in terms if not any(term is each for each in late)]
+        if any(map(has_aggregate, early)):
             raise CompileError("QL206", "WHERE cannot hold an aggregate", expr.span, "HAVING filters the groups")
+        return conjunction(early), late
+
+    def _keys(
+        self, query: Select, items: tuple[SelectItem, ...], named: Scope
+    ) -> tuple[tuple[Expr, ...], tuple[tuple[Expr, ...], ...]]:
+        """All keys, each once, and the grouping sets made of them."""
+        keys = {id(key): self._group(key, items, named) for key in query.group_by}
+
+        def bound(key: Expr) -> Expr:
+            return keys[id(key)] if id(key) in keys else self._group(key, items, named)
+
+        sets = tuple(tuple(bound(key) for key in each) for each in query.grouping_sets)
+        every = {repr(key): key for key in (*keys.values(), *(key for each in sets for key in each))}
+        return (tuple(every.values()) if sets else tuple(keys.values())), sets
+
+    def _having(self, expr: Expr | None, named: Scope) -> Expr | None:
+        bound = self._expr(expr, named, Allowed.AGGREGATES)
+        if bound is not None and has_window(bound):
+            raise CompileError(
+                "QL228", "HAVING cannot hold a window function", bound.span, "QUALIFY filters after them"
+            )
         return bound
 
     def _group(self, expr: Expr, items: tuple[SelectItem, ...], named: Scope) -> Expr:
@@ -306,6 +375,9 @@ class _Selecting:
             bound = self.binder.expr(expr, self._before_items(expr, named))
         if has_aggregate(bound):
             raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span)
+        if has_window(bound):
+            hint = "select it in a subquery, then group by its column"
+            raise CompileError("QL228", "GROUP BY cannot hold a window function", expr.span, hint)
         return bound
 
     def _before_items(self, clause: Expr, named: Scope) -> Scope:
@@ -317,11 +389,11 @@ class _Selecting:
                 named.warnings.append(warning("QL214", text, clause.span))
         return named.with_aliases({a: e for a, e in named.aliases.items() if not reads_own_field(e, a)})
 
-    def _order(self, item: OrderItem, items: tuple[SelectItem, ...], named: Scope) -> OrderItem:
-        expr = item.expr
+    def _sorted_by(self, expr: Expr, items: tuple[SelectItem, ...], named: Scope) -> Expr:
+        """An expression of ORDER BY or DISTINCT ON."""
         if isinstance(expr, Literal) and isinstance(expr.value, int) and not isinstance(expr.value, bool):
-            return replace(item, expr=self._ordinal(expr, items))
-        return replace(item, expr=self.binder.expr(expr, named, True))
+            return self._ordinal(expr, items)
+        return self.binder.expr(expr, named, self._allowed)
 
     def _ordinal(self, literal: Literal, items: tuple[SelectItem, ...]) -> Expr:
         position: int = literal.value
@@ -329,8 +401,19 @@ class _Selecting:
             raise CompileError("QL215", f"there is no column {position} in the SELECT list", literal.span)
         return items[position - 1].expr
 
-    def _expr(self, expr: Expr | None, scope: Scope, aggregates: bool = False) -> Expr | None:
-        return self.binder.expr(expr, scope, aggregates) if expr is not None else None
+    def _expr(self, expr: Expr | None, scope: Scope, allowed: Allowed) -> Expr | None:
+        return self.binder.expr(expr, scope, allowed) if expr is not None else None
+
+
+def _check_distinct_order(query: Select) -> None:
+    """DISTINCT ON takes the first row of each: ORDER BY must begin with what makes rows alike."""
+    if not query.distinct_on or not query.order_by:
+        return
+    wanted = set(map(repr, query.distinct_on))
+    first = [item.expr for item in query.order_by[: len(wanted)]]
+    if set(map(repr, first)) != wanted and not {*map(repr, first)} < wanted:
+        hint = "ORDER BY begins with the expressions of DISTINCT ON"
+        raise CompileError("QL227", "DISTINCT ON with another order", query.order_by[0].span, hint)
 
 
 def _reachable(edges: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -356,5 +439,7 @@ def _column_name(expr: Expr, position: int) -> str:
             return name.lower()
         case Call(name, (operand, *_)) if name.startswith("CAST "):
             return _column_name(operand, position)
+        case Window(function):
+            return _column_name(function, position)
         case _:
             return f"column{position + 1}"

@@ -1,43 +1,101 @@
-"""WITH (...) of a trigger."""
+"""WITH (...) of a trigger or a materialized view."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.plans.trigger import TriggerOptions
-from queryleaf_cdc.syntax.statements import Option
+from queryleaf_cdc.plans.view import ViewOptions
+from queryleaf_cdc.syntax.statements import CreateMaterializedView, Option
 
-_CHOICES = {"on_error": ("retry", "dead_letter", "stop"), "start": ("now", "beginning")}
 MAX_RETRIES = 1000
+MAX_CACHE_ROWS = 1_000_000_000
+
+Index = tuple[tuple[str, int], ...]
 
 
 def trigger_options(options: tuple[Option, ...]) -> TriggerOptions:
     """Checks names and values. Raises CompileError QL232, QL233."""
-    given: dict[str, str | int] = {}
+    return TriggerOptions(**_given(options, _TRIGGER))
+
+
+def view_options(node: CreateMaterializedView) -> ViewOptions:
+    """Checks names and values; the target is the view's name if none is given. Raises CompileError QL232, QL233."""
+    return ViewOptions(**{"target": node.name, **_given(node.options, _VIEW)})
+
+
+def _given(options: tuple[Option, ...], readers: Mapping[str, tuple[str, Callable[[Option], Any]]]) -> dict[str, Any]:
+    """Field of the plan's options → value. ``readers`` has the field and how its value is read for each name."""
+    given: dict[str, Any] = {}
     for option in options:
-        name = option.name.lower()
-        known = (*_CHOICES, "max_retries")
-        if name not in known:
-            hint = did_you_mean(name, known) or f"options are {', '.join(known)}"
+        if option.name not in readers:
+            hint = did_you_mean(option.name, readers) or f"options are {', '.join(readers)}"
             raise CompileError("QL232", f"unknown option {option.name!r}", option.span, hint)
-        if name in given:
+        field, read = readers[option.name]
+        if field in given:
             raise CompileError("QL233", f"option {option.name!r} is given twice", option.span)
-        given[name] = _max_retries(option) if name == "max_retries" else _choice(option, _CHOICES[name])
-    return TriggerOptions(
-        on_error=str(given.get("on_error", "retry")),
-        max_retries=int(given.get("max_retries", 5)),
-        start=str(given.get("start", "now")),
-    )
+        given[field] = read(option)
+    return given
 
 
-def _choice(option: Option, choices: tuple[str, ...]) -> str:
-    if option.value not in choices:
-        said = " or ".join(repr(choice) for choice in choices)
-        raise CompileError("QL233", f"{option.name} is {said}, not {option.value!r}", option.span)
-    return str(option.value)
+def _choice(*choices: str) -> Callable[[Option], str]:
+    def read(option: Option) -> str:
+        if option.value not in choices:
+            said = " or ".join(repr(choice) for choice in choices)
+            raise CompileError("QL233", f"{option.name} is {said}, not {option.value!r}", option.span)
+        return str(option.value)
+
+    return read
 
 
-def _max_retries(option: Option) -> int:
+def _whole(low: int, high: int) -> Callable[[Option], int]:
+    def read(option: Option) -> int:
+        value = option.value
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise CompileError("QL233", f"{option.name} is a whole number from {low} to {high}", option.span)
+        return value
+
+    return read
+
+
+def _collection(option: Option) -> str:
     value = option.value
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_RETRIES:
-        raise CompileError("QL233", f"max_retries is a whole number from 0 to {MAX_RETRIES}", option.span)
+    if not isinstance(value, str) or not is_collection_name(value):
+        raise CompileError("QL233", f"{option.name} is the name of a collection, not {value!r}", option.span)
     return value
+
+
+def is_collection_name(name: str) -> bool:
+    """Whether a collection of ours may be called so; what begins with ``_queryleaf.`` is our own."""
+    return bool(name) and "$" not in name and "\0" not in name and not name.startswith(("system.", "_queryleaf."))
+
+
+def _index(option: Option) -> tuple[Index, ...]:
+    """``'a, b DESC'``; several indexes are parted by semicolons."""
+    if not isinstance(option.value, str):
+        raise CompileError("QL233", "index is a text such as 'customer_id, total DESC'", option.span)
+    return tuple(tuple(_index_field(field, option) for field in text.split(",")) for text in option.value.split(";"))
+
+
+def _index_field(text: str, option: Option) -> tuple[str, int]:
+    name, _, direction = text.strip().partition(" ")
+    way = direction.strip().upper()
+    if not name or name.startswith("$") or way not in ("", "ASC", "DESC"):
+        hint = "write fields, each with ASC or DESC behind it: 'customer_id, total DESC'"
+        raise CompileError("QL233", f"{text.strip()!r} is no field of an index", option.span, hint)
+    return name, -1 if way == "DESC" else 1
+
+
+_TRIGGER: dict[str, tuple[str, Callable[[Option], Any]]] = {
+    "on_error": ("on_error", _choice("retry", "dead_letter", "stop")),
+    "start": ("start", _choice("now", "beginning")),
+    "max_retries": ("max_retries", _whole(0, MAX_RETRIES)),
+}
+_VIEW: dict[str, tuple[str, Callable[[Option], Any]]] = {
+    "target": ("target", _collection),
+    "index": ("indexes", _index),
+    "cache_rows": ("cache_rows", _whole(1, MAX_CACHE_ROWS)),
+    "on_error": ("on_error", _choice("rebuild", "stop")),
+}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from queryleaf_cdc.syntax.statements import CreateTable
@@ -29,6 +30,11 @@ class Schema:
 
     def with_table(self, name: str, table: Table) -> Schema:
         return Schema({**self.tables, name: table})
+
+    def with_view(self, names: Iterable[str], columns: tuple[str, ...] | None) -> Schema:
+        """With a view's columns under all its names; None leaves them open."""
+        table = Table(frozenset(columns or ()), columns is not None)
+        return Schema(ChainMap(dict.fromkeys(names, table), self.tables))  # type: ignore[arg-type]
 
 
 def declared(schema: Schema, node: CreateTable) -> Schema:

@@ -19,8 +19,8 @@ class Scope:
     """The sources in reach of an expression, innermost first.
 
     ``sources`` maps an alias to what is known of its fields (None: anything). ``aliases`` are SELECT aliases that stand
-    for their expressions, ``merged`` the columns of USING. ``bare`` is false where fields must be qualified (a
-    trigger's NEW and OLD)."""
+    for their expressions, ``merged`` the columns of USING and those of the time window that GROUP BY names. ``bare`` is
+    false where fields must be qualified (a trigger's NEW and OLD)."""
 
     sources: dict[str, Table | None] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()

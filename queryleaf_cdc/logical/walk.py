@@ -20,7 +20,7 @@ from queryleaf_cdc.syntax.expressions import (
     Variable,
     Window,
 )
-from queryleaf_cdc.syntax.queries import FromItem, Join, Query, SetOperation, SubqueryRef, UnnestRef
+from queryleaf_cdc.syntax.queries import FromItem, Join, Query, Select, SetOperation, SubqueryRef, TableRef, UnnestRef
 from queryleaf_cdc.syntax.statements import Delete, Insert, OnConflict, Update
 
 W = TypeVar("W", bound=Insert | Update | Delete)
@@ -91,6 +91,15 @@ def walk(node: Expr) -> Iterator[Expr]:
         yield from query_expressions(node.query)
 
 
+def clauses(query: Select) -> Iterator[Expr]:
+    """The outermost expressions that are computed of the rows that WHERE has left."""
+    yield from (item.expr for item in query.items)
+    yield from (each for each in (query.having, query.qualify) if each is not None)
+    yield from query.group_by
+    yield from query.distinct_on or ()
+    yield from (item.expr for item in query.order_by)
+
+
 def query_expressions(query: Query) -> Iterator[Expr]:
     """Every expression of a query, at any depth."""
     for expr in _own_expressions(query):
@@ -124,13 +133,34 @@ def _inner_queries(query: Query) -> Iterator[Query]:
             yield item.query
 
 
+def table_refs(query: Query) -> tuple[TableRef, ...]:
+    """The collections that a bound query reads, at any depth."""
+    own: tuple[FromItem | None, ...] = ()
+    if isinstance(query, Select):
+        own = (query.from_item, *(join.item for join in query.joins))
+    inner = [*_inner_queries(query)]
+    inner += [node.query for expr in _own_expressions(query) for node in _here(expr) if isinstance(node, Subquery)]
+    found = tuple(item for item in own if isinstance(item, TableRef))
+    return found + tuple(ref for each in inner for ref in table_refs(each))
+
+
 def any_node(expr: Expr, test: Callable[[Expr], bool]) -> bool:
     return any(test(node) for node in walk(expr))
 
 
 def has_aggregate(expr: Expr) -> bool:
-    """Whether the expression aggregates the rows of its own query; what a subquery aggregates is its own matter."""
+    """Whether the expression aggregates the rows of its own query; what a subquery aggregates is its own matter.
+
+    An aggregate before OVER is none, but there may be some inside of it: ``SUM(COUNT(*)) OVER ()``."""
+    if isinstance(expr, Window):
+        parts = (*children(expr.function), *expr.partition_by, *(item.expr for item in expr.order_by))
+        return any(map(has_aggregate, parts))
     return isinstance(expr, Aggregate) or any(map(has_aggregate, children(expr)))
+
+
+def has_window(expr: Expr) -> bool:
+    """Whether there is an OVER in it, subqueries left out."""
+    return isinstance(expr, Window) or any(map(has_window, children(expr)))
 
 
 def fields_in(expr: Expr) -> Iterator[Field]:
@@ -217,24 +247,33 @@ def map_in_scope(query: Query, change: Callable[[frozenset[str]], Callable[[Expr
 
 
 def _mapped(query: Query, change: Callable[[Expr], Expr], inner: Callable[[Query], Query]) -> Query:
-    order_by = _changed_order(query.order_by, change)
     limit = change(query.limit) if query.limit is not None else None
     offset = change(query.offset) if query.offset is not None else None
     if isinstance(query, SetOperation):
         left, right = inner(query.left), inner(query.right)
+        order_by = _changed_order(query.order_by, change)
         return replace(query, left=left, right=right, order_by=order_by, limit=limit, offset=offset)
+    return replace(
+        map_clauses(query, change),
+        from_item=_changed_source(query.from_item, change, inner) if query.from_item is not None else None,
+        joins=tuple(_changed_join(join, change, inner) for join in query.joins),
+        limit=limit,
+        offset=offset,
+    )
+
+
+def map_clauses(query: Select, change: Callable[[Expr], Expr]) -> Select:
+    """The query with every outermost expression of its own clauses changed; FROM, LIMIT and OFFSET stay."""
     return replace(
         query,
         items=tuple(replace(item, expr=change(item.expr)) for item in query.items),
-        from_item=_changed_source(query.from_item, change, inner) if query.from_item is not None else None,
-        joins=tuple(_changed_join(join, change, inner) for join in query.joins),
         where=change(query.where) if query.where is not None else None,
         group_by=tuple(change(each) for each in query.group_by),
         having=change(query.having) if query.having is not None else None,
+        qualify=change(query.qualify) if query.qualify is not None else None,
+        grouping_sets=tuple(tuple(change(each) for each in group) for group in query.grouping_sets),
         distinct_on=tuple(change(each) for each in query.distinct_on) if query.distinct_on is not None else None,
-        order_by=order_by,
-        limit=limit,
-        offset=offset,
+        order_by=_changed_order(query.order_by, change),
     )
 
 

@@ -32,6 +32,7 @@ from queryleaf_cdc.runtime.dead_letters import error_code, error_text
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.sinks.procedure import Procedure, change_of, invoke
+from queryleaf_cdc.syntax.statements import DropTrigger
 from queryleaf_cdc.values import Document
 
 MAX_DEPTH = Limits().max_depth
@@ -94,7 +95,7 @@ class OfflineWorker:
                 self._create(statement)
             case StreamStatement():
                 self._streams.append(self._compiled(statement))
-            case DropStatement(node):
+            case DropStatement(DropTrigger() as node):
                 if self._triggers.pop(node.name, None) is None and not node.if_exists:
                     raise InputError("QL411", f"there is no trigger {node.name}")
             case TableStatement():

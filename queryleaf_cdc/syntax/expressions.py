@@ -118,7 +118,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``function OVER (...)``; named windows are already resolved."""
+    """``function OVER (...)``; named windows are already resolved. ``frame`` is None where none was written.
+
+    Once bound, ``function`` is an ``Aggregate`` or a ``Call`` of ``logical/windows.py``'s names, with ``SESSION_START``
+    and ``SESSION_END``; no other window is inside but a SESSION that is a key, and a frame's offsets are literals: int
+    for ROWS and GROUPS, a number or ``Interval`` for RANGE, none negative."""
 
     function: Call | Aggregate
     partition_by: tuple[Expr, ...]

@@ -73,7 +73,20 @@ class Cte:
 class Select:
     """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT; ``emit`` CHANGES, ON WINDOW CLOSE or None.
 
-    With ROLLUP, CUBE or GROUPING SETS ``grouping_sets`` lists the sets."""
+    With ROLLUP, CUBE or GROUPING SETS ``grouping_sets`` lists the sets, and ``group_by`` has each of their expressions
+    once. Expressions are alike when their ``repr`` is (places do not count).
+
+    Once bound, for a materialized view:
+
+    * ``qualify`` also holds the terms of WHERE that need a window function's result; ``where`` holds none.
+    * in a grouped query a ``Window`` in ``items``, ``order_by``, ``qualify`` or ``distinct_on`` reads groups: it is
+      over keys and aggregates, as in ``SUM(SUM(x)) OVER (ORDER BY key)``. ``Call("GROUPING", ...)`` has keys for arguments;
+    * but a ``Window`` in ``group_by`` reads rows. It is ``Call("SESSION_START", (time, gap))`` or ``SESSION_END`` over
+      the other keys, ordered by the time, and where it stands elsewhere it is alike to that key;
+    * ``GROUP BY HOP(...)`` is a CROSS join with ``UnnestRef(Call("HOP_STARTS", (time, slide, size)), "$hop",
+      ("window_start",), False)`` and the key ``Field("$hop", ("window_start",))``; TUMBLE is ``Call("DATE_BIN", (size,
+      time))``. Rows whose time is no timestamp are kept out by a BETWEEN in ``where``, or by having no element;
+    * ``limit`` and ``offset`` are literals, None where there is none."""
 
     items: tuple[SelectItem, ...]
     from_item: FromItem | None

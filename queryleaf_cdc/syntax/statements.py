@@ -170,6 +170,37 @@ class DropTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateMaterializedView:
+    """``columns`` are the names of the list behind the view's, ``()`` without one; ``column_spans`` their places.
+
+    Once bound, ``query`` has these names itself, and says in ``syntax/queries.py`` what else holds for it."""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    or_replace: bool
+    if_not_exists: bool
+    columns: tuple[str, ...]
+    column_spans: tuple[Span, ...] = field(compare=False, repr=False)
+    options: tuple[Option, ...]
+    query: Query
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropView:
+    name: str
+    if_exists: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshView:
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """``type_name`` is one of CAST_TYPES, or ARRAY, or None for a type without a meaning here."""
 
@@ -196,4 +227,7 @@ class SelectStatement:
     span: Span = field(compare=False, repr=False)
 
 
-Statement = CreateTrigger | DropTrigger | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure
+Statement = (
+    CreateTrigger | DropTrigger | CreateMaterializedView | DropView | RefreshView | CreateTable | SelectStatement
+    | Insert | Update | Delete | CallProcedure
+)  # fmt: skip
