@@ -29,6 +29,7 @@ from queryleaf_cdc.plans.dataflow import (
     Top,
     Unnest,
     While,
+    inputs_of,
 )
 
 
@@ -45,7 +46,7 @@ class Steps:
     def run(self, deltas: Mapping[int, Delta], now: datetime) -> Delta:
         """The root's delta."""
         outputs: list[Delta] = []
-        arriving = dict((place, deltas.get(number, [])) for number, place in self.scans)
+        arriving = {place: deltas.get(number, []) for number, place in self.scans}
         operators = iter(self.operators)
         for place in range(self.size):
             if place in arriving:
@@ -78,20 +79,6 @@ def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) ->
     known[id(node)] = steps.size
     steps.size += 1
     return known[id(node)]
-
-
-def inputs_of(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Scan():
-            return ()
-        case Concat(inputs) | Combine(inputs):
-            return inputs
-        case Join(left, right):
-            return (left, right)
-        case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
-            return (input,)
-        case _:
-            assert_never(node)
 
 
 def _operator(node: Node, context: Context) -> Operator:

@@ -6,6 +6,7 @@ join's condition read the left row's columns, then the right's."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Frame, OrderItem
@@ -146,6 +147,20 @@ class While:
 
 
 Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+
+
+def inputs_of(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Scan():
+            return ()
+        case Concat(inputs) | Combine(inputs):
+            return inputs
+        case Join(left, right):
+            return (left, right)
+        case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
+            return (input,)
+        case _:
+            assert_never(node)
 
 
 @dataclass(frozen=True, slots=True)
