@@ -103,9 +103,11 @@ class _From:
         pushed = self.pushed.get(item.alias, [])
         match item:
             case TableRef():
-                relation = self._scan(item)
-                if not any(map(is_timed, pushed)):
-                    return _narrowed(self._where(relation, pushed), item.alias, self._wanted(item))
+                timed_terms = [term for term in pushed if is_timed(term)]
+                wanted = {**self._wanted(item), **needed(timed_terms).get(item.alias, {})}
+                plain = [term for term in pushed if term not in timed_terms]
+                relation = _narrowed(self._where(self._scan(item, wanted), plain), item.alias, wanted)
+                return self._where(relation, timed_terms)
             case SubqueryRef(query, alias):
                 relation = _named(self.build(query, self.want_key), alias)
             case UnnestRef():
@@ -125,10 +127,10 @@ class _From:
             leaves.setdefault(repr(own), own)
         return leaves
 
-    def _scan(self, item: TableRef) -> Relation:
-        """The leaves that are read of the collection, those of the pushed terms last."""
+    def _scan(self, item: TableRef, wanted: Mapping[str, Leaf]) -> Relation:
+        """The leaves that are wanted of the collection, and behind them what only the pushed terms read."""
         alias = item.alias
-        leaves = self._wanted(item)
+        leaves = dict(wanted)
         for found in needed(self.pushed.get(alias, [])).get(alias, {}).values():
             leaves.setdefault(repr(found), found)
         star = alias in starred(self.query)
