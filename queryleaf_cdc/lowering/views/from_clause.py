@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts
+from queryleaf_cdc.logical.walk import any_node, conjunction
 from queryleaf_cdc.lowering.views.leaves import (
     Leaf,
     aliases_in,
@@ -22,6 +22,7 @@ from queryleaf_cdc.lowering.views.leaves import (
 )
 from queryleaf_cdc.lowering.views.moving_clock import is_timed, timed
 from queryleaf_cdc.lowering.views.relation import BuildQuery, Relation, column, extended, filtered, mapped
+from queryleaf_cdc.lowering.views.terms import terms_of
 from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Scan, Unnest
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, Subquery
 from queryleaf_cdc.syntax.queries import FromItem, Select, SubqueryRef, TableRef, UnnestRef
@@ -58,7 +59,7 @@ class _From:
             current = self._first(first, current, pool)
         for join in self.query.joins:
             if join.kind in ("INNER", "CROSS") and not isinstance(join.item, UnnestRef):
-                self.waiting += conjuncts(join.on)
+                self.waiting += terms_of(join.on)
                 pool.append(self._item(join.item))
                 continue
             current = self._flushed(current, pool)
@@ -73,7 +74,7 @@ class _From:
         late = any(join.kind in ("RIGHT", "FULL") for join in self.query.joins)
         padded = {join.item.alias for join in self.query.joins if join.kind in ("LEFT", "FULL")}
         tables = {item.alias for item in from_items(self.query) if not isinstance(item, UnnestRef)}
-        for term in conjuncts(self.query.where):
+        for term in terms_of(self.query.where):
             aliases = aliases_in(term) - {"EVENT"}
             single = len(aliases) == 1 and aliases <= tables - padded
             if single and not late and not any_node(term, _is_subquery):
@@ -180,7 +181,7 @@ class _From:
         if isinstance(join.item, UnnestRef):
             return self._unnested(left, join.item, join.kind == "LEFT", join.on)
         right = self._item(join.item)
-        terms = conjuncts(join.on)
+        terms = terms_of(join.on)
         if any(map(is_timed, terms)):
             raise CompileError("QL311", "the moving clock cannot stand in ON of an outer join", join.span)
         keys = [term for term in terms if is_key(term, left, right)]
