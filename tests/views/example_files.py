@@ -84,8 +84,10 @@ class ExampleOracle:
                     f"INSERT INTO {collection} SELECT * FROM read_json('{path}', columns = {{{columns}}})"
                 )
 
-    def rows(self, query: str) -> list[Row]:
-        return self.connection.execute(query).fetchall()
+    def answer(self, query: str) -> tuple[tuple[str, ...], list[Row]]:
+        """The names of the columns, and the rows."""
+        cursor = self.connection.execute(query)
+        return tuple(column[0] for column in cursor.description or ()), cursor.fetchall()
 
     def close(self) -> None:
         self.connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from random import Random
 from types import ModuleType
@@ -25,12 +26,6 @@ def _own_form(query: str) -> str:
     replaced = (
         ("TO_CHAR(date_time, 'YYYY-MM-DD')", "strftime(date_time, '%Y-%m-%d')"),
         ("TO_CHAR(date_time, 'HH24:MI')", "strftime(date_time, '%H:%M')"),
-        ("TUMBLE(date_time, INTERVAL '10' SECOND)", _SLICE),
-        *[
-            (f"TUMBLE({table}, date_time, INTERVAL '10' SECOND)", _tumbling(table))
-            for table in ("person", "auction", "bid")
-        ],
-        ("HOP(bid, date_time, INTERVAL '2' SECOND, INTERVAL '10' SECOND)", _hopping("bid")),
         (
             "REGEXP_MATCH(url, '(&|^)channel_id=([^&]*)')[1]",
             "NULLIF(REGEXP_EXTRACT(url, '(&|^)channel_id=([^&]*)', 2), '')",
@@ -38,23 +33,24 @@ def _own_form(query: str) -> str:
     )
     for ours, theirs in replaced:
         query = query.replace(ours, theirs)
-    return query
+    return _GROUPED_BY_TIME.sub(_windowed, query)
 
 
-def _tumbling(table: str) -> str:
-    return f"(SELECT *, {_SLICE} AS window_start, {_SLICE} + INTERVAL '10' SECOND AS window_end FROM {table})"
+_GROUPED_BY_TIME = re.compile(r"FROM (\w+)\n *GROUP BY ((?:\w+, )*)(TUMBLE|HOP)\(.*\)")
 
 
-def _hopping(table: str) -> str:
-    first = "time_bucket(INTERVAL '2' SECOND, date_time) - (n * INTERVAL '2' SECOND)"
-    return (
-        f"(SELECT *, {first} AS window_start, {first} + INTERVAL '10' SECOND AS window_end"
-        f" FROM {table}, range(5) AS steps(n))"
-    )
+def _windowed(found: re.Match[str]) -> str:
+    """A source with its windows as columns, and these as keys."""
+    table, keys, kind = found.groups()
+    first = _SLICE if kind == "TUMBLE" else "time_bucket(INTERVAL '2' SECOND, date_time) - n * INTERVAL '2' SECOND"
+    steps = 1 if kind == "TUMBLE" else 5
+    columns = f"{first} AS window_start, {first} + INTERVAL '10' SECOND AS window_end"
+    return f"FROM (SELECT *, {columns} FROM {table}, range({steps}) AS steps(n)) GROUP BY {keys} window_start, window_end"
 
 
 _SESSIONS = """
-SELECT bidder, COUNT(*), MIN(date_time), MAX(date_time)
+SELECT
+  bidder, COUNT(*) AS bids, MIN(date_time) AS window_start, MAX(date_time) + INTERVAL '10' SECOND AS window_end
 FROM (
   SELECT bidder, date_time, SUM(opens) OVER (PARTITION BY bidder ORDER BY date_time, _id) AS number
   FROM (
