@@ -18,14 +18,14 @@ Row = tuple[Value, ...]
 Delta = list[tuple[Row, int]]
 """Rows with weights: how often each came (positive) or went (negative). A row may stand in it several times."""
 
-_PLAIN = frozenset((str, int, Int64, ObjectId, datetime, type(None)))
+PLAIN = frozenset((str, int, Int64, ObjectId, datetime, type(None)))
 _NAN = ("NaN",)
 
 
 def identity(value: Value) -> Hashable:
     """Equal for values that SQL groups together (1, 1.0 and Int64(1), but not true), different for all others."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value  # type: ignore[no-any-return]
     if kind is float:
         return value if value == value else _NAN
