@@ -8,7 +8,7 @@ import pytest
 
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.source import Source
-from tests.views.cases import read, written
+from tests.views.case_files import read, written
 from tests.views.checking import Case, Verdict, check, check_together
 from tests.views.documents import Collection, Document, row_of
 from tests.views.drawing_cases import draw_group
