@@ -21,7 +21,16 @@ from queryleaf_cdc.lowering.views.leaves import (
     starred,
 )
 from queryleaf_cdc.lowering.views.moving_clock import is_timed, timed
-from queryleaf_cdc.lowering.views.relation import BuildQuery, Relation, column, extended, filtered, mapped
+from queryleaf_cdc.lowering.views.relation import (
+    BuildQuery,
+    OuterValues,
+    Relation,
+    column,
+    extended,
+    filtered,
+    mapped,
+    outer_sources,
+)
 from queryleaf_cdc.lowering.views.terms import terms_of
 from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Scan, Unnest
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, Subquery
@@ -29,11 +38,29 @@ from queryleaf_cdc.syntax.queries import FromItem, Select, SubqueryRef, TableRef
 from queryleaf_cdc.syntax.queries import Join as JoinClause
 
 
-def from_clause(query: Select, base: Relation | None, want_key: bool, build: BuildQuery) -> tuple[Relation, list[Expr]]:
+def from_clause(
+    query: Select, base: OuterValues | None, want_key: bool, build: BuildQuery
+) -> tuple[Relation, list[Expr]]:
     """The joined rows, and the terms of WHERE that are still to be met (those with subqueries).
 
     ``base`` has the rows of an outer query that this one depends on: it is joined with each of them."""
-    return _From(query, want_key, build).rows(base)
+    if base is None or not base.equal_to:
+        return _From(query, want_key, build).rows(base)
+    rows, later = _From(query, want_key, build, also_read=base.equal_to).rows(None)
+    start = rows.width
+    every = (*map(column, range(start)), *(rows.over(each) for each in base.equal_to))
+    known = conjunction([_is_known(each) for each in every[start:]])
+    rows = replace(
+        rows,
+        node=mapped(rows.node, every, known),
+        width=len(every),
+        sources={**rows.sources, **outer_sources(base, start)},
+    )
+    return rows, later
+
+
+def _is_known(value: Expr) -> Expr:
+    return Call("NOT", (Call("IS NULL", (value,), value.span),), value.span)
 
 
 def one_row() -> Relation:
@@ -46,14 +73,15 @@ class _From:
     query: Select
     want_key: bool
     build: BuildQuery
+    also_read: tuple[Expr, ...] = ()
     pushed: dict[str, list[Expr]] = field(default_factory=dict)
     waiting: list[Expr] = field(default_factory=list)
     leaves: dict[str, dict[str, Leaf]] = field(default_factory=dict)
 
-    def rows(self, base: Relation | None) -> tuple[Relation, list[Expr]]:
+    def rows(self, base: OuterValues | None) -> tuple[Relation, list[Expr]]:
         self._sort_terms(base)
         pool: list[Relation] = []
-        current = base
+        current: Relation | None = base
         first = self.query.from_item
         if first is not None:
             current = self._first(first, current, pool)
@@ -69,7 +97,7 @@ class _From:
         rest = [term for term in self.waiting if not any_node(term, _is_subquery)]
         return self._where(current, rest), later
 
-    def _sort_terms(self, base: Relation | None) -> None:
+    def _sort_terms(self, base: OuterValues | None) -> None:
         """Which terms of WHERE go into the scan of their one source, and what else is read of each source."""
         late = any(join.kind in ("RIGHT", "FULL") for join in self.query.joins)
         padded = {join.item.alias for join in self.query.joins if join.kind in ("LEFT", "FULL")}
@@ -81,7 +109,7 @@ class _From:
                 self.pushed.setdefault(aliases.pop(), []).append(term)
             else:
                 self.waiting.append(term)
-        self.leaves = needed([*own_clauses(self.query), *from_clauses(self.query), *self.waiting])
+        self.leaves = needed([*own_clauses(self.query), *from_clauses(self.query), *self.waiting, *self.also_read])
 
     def _where(self, current: Relation, terms: Sequence[Expr]) -> Relation:
         moving = [term for term in terms if is_timed(term)]

@@ -8,7 +8,15 @@ from dataclasses import replace
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.walk import children
 from queryleaf_cdc.lowering.views.from_clause import joined_on
-from queryleaf_cdc.lowering.views.relation import BuildQuery, Relation, column, mapped, outer_places, outer_sources
+from queryleaf_cdc.lowering.views.relation import (
+    BuildQuery,
+    OuterValues,
+    Relation,
+    column,
+    mapped,
+    outer_places,
+    outer_sources,
+)
 from queryleaf_cdc.lowering.views.subqueries import with_subqueries
 from queryleaf_cdc.lowering.views.windows import windowed, windows_in
 from queryleaf_cdc.plans.dataflow import Concat, Group, Map, Node
@@ -22,7 +30,7 @@ def is_grouped(query: Select) -> bool:
     return bool(by) or any(True for _ in _aggregates(query))
 
 
-def grouped(query: Select, rows: Relation, base: Relation | None, build: BuildQuery) -> Relation:
+def grouped(query: Select, rows: Relation, base: OuterValues | None, build: BuildQuery) -> Relation:
     """One row for each group: the base's columns, the keys, the aggregates."""
     aggregates = {repr(each): each for each in _aggregates(query)}
     inner = [expr for each in aggregates.values() for expr in children(each)]
@@ -43,7 +51,7 @@ def grouped(query: Select, rows: Relation, base: Relation | None, build: BuildQu
         _atoms(query, list(aggregates), outer),
         tuple((f"key{at + 1}", outer + at) for at in range(len(query.group_by))),
     )
-    return _for_every(base, found, specs) if always and base is not None else found
+    return _for_every(base, found, specs) if always and base is not None and not base.equal_to else found
 
 
 def _atoms(query: Select, aggregates: Sequence[str], outer: int) -> dict[str, Expr]:
@@ -52,7 +60,7 @@ def _atoms(query: Select, aggregates: Sequence[str], outer: int) -> dict[str, Ex
     return {**{text: column(start + at) for at, text in enumerate(aggregates)}, **keys}
 
 
-def _for_every(base: Relation, groups: Relation, specs: Sequence[Aggregate]) -> Relation:
+def _for_every(base: OuterValues, groups: Relation, specs: Sequence[Aggregate]) -> Relation:
     """Aggregates without GROUP BY in a subquery have a row for each outer row, also where there is nothing: NULLs, and
     counts of 0."""
     width = base.width
@@ -101,7 +109,7 @@ def _sets(
     keys: Sequence[Expr],
     specs: tuple[Aggregate, ...],
     aggregates: list[str],
-    base: Relation | None,
+    base: OuterValues | None,
 ) -> Relation:
     """A grouping for each set, with NULL for the keys that are not in it, and the set's number behind all."""
     outer = len(keys) - len(query.group_by)

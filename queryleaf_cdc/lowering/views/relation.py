@@ -21,7 +21,7 @@ Key = tuple[tuple[str, int], ...]
 class BuildQuery(Protocol):
     """A bound query → its rows; see ``select.build_query``."""
 
-    def __call__(self, query: Query, want_key: bool, base: Relation | None = None) -> Relation: ...
+    def __call__(self, query: Query, want_key: bool, base: OuterValues | None = None) -> Relation: ...
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,16 @@ class Relation:
             key=tuple((name, at + by) for name, at in self.key) if self.key is not None else None,
             stars={a: tuple((name, at + by) for name, at in found) for a, found in self.stars.items()},
         )
+
+
+@dataclass(frozen=True)
+class OuterValues(Relation):
+    """The values of outer rows that a subquery depends on, one column for each field.
+
+    With ``equal_to`` it has no rows of its own: WHERE says that each value equals this expression over the subquery's
+    sources, so what it may be is known without the outer rows."""
+
+    equal_to: tuple[Expr, ...] = ()
 
 
 def column(number: int) -> Field:
@@ -170,7 +180,7 @@ def extended(relation: Relation, exprs: tuple[Expr, ...]) -> tuple[Relation, tup
     return replace(relation, node=mapped(relation.node, tuple(columns)), width=len(columns)), tuple(read)
 
 
-def outer_sources(base: Relation | None, start: int) -> dict[str, dict[Path, int]]:
+def outer_sources(base: OuterValues | None, start: int) -> dict[str, dict[Path, int]]:
     """The base's columns as sources of a row that has them from ``start`` on."""
     found: dict[str, dict[Path, int]] = {}
     for at, (alias, path) in enumerate(base.outer_columns() if base is not None else ()):
@@ -178,6 +188,6 @@ def outer_sources(base: Relation | None, start: int) -> dict[str, dict[Path, int
     return found
 
 
-def outer_places(base: Relation | None, rows: Relation) -> list[int]:
+def outer_places(base: OuterValues | None, rows: Relation) -> list[int]:
     """Where the base's columns stand in these rows."""
     return [rows.sources[alias][path] for alias, path in base.outer_columns()] if base is not None else []

@@ -12,6 +12,7 @@ from queryleaf_cdc.lowering.views.grouping import grouped, is_grouped
 from queryleaf_cdc.lowering.views.moving_clock import is_timed, refuse_clock, timed
 from queryleaf_cdc.lowering.views.relation import (
     Key,
+    OuterValues,
     Relation,
     column,
     filtered,
@@ -27,7 +28,7 @@ from queryleaf_cdc.syntax.expressions import Expr, Literal, OrderItem, Path, Sta
 from queryleaf_cdc.syntax.queries import Query, Select, SelectItem, SetOperation
 
 
-def build_query(query: Query, want_key: bool, base: Relation | None = None) -> Relation:
+def build_query(query: Query, want_key: bool, base: OuterValues | None = None) -> Relation:
     """The query's rows: the outputs first (``stars[""]`` names them), then ``base``'s columns, then those of the key.
 
     ``base`` are rows of outer values that the query depends on; all is computed for each of them by itself."""
@@ -39,7 +40,7 @@ def build_query(query: Query, want_key: bool, base: Relation | None = None) -> R
 @dataclass
 class _Select:
     query: Select
-    base: Relation | None
+    base: OuterValues | None
     want_key: bool
 
     def rows(self) -> Relation:
@@ -130,7 +131,7 @@ def _named_key(key: Key, places: list[int], outputs: list[tuple[str | None, Expr
     return tuple(zip(unique, places, strict=True))
 
 
-def limited(query: Query, rows: Relation, base: Relation | None, ordering: tuple[OrderItem, ...]) -> Relation:
+def limited(query: Query, rows: Relation, base: OuterValues | None, ordering: tuple[OrderItem, ...]) -> Relation:
     """LIMIT and OFFSET, for each of the base's rows; ORDER BY alone changes nothing in a view's rows."""
     limit, offset = _count(query.limit), _count(query.offset)
     if limit is None and not offset:
@@ -139,7 +140,7 @@ def limited(query: Query, rows: Relation, base: Relation | None, ordering: tuple
     return replace(rows, node=Top(rows.node, partition, ordering, limit, offset or 0))
 
 
-def _limited_set(query: SetOperation, rows: Relation, base: Relation | None) -> Relation:
+def _limited_set(query: SetOperation, rows: Relation, base: OuterValues | None) -> Relation:
     named: dict[Path, int] = {(name,): at for name, at in rows.stars[""] if name is not None}
     outputs = Relation(rows.node, rows.width, {"": named})
     ordering = tuple(replace(item, expr=outputs.over(item.expr)) for item in query.order_by)

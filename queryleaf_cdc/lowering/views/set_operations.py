@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.lowering.views.relation import BuildQuery, Key, Relation, column, mapped, outer_places, outer_sources
+from queryleaf_cdc.lowering.views.relation import (
+    BuildQuery,
+    Key,
+    OuterValues,
+    Relation,
+    column,
+    mapped,
+    outer_places,
+    outer_sources,
+)
 from queryleaf_cdc.plans.dataflow import Combine, Concat, Node
 from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Expr, Literal
 from queryleaf_cdc.syntax.queries import SetOperation
 
 
-def set_operation(query: SetOperation, base: Relation | None, want_key: bool, build: BuildQuery) -> Relation:
+def set_operation(query: SetOperation, base: OuterValues | None, want_key: bool, build: BuildQuery) -> Relation:
     """The combined rows. Where duplicates stay, a row's key is that of its side, and which side."""
     keeps = query.all and query.kind == "UNION"
     sides = [build(each, want_key and keeps, base) for each in (query.left, query.right)]
@@ -39,14 +48,14 @@ def _combined(query: SetOperation, nodes: tuple[Node, ...]) -> Node:
     return Combine(nodes, query.kind, query.all)
 
 
-def _narrowed(side: Relation, base: Relation | None, more: tuple[Expr, ...]) -> Node:
+def _narrowed(side: Relation, base: OuterValues | None, more: tuple[Expr, ...]) -> Node:
     places = [*range(len(side.stars[""])), *outer_places(base, side)]
     return mapped(side.node, (*map(column, places), *more))
 
 
 def _union_all(
     sides: list[Relation],
-    base: Relation | None,
+    base: OuterValues | None,
     width: int,
     named: dict[str, tuple[tuple[str | None, int], ...]],
     want_key: bool,

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from queryleaf_cdc.logical.walk import children, conjunction, conjuncts, count_selects
+from queryleaf_cdc.lowering.views.correlation import equated, has_one_row, value_of_nothing
 from queryleaf_cdc.lowering.views.from_clause import from_clause, is_key, join_relations, joined_on
 from queryleaf_cdc.lowering.views.leaves import aliases_in, from_items, leaves_in, outer_fields, source_of
 from queryleaf_cdc.lowering.views.relation import (
     BuildQuery,
+    OuterValues,
     Relation,
     column,
     filtered,
@@ -22,7 +24,18 @@ from queryleaf_cdc.lowering.views.relation import (
 )
 from queryleaf_cdc.plans.dataflow import Combine, Join, Top
 from queryleaf_cdc.source import NO_SPAN
-from queryleaf_cdc.syntax.expressions import Aggregate, Call, Case, Expr, Field, Literal, OrderItem, Subquery, Window
+from queryleaf_cdc.syntax.expressions import (
+    Aggregate,
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    OrderItem,
+    Path,
+    Subquery,
+    Window,
+)
 from queryleaf_cdc.syntax.queries import Query, Select, SelectItem, SubqueryRef
 
 _TRUE, _FALSE, _NULL = Literal(True, NO_SPAN), Literal(False, NO_SPAN), Literal(None, NO_SPAN)
@@ -68,19 +81,23 @@ def _attached(rows: Relation, node: Subquery, build: BuildQuery) -> Relation:
 # -- by sets of outer values -----------------------------------------------------------------------------------------
 
 
-def _outer_values(rows: Relation, query: Query) -> Relation | None:
+def _outer_values(rows: Relation, query: Query) -> OuterValues | None:
     """Each set of outer values that the query reads, once; None when it reads none."""
     fields = outer_fields(query)
     if not fields:
         return None
-    sources: dict[str, dict[tuple[str | int, ...], int]] = {}
+    values = mapped(rows.node, tuple(rows.over(each) for each in fields))
+    return OuterValues(Combine((values,), "DISTINCT"), len(fields), _as_sources(fields))
+
+
+def _as_sources(fields: Sequence[Field]) -> dict[str, dict[Path, int]]:
+    sources: dict[str, dict[Path, int]] = {}
     for at, each in enumerate(fields):
         sources.setdefault(each.source, {})[each.path] = at
-    values = mapped(rows.node, tuple(rows.over(each) for each in fields))
-    return Relation(Combine((values,), "DISTINCT"), len(fields), sources)
+    return sources
 
 
-def _pairs(rows: Relation, inner: Relation, base: Relation | None) -> list[tuple[Expr, Expr]]:
+def _pairs(rows: Relation, inner: Relation, base: OuterValues | None) -> list[tuple[Expr, Expr]]:
     """The outer values in the rows, and in what was computed for them."""
     if base is None:
         return []
@@ -90,29 +107,34 @@ def _pairs(rows: Relation, inner: Relation, base: Relation | None) -> list[tuple
 
 def _scalar(rows: Relation, query: Query, build: BuildQuery) -> tuple[Relation, Expr]:
     """The query's one value; NULL of no row, and the least of several rows."""
-    base = _outer_values(rows, query)
-    inner = build(query, False, base)
-    if not _has_one_row(query):
+    base, inner = _computed(rows, query, build, True)
+    if not has_one_row(query):
         order = (OrderItem(column(0), False, False, NO_SPAN),)
         partition = tuple(column(at) for at in outer_places(base, inner))
         inner = replace(inner, node=Top(inner.node, partition, order, 1, 0))
     joined = joined_on(rows, inner, "LEFT", _pairs(rows, inner, base))
-    return joined, column(rows.width)
+    value = column(rows.width)
+    if base is None or not base.equal_to or not has_one_row(query):
+        return joined, value
+    assert isinstance(query, Select)
+    there = column(rows.width + outer_places(base, inner)[0])
+    of_nothing = joined.over(value_of_nothing(query.items[0].expr))
+    return joined, Case(((Call("IS NULL", (there,), NO_SPAN), of_nothing),), value, NO_SPAN)
 
 
-def _has_one_row(query: Query) -> bool:
-    if not isinstance(query, Select) or query.group_by or query.grouping_sets:
-        return False
-    return any(_is_aggregated(item.expr) for item in query.items)
+def _computed(
+    rows: Relation, query: Query, build: BuildQuery, scalar: bool = False
+) -> tuple[OuterValues | None, Relation]:
+    """The query's rows for all outer values, and these. A lone aggregate has a row also where there is nothing: that is
+    left to whoever wants its value."""
+    bound = equated(query) if scalar or not has_one_row(query) else None
+    if bound is not None:
+        return bound[0], build(bound[1], False, bound[0])
+    base = _outer_values(rows, query)
+    return base, build(query, False, base)
 
 
-def _is_aggregated(expr: Expr) -> bool:
-    if isinstance(expr, Window):
-        return False
-    return isinstance(expr, Aggregate) or any(map(_is_aggregated, children(expr)))
-
-
-def _any_row(rows: Relation, inner: Relation, base: Relation | None) -> tuple[Relation, Expr]:
+def _any_row(rows: Relation, inner: Relation, base: OuterValues | None) -> tuple[Relation, Expr]:
     """Whether there is any row for the outer values: a mark that flips only with the first and the last one."""
     places = outer_places(base, inner)
     present = mapped(inner.node, tuple(map(column, places)))
@@ -131,8 +153,8 @@ def _any_row(rows: Relation, inner: Relation, base: Relation | None) -> tuple[Re
 def _exists(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
     if outer_fields(node.query) and _is_plain(node.query):
         return _marked_where(rows, node.query, None, build)
-    base = _outer_values(rows, node.query)
-    return _any_row(rows, build(node.query, False, base), base)
+    base, inner = _computed(rows, node.query, build)
+    return _any_row(rows, inner, base)
 
 
 def _is_in(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
@@ -141,11 +163,11 @@ def _is_in(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation,
     operand = rows.over(node.operand)
     if outer_fields(node.query) and _is_plain(node.query):
         return _marked_where(rows, node.query, operand, build)
-    base = _outer_values(rows, node.query)
-    return _marked_equal(rows, operand, build(node.query, False, base), base)
+    base, inner = _computed(rows, node.query, build)
+    return _marked_equal(rows, operand, inner, base)
 
 
-def _marked_equal(rows: Relation, operand: Expr, inner: Relation, base: Relation | None) -> tuple[Relation, Expr]:
+def _marked_equal(rows: Relation, operand: Expr, inner: Relation, base: OuterValues | None) -> tuple[Relation, Expr]:
     pairs = [(operand, column(0)), *_pairs(rows, inner, base)]
     null_safe = (False, *(True for _ in pairs[1:]))
     keys = tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
@@ -156,8 +178,7 @@ def _marked_equal(rows: Relation, operand: Expr, inner: Relation, base: Relation
 def _three_valued(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
     """``x IN (SELECT y ...)``: true when a y equals x; else NULL when there is a NULL to compare with; else false."""
     assert node.operand is not None
-    base = _outer_values(rows, node.query)
-    inner = build(node.query, False, base)
+    base, inner = _computed(rows, node.query, build)
     unknown = filtered(inner, Call("IS NULL", (column(0),), node.span))
     rows, found = _marked_equal(rows, rows.over(node.operand), inner, base)
     rows, any_row = _any_row(rows, inner, base)
@@ -210,8 +231,7 @@ def _marked_where(rows: Relation, query: Query, operand: Expr | None, build: Bui
         inner = filtered(inner, condition)
     nested = [each for term in outer for each in _subqueries_in(term)]
     if nested:  # a deeper subquery reads both: in the general way
-        base = _outer_values(rows, query)
-        found = build(query, False, base)
+        base, found = _computed(rows, query, build)
         return _any_row(rows, found, base) if operand is None else _marked_equal(rows, operand, found, base)
     visible = {alias: columns for alias, columns in rows.sources.items() if alias not in own}
     left = replace(rows, sources=visible, key=None)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from queryleaf_cdc.logical.walk import children
-from queryleaf_cdc.lowering.views.relation import BuildQuery, Relation, column, outer_places
+from queryleaf_cdc.lowering.views.relation import BuildQuery, OuterValues, Relation, column, outer_places
 from queryleaf_cdc.lowering.views.subqueries import with_subqueries
 from queryleaf_cdc.plans.dataflow import Over, WindowFunction
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, OrderItem, Window
 from queryleaf_cdc.syntax.queries import Select
 
 
-def with_windows(query: Select, rows: Relation, base: Relation | None, build: BuildQuery) -> Relation:
+def with_windows(query: Select, rows: Relation, base: OuterValues | None, build: BuildQuery) -> Relation:
     """The rows with a column for each window function of the clauses after grouping."""
     clauses = [*(item.expr for item in query.items), *(item.expr for item in query.order_by)]
     clauses += [query.qualify] if query.qualify is not None else []
@@ -29,7 +29,7 @@ def windows_in(expr: Expr) -> Iterator[Window]:
         yield from windows_in(child)
 
 
-def windowed(rows: Relation, windows: Sequence[Window], base: Relation | None, build: BuildQuery) -> Relation:
+def windowed(rows: Relation, windows: Sequence[Window], base: OuterValues | None, build: BuildQuery) -> Relation:
     missing = {repr(each): each for each in windows if repr(each) not in rows.atoms}
     rows = with_subqueries(rows, [child for each in missing.values() for child in children(each)], build)
     together: dict[str, list[Window]] = {}
@@ -40,7 +40,7 @@ def windowed(rows: Relation, windows: Sequence[Window], base: Relation | None, b
     return rows
 
 
-def _over(rows: Relation, windows: Sequence[Window], base: Relation | None) -> Relation:
+def _over(rows: Relation, windows: Sequence[Window], base: OuterValues | None) -> Relation:
     first = windows[0]
     partition = [column(at) for at in outer_places(base, rows)] + [rows.over(each) for each in first.partition_by]
     functions = tuple(_function(window, rows) for window in windows)

@@ -1,0 +1,82 @@
+"""Subqueries whose WHERE equates every outer value with something of their own: ``WHERE l.order_id = o.id``.
+
+Then the subquery is computed once for each value of its own side, and the outer rows need not take part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from queryleaf_cdc.logical.walk import any_node, children, conjunction, conjuncts, rebuild
+from queryleaf_cdc.lowering.views.leaves import aliases_in, from_items, outer_fields
+from queryleaf_cdc.lowering.views.relation import OuterValues
+from queryleaf_cdc.plans.dataflow import Concat
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Path, Subquery, Window
+from queryleaf_cdc.syntax.queries import Query, Select
+
+
+def equated(query: Query) -> tuple[OuterValues, Select] | None:
+    """The outer values as expressions of the query itself, and the query without the terms that say so.
+
+    None where a value is not equated. A lone aggregate has a row even when nothing meets the conditions; for that see
+    ``value_of_nothing``."""
+    fields = outer_fields(query)
+    if not fields or not isinstance(query, Select) or not _may_be_equated(query):
+        return None
+    own = {item.alias for item in from_items(query)}
+    terms = conjuncts(query.where)
+    equal: dict[str, Expr] = {}
+    rest: list[Expr] = []
+    for term in terms:
+        found = _equation(term, own)
+        if found is not None and repr(found[0]) not in equal:
+            equal[repr(found[0])] = found[1]
+        else:
+            rest.append(term)
+    if any(repr(each) not in equal for each in fields):
+        return None
+    sources: dict[str, dict[Path, int]] = {}
+    for at, each in enumerate(fields):
+        sources.setdefault(each.source, {})[each.path] = at
+    base = OuterValues(Concat(()), len(fields), sources, equal_to=tuple(equal[repr(each)] for each in fields))
+    return base, replace(query, where=conjunction([_with(equal, term) for term in rest]))
+
+
+def _may_be_equated(query: Select) -> bool:
+    alone = has_one_row(query)
+    return not alone or (query.having is None and len(query.items) == 1 and not query.limit and not query.offset)
+
+
+def has_one_row(query: Query) -> bool:
+    """Whether the query aggregates without GROUP BY."""
+    if not isinstance(query, Select) or query.group_by or query.grouping_sets:
+        return False
+    return any(_is_aggregated(item.expr) for item in query.items)
+
+
+def _is_aggregated(expr: Expr) -> bool:
+    if isinstance(expr, Window):
+        return False
+    return isinstance(expr, Aggregate) or any(map(_is_aggregated, children(expr)))
+
+
+def value_of_nothing(expr: Expr) -> Expr:
+    """An item over an empty group: counts are 0, other aggregates NULL."""
+    if isinstance(expr, Aggregate):
+        return Literal(0 if expr.name == "COUNT" else None, expr.span)
+    return rebuild(expr, value_of_nothing)
+
+
+def _equation(term: Expr, own: set[str]) -> tuple[Field, Expr] | None:
+    match term:
+        case Call("=", (a, b)) if not any_node(term, lambda node: isinstance(node, Subquery)):
+            for outer, inner in ((a, b), (b, a)):
+                aliases = aliases_in(inner)
+                if isinstance(outer, Field) and outer.source not in own and aliases and aliases <= own:
+                    return outer, inner
+    return None
+
+
+def _with(equal: dict[str, Expr], expr: Expr) -> Expr:
+    """The term with outer values put in their own words; inside of deeper subqueries they are found by name."""
+    known = equal.get(repr(expr))
+    return known if known is not None else rebuild(expr, lambda each: _with(equal, each))
