@@ -20,6 +20,7 @@ from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.output import program_json
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
+from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
@@ -157,8 +158,6 @@ class _Compilation:
             raise CompileError.of(binder.errors, self.source)
         self.views.add(bound, options.target)
         self.schema = self.schema.with_view((node.name, options.target), output_columns(bound.query))
-        from queryleaf_cdc.lowering.views import lower_view  # type: ignore[attr-defined, unused-ignore]
-
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
 

@@ -7,6 +7,7 @@ from itertools import product
 from sqlglot import exp
 
 from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.frontend import time_tables
 from queryleaf_cdc.frontend.calls import order_items
 from queryleaf_cdc.frontend.expressions import Converter
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
@@ -182,6 +183,8 @@ def _join(self: Converter, node: exp.Expr) -> Join:
 
 
 def _from_item(self: Converter, node: exp.Expr) -> FromItem:
+    if isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
+        return _time_table(self, node)
     if isinstance(node, exp.Table):
         return _table(self, node)
     if isinstance(node, exp.Subquery):
@@ -206,6 +209,17 @@ def _table(self: Converter, node: exp.Table) -> TableRef:
     if columns:
         raise unsupported("a column list behind a collection", span_of(alias), "name the columns in a subquery")
     return TableRef(name, written, span_of(node))
+
+
+def _time_table(self: Converter, node: exp.Table) -> SubqueryRef:
+    only(node, "this", "alias", "joins")
+    source, partition, time, *lengths = node.this.expressions
+    item = _from_item(self, source)
+    alias, columns = _alias(self, node.args["alias"]) if node.args.get("alias") is not None else (item.alias, ())
+    kind, span = str(node.this.this), span_of(node.this)
+    by = self.exprs(partition.expressions)
+    inner = time_tables.windowed(kind, item, by, self.expr(time), self.exprs(lengths), span)
+    return SubqueryRef(inner, alias, columns, span)
 
 
 def _required_alias(self: Converter, node: exp.Expr, what: str) -> tuple[str, tuple[str, ...]]:

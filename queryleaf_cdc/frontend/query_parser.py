@@ -12,6 +12,7 @@ from queryleaf_cdc.frontend.sql_parser import marked
 
 T = TokenType
 _FRAME_UNITS = ("ROWS", "RANGE", "GROUPS")
+TIME_TABLES = ("TUMBLE", "HOP", "SESSION")
 
 
 class QueryParser(CallParser):
@@ -28,9 +29,11 @@ class QueryParser(CallParser):
             self._refuse("VALUES in FROM", self._curr)
         if self._match(T.L_PAREN):
             return self._parse_from_subquery()
+        if self._word() in (*TIME_TABLES, "TABLE") and self._next.token_type == T.L_PAREN:
+            return self._parse_time_table()
         name = self._need(self._parse_id_var(), "a collection")
         if self._curr.token_type == T.L_PAREN:
-            self._refuse("a function in FROM", self._prev, "UNNEST(array) is known here")
+            self._refuse("a function in FROM", self._prev, "UNNEST(array), TUMBLE, HOP and SESSION are known here")
         return self.expression(exp.Table(this=name, alias=self._parse_table_alias()))
 
     def _parse_from_subquery(self) -> exp.Expr:
@@ -51,6 +54,46 @@ class QueryParser(CallParser):
             self._expect_text("ORDINALITY")
             ordinality = exp.Boolean(this=True)
         return self.expression(exp.Unnest(expressions=[array], alias=self._parse_table_alias(), offset=ordinality))
+
+    def _parse_time_table(self) -> exp.Expr:
+        """``TUMBLE(bid, at, size)``, ``TABLE(HOP(TABLE bid, DESCRIPTOR(at), slide, size))`` and the like."""
+        wrapped = self._match_text_seq("TABLE")
+        if wrapped:
+            self._expect(T.L_PAREN, "(")
+        kind, start = self._word(), self._curr.start
+        if kind not in TIME_TABLES:
+            self._fail("TUMBLE, HOP or SESSION")
+        self._advance()
+        self._expect(T.L_PAREN, "(")
+        call = self._parse_time_table_body(kind)
+        self._match_r_paren()
+        call = self._marked_from(start, call)
+        if wrapped:
+            self._match_r_paren()
+        return self.expression(exp.Table(this=call, alias=self._parse_table_alias()))
+
+    def _parse_time_table_body(self, kind: str) -> exp.Expr:
+        """The call: the collection, the columns of PARTITION BY as a tuple, the time, the lengths."""
+        if self._next.token_type in (T.VAR, T.IDENTIFIER, T.L_PAREN):
+            self._match_text_seq("TABLE")
+        source = self._parse_table()
+        partitioned = self._match(T.PARTITION_BY)
+        if not partitioned:
+            self._expect(T.COMMA, "a comma and the time")
+        rest = self._parse_csv(self._parse_described)
+        keys = max(len(rest) - (3 if kind == "HOP" else 2), 0) if partitioned else 0
+        if len(rest) == keys:
+            self._fail("the time")
+        return exp.Anonymous(this=kind, expressions=[source, exp.Tuple(expressions=rest[:keys]), *rest[keys:]])
+
+    def _parse_described(self) -> exp.Expr | None:
+        """A value, or a column in DESCRIPTOR(...)."""
+        if self._word() != "DESCRIPTOR" or self._next.token_type != T.L_PAREN:
+            return self._parse_disjunction()
+        self._advance(2)
+        column = self._need(self._parse_disjunction(), "a column")
+        self._match_r_paren()
+        return column
 
     @marked
     def _parse_join(self, *_: Any, **__: Any) -> exp.Join | None:

@@ -52,7 +52,7 @@ def drop_view(reader: StatementReader, node: Node) -> DropView:
 def refresh_view(reader: StatementReader, node: Node) -> RefreshView:
     with_ = piece(node, "WITH")
     if with_ is not None and piece(node, "NO") is not None:
-        reader.errors.append(faults.unsupported("WITH NO DATA", span(with_).to(span(node)), _EMPTY_HINT))
+        reader.errors.append(faults.unsupported("WITH NO DATA", Span(span(with_).start, span(node).end), _EMPTY_HINT))
     title = _title(node)
     return RefreshView(single(title, "a view"), span(title), span(node))
 

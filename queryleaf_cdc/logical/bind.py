@@ -18,7 +18,7 @@ from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
 from queryleaf_cdc.logical.walk import has_window
-from queryleaf_cdc.logical.windows import WINDOW_FUNCTIONS, bound_window
+from queryleaf_cdc.logical.windows import SESSION_FUNCTIONS, WINDOW_FUNCTIONS, bound_window
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import (
     Aggregate,
@@ -140,7 +140,9 @@ class Binder:
 
     def _window(self, node: Window, scope: Scope, allowed: Allowed) -> Expr:
         if not self.for_view:
-            raise CompileError("QL302", "OVER is not supported here", node.span)
+            what = "SESSION" if node.function.name in SESSION_FUNCTIONS else "OVER"
+            hint = "CREATE MATERIALIZED VIEW knows it"
+            raise CompileError("QL302", f"{what} is not supported here", node.span, hint)
         if Allowed.WINDOWS not in allowed:
             hint = "select it in a subquery, then use its column"
             raise CompileError("QL228", "OVER cannot be used here", node.span, hint)

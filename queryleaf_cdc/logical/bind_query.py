@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
@@ -173,7 +173,7 @@ class SourceBinder:
 
     def _derived(self, query: Query, alias: str, scope: Scope, span: Span) -> SubqueryRef:
         names = output_columns(query)
-        scope.sources[alias] = Table(frozenset(names), True) if names is not None else None
+        scope.sources[alias] = Table(frozenset(names or _known_columns(query)), names is not None)
         if names is not None:
             self.columns[alias] = names
         return SubqueryRef(query, alias, (), span)
@@ -196,6 +196,12 @@ class SourceBinder:
         sources = {alias: scope.sources[alias] for alias in before}
         left = Scope(sources, merged=scope.merged, warnings=scope.warnings)
         return left.resolve(Name((column,), span))
+
+
+def _known_columns(query: Query) -> Iterator[str]:
+    """The columns beside ``*``."""
+    if isinstance(query, Select):
+        yield from (item.alias for item in query.items if item.alias is not None)
 
 
 def _merged(kind: str, left: Expr, right: Expr) -> Expr:
@@ -269,9 +275,8 @@ class _Selecting:
 
     def _name_ends(self, window: TimeWindow, scope: Scope) -> None:
         if window.kind == "SESSION" and not self.binder.for_view:
-            raise CompileError(
-                "QL302", "SESSION is not supported here", window.start.span, "it is in materialized views"
-            )
+            hint = "CREATE MATERIALIZED VIEW knows it"
+            raise CompileError("QL302", "SESSION is not supported here", window.start.span, hint)
         start, end = self.binder.expr(window.start, scope), self.binder.expr(window.end, scope)
         scope.merged.update(window_start=start, window_end=end)
 

@@ -34,7 +34,8 @@ def _named(node: CreateMaterializedView, query: Query) -> list[tuple[str, Span]]
     """The columns that have names, and where these were written."""
     if node.columns:
         return list(zip(node.columns, node.column_spans, strict=True))
-    return [(item.alias, item.span) for item in _first_select(query).items if item.alias is not None]
+    nameless = [(item.alias, item.span) for item in _first_select(node.query).items if item.alias == ""]
+    return nameless or [(item.alias, item.span) for item in _first_select(query).items if item.alias is not None]
 
 
 def _first_select(query: Query) -> Select:

@@ -45,8 +45,8 @@ class TimeWindow:
 
 
 def kind_of(name: str) -> str | None:
-    """TUMBLE for TUMBLE, TUMBLE_START and TUMBLE_END; None for other names."""
-    kind = name.removesuffix("_START").removesuffix("_END")
+    """HOP for HOP, HOP_START, HOP_STARTS and HOP_END, and so on; None for other names."""
+    kind = name.removesuffix("_START").removesuffix("_STARTS").removesuffix("_END")
     return kind if kind in _FORMS else None
 
 
@@ -81,6 +81,8 @@ def scalar_time_window(name: str, args: tuple[Expr, ...], span: Span) -> Expr | 
         return None
     node = Call(name, args, span)
     check_call(node)
+    if name == "HOP_STARTS":
+        return None
     if name not in ("TUMBLE_START", "TUMBLE_END"):
         hint = f"write GROUP BY {_FORMS[kind]}, with the same arguments" if name != kind else f"{kind}_START is a value"
         raise CompileError("QL236", f"{name} belongs to a GROUP BY {kind}(...)", span, hint)

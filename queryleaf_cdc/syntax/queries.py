@@ -80,7 +80,8 @@ class Select:
 
     * ``qualify`` also holds the terms of WHERE that need a window function's result; ``where`` holds none.
     * in a grouped query a ``Window`` in ``items``, ``order_by``, ``qualify`` or ``distinct_on`` reads groups: it is
-      over keys and aggregates, as in ``SUM(SUM(x)) OVER (ORDER BY key)``. ``Call("GROUPING", ...)`` has keys for arguments;
+      over keys and aggregates, as in ``SUM(SUM(x)) OVER (ORDER BY key)``. ``Call("GROUPING", ...)`` has keys for
+      arguments;
     * but a ``Window`` in ``group_by`` reads rows. It is ``Call("SESSION_START", (time, gap))`` or ``SESSION_END`` over
       the other keys, ordered by the time, and where it stands elsewhere it is alike to that key;
     * ``GROUP BY HOP(...)`` is a CROSS join with ``UnnestRef(Call("HOP_STARTS", (time, slide, size)), "$hop",
