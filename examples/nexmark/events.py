@@ -109,9 +109,9 @@ class Stream:
         }
 
 
-def side_input(rows: int = 10_000) -> Iterator[Document]:
+def side_input(rows: int = 10_000, first: int = 0) -> Iterator[Document]:
     """What q13 joins with: a text for each key."""
-    for key in range(rows):
+    for key in range(first, first + rows):
         yield {"_id": key, "key": key, "value": f"side {key}"}
 
 

@@ -49,8 +49,8 @@ GROUP BY w.category;
 CREATE MATERIALIZED VIEW nexmark_q5 AS
 WITH counted AS (
   SELECT auction, COUNT(*) AS num, window_start, window_end
-  FROM bid
-  GROUP BY auction, HOP(date_time, INTERVAL '2' SECOND, INTERVAL '10' SECOND)
+  FROM HOP(bid, date_time, INTERVAL '2' SECOND, INTERVAL '10' SECOND)
+  GROUP BY auction, window_start, window_end
 )
 SELECT c.auction, c.num, c.window_start, c.window_end
 FROM counted c
@@ -75,8 +75,8 @@ SELECT b.auction, b.price, b.bidder, b.date_time, b.extra
 FROM bid b
 JOIN (
   SELECT MAX(price) AS price, window_start, window_end
-  FROM bid
-  GROUP BY TUMBLE(date_time, INTERVAL '10' SECOND)
+  FROM TUMBLE(bid, date_time, INTERVAL '10' SECOND)
+  GROUP BY window_start, window_end
 ) m ON b.price = m.price AND b.date_time >= m.window_start AND b.date_time < m.window_end;
 
 -- New users: people who opened an auction within the ten seconds in which they came.

@@ -33,19 +33,21 @@ def _own_form(query: str) -> str:
     )
     for ours, theirs in replaced:
         query = query.replace(ours, theirs)
-    return _GROUPED_BY_TIME.sub(_windowed, query)
+    query = _GROUPED.sub(lambda found: f"FROM {_windows(found[3], found[1])} GROUP BY {found[2]}{_KEYS}", query)
+    return _IN_FROM.sub(lambda found: f"FROM {_windows(found[1], found[2])}", query)
 
 
-_GROUPED_BY_TIME = re.compile(r"FROM (\w+)\n *GROUP BY ((?:\w+, )*)(TUMBLE|HOP)\(.*\)")
+_GROUPED = re.compile(r"FROM (\w+)\n *GROUP BY ((?:\w+, )*)(TUMBLE)\(.*\)")
+_IN_FROM = re.compile(r"FROM (TUMBLE|HOP)\((\w+), .*\)")
+_KEYS = "window_start, window_end"
 
 
-def _windowed(found: re.Match[str]) -> str:
-    """A source with its windows as columns, and these as keys."""
-    table, keys, kind = found.groups()
+def _windows(kind: str, table: str) -> str:
+    """The table's rows, each with every window that it lies in."""
     first = _SLICE if kind == "TUMBLE" else "time_bucket(INTERVAL '2' SECOND, date_time) - n * INTERVAL '2' SECOND"
     steps = 1 if kind == "TUMBLE" else 5
     columns = f"{first} AS window_start, {first} + INTERVAL '10' SECOND AS window_end"
-    return f"FROM (SELECT *, {columns} FROM {table}, range({steps}) AS steps(n)) GROUP BY {keys} window_start, window_end"
+    return f"(SELECT *, {columns} FROM {table}, range({steps}) AS steps(n))"
 
 
 _SESSIONS = """
@@ -71,9 +73,9 @@ def oracle() -> ExampleOracle:
     return ExampleOracle(tables_of(TEXT))
 
 
-def loaded(count: int, seed: int = 1) -> list[Change]:
+def loaded(count: int, seed: int = 1, side_rows: int = 2_000) -> list[Change]:
     """The first events, and the side input. Twenty events are a second, so that there are windows to fill."""
-    found = [("side_input", row) for row in events.side_input(2_000)]
+    found = [("side_input", row) for row in events.side_input(side_rows, first=900)]
     found += events.Stream(seed, rate=20).events(0, count)
     return [Change(collection, "insert", None, document) for collection, document in found]
 
