@@ -94,6 +94,12 @@ class Arranged:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether all its rows are in memory."""
+        pages = self.pages
+        return pages[0].is_loaded if len(pages) == 1 else all([page.is_loaded for page in pages])
+
+    @property
     def total(self) -> int:
         """How many rows, duplicates counted."""
         return sum(page.total for page in self.pages)
@@ -102,6 +108,13 @@ class Arranged:
     def size(self) -> int:
         """How many places."""
         return sum(page.size for page in self.pages)
+
+    def weighted(self) -> list[tuple[Row, int]]:
+        """All rows with their weights, in order."""
+        if len(self.pages) == 1:
+            page = self._loaded(self.pages[0])
+            return list(zip(page.rows, page.weights, strict=True))
+        return [(row, weight) for _, row, weight in self.entries()]
 
     def entries(self, start: bytes = b"") -> Iterator[tuple[bytes, Row, int]]:
         """(place, row, weight) in order, from a place on."""
@@ -196,8 +209,6 @@ class Arranged:
 
     def wanted(self, places: Iterable[bytes]) -> set[int]:
         """The numbers of the pages at these places that are not in memory."""
-        if len(self.pages) == 1:
-            return set()
         return {page.number for page in (self.pages[self._page_at(place)] for place in places) if not page.is_loaded}
 
     def wanted_between(self, start: bytes = b"", end: bytes | None = None) -> set[int]:
@@ -233,6 +244,7 @@ class Arranged:
         self.pages = [Page(number, bytes(low), size, total, False) for low, number, size, total in document["pages"]]
 
     def changes(self, is_stored: bool) -> Iterator[StateChange]:
+        self._drop_empty_pages()
         for number in self._removed:
             yield StateChange(self.page_id(number), None, False)
         if len(self.pages) == 1 and self.pages[0].number == 0:
@@ -319,17 +331,18 @@ class Arranged:
         for values in (page.places, page.rows, page.weights, page.marks):
             del values[at]
         page.size -= 1
-        if page.size or page.number == 0:
+        page.changed = True
+
+    def _drop_empty_pages(self) -> None:
+        """Not before the batch is computed: their places would pass to pages that may not be in memory."""
+        if self.pages[0].number == 0:
             return
-        if page.is_stored:
-            self._removed.append(page.number)
-        del self.pages[index]
+        self._removed += [page.number for page in self.pages if not page.size and page.is_stored]
+        self.pages = [page for page in self.pages if page.size]
         if not self.pages:
-            empty = Page(0, b"")
-            empty.changed = True
-            self.pages = [empty]
-        elif index == 0:
-            self.pages[0].low = b""
+            self.pages = [Page(0, b"")]
+            self.pages[0].changed = True
+        self.pages[0].low = b""
 
 
 def _separator(below: bytes, above: bytes) -> bytes:
@@ -378,7 +391,7 @@ class Arrangement:
         wanted: list[tuple[Arranged, set[int]]] = []
         for identity, rows in (touched or {}).items():
             arranged = self._cells.get(identity)
-            if len(arranged.pages) > 1:
+            if not arranged.is_loaded:
                 wanted.append((arranged, arranged.wanted(map(self.place, rows))))
         self.read(wanted)
 

@@ -54,7 +54,7 @@ class Partitions:
         pages: list[tuple[Arranged, set[int]]] = []
         for partition in found:
             arranged = partition.arranged
-            if len(arranged.pages) > 1:
+            if not arranged.is_loaded:
                 numbers = arranged.wanted([place for place, _, _ in partition.changes])
                 pages.append((arranged, numbers | wanted(partition) if wanted else numbers))
         if pages:

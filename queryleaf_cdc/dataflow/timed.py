@@ -55,7 +55,7 @@ class Timed:
         """The waiting rows whose moment has come."""
         self._waiting.fetch(_KEYS)
         arranged = self._waiting.get(_ONLY)
-        if len(arranged.pages) > 1:
+        if not arranged.is_loaded:
             self._waiting.read([(arranged, arranged.wanted_between(b"", _bytes(clock + 1)))])
         return list(_until(arranged, clock))
 
