@@ -6,7 +6,7 @@ An event stays the plain document that the driver decodes (no copy per event): `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,12 +52,18 @@ class Effects(Protocol):
         """One outbox row: delivered at least once after the batch has committed, in order per document key."""
 
 
-class Trigger(Protocol):
-    """One compiled trigger, ready to fire."""
+REBUILD = "rebuild"
+"""``on_error`` of a view's source: whatever goes wrong, the view's content is no longer known"""
 
+
+class Trigger(Protocol):
+    """One compiled trigger, or source of a view, ready to fire."""
+
+    id: str
+    """what is stopped when it cannot go on: the trigger (its name), or one build of a view"""
     name: str
     on_error: str
-    """retry, dead_letter or stop"""
+    """retry, dead_letter, stop or rebuild"""
     max_retries: int
 
     def fire(self, event: Event, effects: Effects) -> None:
@@ -80,13 +86,15 @@ class Program(Protocol):
     """collections whose events fire a trigger"""
     uses_depth: bool
     """whether a body calls TRIGGER_DEPTH()"""
+    views: Mapping[str, Any]
+    """build's id → ``runtime.views.CompiledView``: what the events also feed"""
 
     def triggers_for(self, event: Event) -> Sequence[Trigger]:
         """The triggers to fire for an event of the stream, in order of their names. Raises MissingImage."""
 
 
 class MissingImage(Exception):
-    """A pre- or post-image that a trigger needs is not there (images off, or expired)."""
+    """A pre- or post-image that a trigger needs is not there (images off, or expired). ``triggers`` are their ids."""
 
     def __init__(self, triggers: tuple[str, ...], which: str) -> None:
         super().__init__(f"no {which} for triggers {', '.join(triggers)}")
@@ -94,5 +102,5 @@ class MissingImage(Exception):
         self.which = which
 
 
-ProgramBuilder = Callable[[Sequence[tuple[str, str]]], Program]
-"""(name, SQL) of the active triggers → program"""
+ProgramBuilder = Callable[[Sequence[tuple[str, str]], Collection[str]], Program]
+"""(id, SQL) of the active triggers and of builds of views, and the collections that views maintain → program"""

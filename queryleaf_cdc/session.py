@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +12,7 @@ from queryleaf_cdc.errors import CompileError, InputError, ServerError, did_you_
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.lowering.client_columns import finisher
 from queryleaf_cdc.lowering.reads import walk_actions
-from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
+from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry, ViewFacts
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.sampling import SampledTables
@@ -34,7 +34,7 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
 from queryleaf_cdc.runtime.subscription import Subscription
 from queryleaf_cdc.runtime.worker import Worker
-from queryleaf_cdc.syntax.statements import DropView
+from queryleaf_cdc.syntax.statements import DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class QueryLeaf:
         self._repeatable: set[str] = set()
         self._procedures: dict[str, Callable[..., object]] = {}
         self._worker: Worker | None = None
-        self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement] = {}
+        self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement | ViewStatement] = {}
         self._catalog = Catalog(self.database)
 
     # -- the user's own functions -------------------------------------------------------------------------------
@@ -156,15 +156,13 @@ class QueryLeaf:
         match statement:
             case TriggerStatement():
                 return self._register(program, statement, replace)
-            case ViewStatement(node=view) | RefreshStatement(view) | DropStatement(DropView() as view):
-                raise ServerError("QL599", f"materialized views are not run yet: {view.name}", view.span)
+            case ViewStatement():
+                return self._register_view(program, statement, replace)
+            case RefreshStatement(node):
+                self._catalog.refresh(node.name)
+                return Result(status="refreshed", name=node.name)
             case DropStatement(node):
-                found = self._catalog.drop(node.name)
-                if not found and not node.if_exists:
-                    raise InputError(
-                        "QL411", f"there is no trigger {node.name}", node.span, "DROP TRIGGER IF EXISTS", program.source
-                    )
-                return Result(status="dropped" if found else "unchanged", name=node.name)
+                return self._drop(program, node)
             case TableStatement():
                 return None
             case QueryStatement(query, columns):
@@ -180,12 +178,13 @@ class QueryLeaf:
                 )
 
     def plan_registration(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
-        """What ``execute`` would do to each trigger of the text: (name, created | replaced | unchanged | dropped)."""
+        """What ``execute`` would do to each trigger and view of the text: (name, created | replaced | unchanged |
+        dropped | refreshed)."""
         program = self.compile(text, name=name)
         planned = []
         for statement in program.statements:
             self._check_procedures(program, statement)
-            if isinstance(statement, TriggerStatement):
+            if isinstance(statement, TriggerStatement | ViewStatement):
                 known = self._catalog.get(statement.plan.name)
                 same = known is not None and known.sql == _stored_sql(program, statement)
                 planned.append(
@@ -194,6 +193,8 @@ class QueryLeaf:
             elif isinstance(statement, DropStatement):
                 known = self._catalog.get(statement.node.name)
                 planned.append((statement.node.name, "dropped" if known is not None else "unchanged"))
+            elif isinstance(statement, RefreshStatement):
+                planned.append((statement.node.name, "refreshed"))
         return planned
 
     def apply(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
@@ -221,6 +222,34 @@ class QueryLeaf:
             images=plan.requires.images,
         )
         return Result(status=status, name=plan.name)
+
+    def _register_view(self, program: Program, statement: ViewStatement, replace: bool) -> Result:
+        node, plan = statement.node, statement.plan
+        maintained = {name for each in self._catalog.list() if each.view for name in (each.name, each.view.target)}
+        reads = tuple(dict.fromkeys(source.scan.collection for source in plan.sources))
+        status = self._catalog.register(
+            plan.name,
+            _stored_sql(program, statement),
+            or_replace=node.or_replace or replace,
+            if_not_exists=node.if_not_exists,
+            images=[each for each in plan.requires.images if each not in maintained],
+            kind=statement.kind,
+            view=ViewFacts(plan.options.target, reads, plan.columns, plan.options.on_error),
+        )
+        return Result(status=status, name=plan.name)
+
+    def _drop(self, program: Program, node: DropTrigger | DropView) -> Result:
+        kind, said = (
+            ("materialized_view", "materialized view") if isinstance(node, DropView) else ("trigger", "trigger")
+        )
+        known = self._catalog.get(node.name)
+        if known is not None and known.kind != kind:
+            known = None
+        if known is None and not node.if_exists:
+            hint = f"DROP {said.upper()} IF EXISTS"
+            raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
+        dropped = known is not None and self._catalog.drop(node.name)
+        return Result(status="dropped" if dropped else "unchanged", name=node.name)
 
     def _check_procedures(self, program: Program, statement: CompiledStatement) -> None:
         requires: Requires | None = None
@@ -303,18 +332,20 @@ class QueryLeaf:
     def _make_worker(self) -> Worker:
         return Worker(self.client, self.database.name, self._build, self._procedures)
 
-    def _build(self, triggers: Sequence[tuple[str, str]]) -> CompiledProgram:
+    def _build(self, active: Sequence[tuple[str, str]], maintained: Collection[str]) -> CompiledProgram:
         """The worker's program. Raises CompileError, with the trigger's name, when one does not compile here."""
         known, self._compiled = self._compiled, {}
         functions = tuple(self._functions)
-        for name, sql in triggers:
-            key = (name, sql, functions)
-            self._compiled[key] = known[key] if key in known else self._compile_trigger(name, sql)
-        return CompiledProgram(list(self._compiled.values()), self._functions)
+        for id, sql in active:
+            key = (id, sql, functions)
+            self._compiled[key] = known[key] if key in known else self._compile_active(id, sql)
+        triggers = [each for each in self._compiled.values() if isinstance(each, TriggerStatement)]
+        views = {id: each.plan for (id, _, _), each in self._compiled.items() if isinstance(each, ViewStatement)}
+        return CompiledProgram(triggers, self._functions, views, maintained)
 
-    def _compile_trigger(self, name: str, sql: str) -> TriggerStatement:
-        program = compile_sql(sql, name=name, functions=self._functions)
-        (found,) = [each for each in program.statements if isinstance(each, TriggerStatement)]
+    def _compile_active(self, name: str, sql: str) -> TriggerStatement | ViewStatement:
+        program = compile_sql(sql, name=name, functions=self._functions, repeatable=self._repeatable)
+        (found,) = [each for each in program.statements if isinstance(each, TriggerStatement | ViewStatement)]
         return found
 
     # -- the catalog --------------------------------------------------------------------------------------------
@@ -381,8 +412,8 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
     return Frame({"operationType": "statement", "now": now}, effects, {}, functions)
 
 
-def _stored_sql(program: Program, statement: TriggerStatement) -> str:
-    """The trigger's text, after the CREATE TABLEs that it was compiled with."""
+def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
+    """The statement's text, after the CREATE TABLEs that it was compiled with."""
     source = program.source
     declarations = [
         source.slice(s.node.span)

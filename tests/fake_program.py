@@ -5,7 +5,7 @@ The "SQL" of a fake trigger is the JSON of a small specification: ``{"on": "orde
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from queryleaf_cdc.errors import RunError
@@ -19,7 +19,7 @@ class FakeTrigger:
     """Inserts one row per event, unless its specification says otherwise."""
 
     def __init__(self, name: str, spec: dict[str, Any]) -> None:
-        self.name = name
+        self.id = self.name = name
         self.on_error = spec.get("on_error", "retry")
         self.max_retries = spec.get("max_retries", 2)
         self.on = spec["on"]
@@ -56,6 +56,7 @@ class FakeProgram:
         self.watched = frozenset(each.on for each in triggers)
         self.targets = {each.name: frozenset({each.into}) for each in triggers}
         self.uses_depth = any(each.spec.get("depth") for each in triggers)
+        self.views: dict[str, Any] = {}
         self.pipeline: list[dict[str, Any]] = [
             {"$match": {"ns.coll": {"$in": sorted(self.watched)}, "operationType": {"$in": list(ACTIONS)}}}
         ]
@@ -75,7 +76,7 @@ def _lacks(event: Event) -> bool:
     return event["operationType"] != "insert" and event.get("fullDocumentBeforeChange") is None
 
 
-def build_fake(active: Sequence[tuple[str, str]]) -> Program:
+def build_fake(active: Sequence[tuple[str, str]], maintained: Collection[str] = ()) -> Program:
     return FakeProgram([FakeTrigger(name, json.loads(sql)) for name, sql in active])
 
 

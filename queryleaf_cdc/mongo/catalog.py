@@ -1,11 +1,11 @@
 """What users registered. The worker hears of it through its own stream, in one order with the data.
 
-Writing here needs no running worker. ``_queryleaf.active`` is the worker's copy: the catalog as of the checkpoint."""
+Writing here needs no running worker. ``active.py`` has the worker's copy: the catalog as of the checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,13 +27,43 @@ from queryleaf_cdc.mongo.deployment import (
 )
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.images import enable_images
+from queryleaf_cdc.mongo.view_rules import drop_target, refuse_impossible, refuse_needed
 
 _MAJORITY = WriteConcern("majority", j=True)
 
 
 @dataclass(frozen=True, slots=True)
+class ViewFacts:
+    """What others must know of a registered view without compiling it."""
+
+    target: str
+    """the collection that holds its rows"""
+    reads: tuple[str, ...]
+    columns: tuple[str, ...] | None
+    on_error: str = "rebuild"
+    refreshes: int = 0
+    """how often the user wanted it rebuilt"""
+
+    def document(self) -> dict[str, Any]:
+        columns = list(self.columns) if self.columns is not None else None
+        return {
+            "target": self.target,
+            "reads": list(self.reads),
+            "columns": columns,
+            "on_error": self.on_error,
+            "refreshes": self.refreshes,
+        }
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> ViewFacts:
+        columns = document["columns"]
+        found = tuple(columns) if columns is not None else None
+        return cls(document["target"], tuple(document["reads"]), found, document["on_error"], document["refreshes"])
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One registered trigger. ``state`` is what the user wants: running or paused."""
+    """One registered trigger or view. ``state`` is what the user wants: running or paused."""
 
     name: str
     sql: str
@@ -46,13 +76,14 @@ class CatalogEntry:
     """cluster time just before the registration"""
     kind: str = "trigger"
     images: tuple[str, ...] = ()
+    view: ViewFacts | None = None
 
     @property
     def hash(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     def document(self) -> dict[str, Any]:
-        return {
+        document = {
             "_id": self.name,
             "kind": self.kind,
             "sql": self.sql,
@@ -64,6 +95,9 @@ class CatalogEntry:
             "images": list(self.images),
             "changed": datetime.now(UTC),
         }
+        if self.view is not None:
+            document["view"] = self.view.document()
+        return document
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> CatalogEntry:
@@ -76,6 +110,7 @@ class CatalogEntry:
             document["registered_at"],
             document["kind"],
             tuple(document.get("images", ())),
+            ViewFacts.of(document["view"]) if document.get("view") else None,
         )
 
 
@@ -98,51 +133,79 @@ class Catalog:
         start: str = "now",
         images: Sequence[str] = (),
         kind: str = "trigger",
+        view: ViewFacts | None = None,
     ) -> str:
         """Returns created, replaced or unchanged. ``images`` are the collections whose images the SQL needs.
 
-        Raises InputError (QL410) for a name that is taken, ServerError when the server cannot do it."""
+        Raises InputError (QL410) for a name that is taken, QL412 to QL414 for a view that cannot be, ServerError
+        when the server cannot do it."""
         with server_errors(f"register {name}", f"readWrite on {self._database.name}"):
             require_replica_set(self._database.client)
             ensure_internal_collections(self._database)
             known = self.get(name)
-            if known is not None and known.sql == sql and (or_replace or if_not_exists):
+            if known is not None and _is_as_wanted(known, kind, sql, or_replace, if_not_exists):
                 return "unchanged"
-            if known is not None and if_not_exists and not or_replace:
-                return "unchanged"
-            if known is not None and not or_replace:
-                raise InputError(
-                    "QL410", f"{kind} {name} exists", hint="say CREATE OR REPLACE, or CREATE ... IF NOT EXISTS"
-                )
+            if view is not None:
+                refuse_impossible(self._database, name, view, self.list())
             enable_images(self._database, images)
             now = cluster_now(self._database)
             note_first_registration(self._database, now)
-            entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images))
+            entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
             if known is None:
                 try:
                     self._entries.insert_one(entry.document())
                 except DuplicateKeyError:
-                    return self.register(
-                        name, sql, or_replace=or_replace, if_not_exists=if_not_exists, start=start, images=images
-                    )
-                return "created"
+                    pass
+                else:
+                    return "created"
+                return self.register(
+                    name,
+                    sql,
+                    or_replace=or_replace,
+                    if_not_exists=if_not_exists,
+                    start=start,
+                    images=images,
+                    kind=kind,
+                    view=view,
+                )
             document = {**entry.document(), "revision": known.revision + 1, "state": known.state}
             document["registered_at"] = known.registered_at
+            if view is not None and known.view is not None:
+                document["view"]["refreshes"] = known.view.refreshes
             self._entries.replace_one({"_id": name}, document)
             return "replaced"
 
     def drop(self, name: str) -> bool:
-        """False when there is no such trigger."""
+        """False when there is no such trigger or view. Raises InputError (QL414) for a view that others read.
+
+        The rows of a view go at once; the worker removes its state, and what it may have written meanwhile."""
         with server_errors(f"drop {name}", f"readWrite on {self._database.name}"):
-            return self._entries.delete_one({"_id": name}).deleted_count == 1
+            known = self.get(name)
+            if known is not None and known.view is not None:
+                refuse_needed(name, known.view, self.list())
+            found = self._entries.delete_one({"_id": name}).deleted_count == 1
+            if known is not None and known.view is not None:
+                drop_target(self._database, name, known.view.target)
+            return found
 
     def pause(self, name: str) -> None:
-        """The trigger stops; its position is held. Raises InputError (QL411) when it does not exist."""
-        self._set_state(name, "paused")
+        """A trigger stops, its position is held; a view stays as it is. Raises InputError (QL411) when it does not
+        exist."""
+        self._change(name, lambda known: {"state": "paused"})
 
     def resume(self, name: str) -> None:
-        """A paused or failed trigger goes on from where it was held. Raises InputError (QL411)."""
-        self._set_state(name, "running")
+        """A held trigger goes on from where it was held; a view is built anew. Raises InputError (QL411)."""
+        self._change(name, lambda known: {"state": "running"})
+
+    def refresh(self, name: str) -> None:
+        """Has a view built anew. Raises InputError (QL411)."""
+
+        def changed(known: dict[str, Any]) -> dict[str, Any]:
+            if "view" not in known:
+                raise InputError("QL411", f"there is no materialized view {name}", hint=f"{name} is a trigger")
+            return {"state": "running", "view": {**known["view"], "refreshes": known["view"]["refreshes"] + 1}}
+
+        self._change(name, changed)
 
     def get(self, name: str) -> CatalogEntry | None:
         found = self._entries.find_one({"_id": name})
@@ -152,49 +215,36 @@ class Catalog:
         with server_errors("read the catalog", f"read on {self._database.name}"):
             return [CatalogEntry.of(each) for each in self._entries.find().sort("_id", 1)]
 
-    def _set_state(self, name: str, state: str) -> None:
+    def _change(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Replaces the whole document, so that the event carries it as it was at that point."""
         with server_errors(f"change {name}", f"readWrite on {self._database.name}"):
             while True:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
-                    raise InputError("QL411", f"there is no trigger {name}")
-                changed = {**known, "state": state, "revision": known["revision"] + 1}
+                    raise InputError("QL411", f"there is no trigger or view {name}")
+                changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
                     return
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveTrigger:
-    """What the worker knows about one trigger, as of the checkpoint."""
-
-    entry: CatalogEntry
-    state: str = "running"
-    """running, paused, failed, or backfilling: catching up from ``held_at``"""
-    held_at: dict[str, Any] | None = None
-    """position of a trigger that is not part of the main program"""
-    reason: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.entry.name
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "_id": self.name,
-            "entry": self.entry.document(),
-            "state": self.state,
-            "held_at": self.held_at,
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> ActiveTrigger:
-        entry = CatalogEntry.of(document["entry"])
-        return cls(entry, document["state"], document["held_at"], document["reason"])
+def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if_not_exists: bool) -> bool:
+    """Whether nothing is to be done. Raises InputError (QL410) when the name is taken."""
+    if known.kind != kind:
+        raise InputError(
+            "QL410", f"{known.name} exists, and is a {_SAID[known.kind]}", hint="drop it, or take another name"
+        )
+    if if_not_exists and not or_replace:
+        return True
+    if known.sql == sql and (or_replace or if_not_exists):
+        return True
+    if not or_replace:
+        raise InputError(
+            "QL410",
+            f"{_SAID[kind]} {known.name} exists",
+            hint="say CREATE OR REPLACE, or CREATE ... IF NOT EXISTS",
+        )
+    return False
 
 
-def read_active(database: Database[dict[str, Any]]) -> dict[str, ActiveTrigger]:
-    documents: Iterable[dict[str, Any]] = database.get_collection(names.ACTIVE, OPTIONS).find().sort("_id", 1)
-    return {each["_id"]: ActiveTrigger.of(each) for each in documents}
+_SAID = {"trigger": "trigger", "materialized_view": "materialized view"}

@@ -57,16 +57,21 @@ class ChangeBatch:
     """the cluster's time when the batch was read"""
 
 
-def stream_pipeline(pipeline: Pipeline) -> Pipeline:
-    """The program's pipeline, with every $match open for the catalog's own events.
+_MOVES = {"operationType": {"$in": ["drop", "rename"]}}
+
+
+def stream_pipeline(pipeline: Pipeline, moves: bool = False) -> Pipeline:
+    """The program's pipeline, with every $match open for the catalog's own events, and, with ``moves``, for drops
+    and renames of collections.
 
     So registrations arrive in one total order with the data. Other stages see these events too, which does no harm:
     emitted expressions are total, and of these events only the key and, if it is left, the document are read.
     (A branch on operationType is not needed: dropping the database drops the catalog.)"""
     opened = []
+    also = [_INTERNAL, _MOVES] if moves else [_INTERNAL]
     for stage in pipeline:
         if "$match" in stage:
-            opened.append({"$match": {"$or": [stage["$match"], _INTERNAL]}} if stage["$match"] else stage)
+            opened.append({"$match": {"$or": [stage["$match"], *also]}} if stage["$match"] else stage)
         else:
             opened.append(stage)
     return opened
@@ -84,9 +89,10 @@ class ChangeSource:
         *,
         batch_size: int = 5000,
         await_ms: int = _AWAIT_MS,
+        moves: bool = False,
     ) -> None:
         self._database = database
-        self._pipeline = stream_pipeline(pipeline)
+        self._pipeline = stream_pipeline(pipeline, moves)
         self._images = images
         self._batch_size = batch_size
         self._await_ms = await_ms

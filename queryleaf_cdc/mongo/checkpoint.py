@@ -38,6 +38,7 @@ class Checkpoint:
     position: Position | None
     provenance: list[dict[str, Any]]
     counters: dict[str, dict[str, int]]
+    view_time: datetime | None = None
 
 
 class CheckpointStore:
@@ -75,7 +76,8 @@ class CheckpointStore:
         self._refuse_foreign(found)
         stored = found.get("position")
         counters = {each["name"]: each for each in found.get("counters", ())}
-        return Checkpoint(Position.of(stored) if stored else None, found.get("provenance", []), counters)
+        position = Position.of(stored) if stored else None
+        return Checkpoint(position, found.get("provenance", []), counters, found.get("view_time"))
 
     def save(self, fields: dict[str, Any], session: ClientSession | None = None) -> None:
         """Compare-and-set: writes ``fields`` and renews the lease. Inside a transaction, or by itself as a heartbeat.

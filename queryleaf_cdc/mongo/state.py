@@ -9,7 +9,8 @@ from pymongo.database import Database
 
 from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.mongo import names
-from queryleaf_cdc.mongo.catalog import ActiveTrigger, CatalogEntry
+from queryleaf_cdc.mongo.active import ActiveEntry
+from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.faults import batch_faults
 from queryleaf_cdc.mongo.positions import Position
@@ -19,7 +20,7 @@ from queryleaf_cdc.source import NO_SPAN
 _SELF = Origin("", NO_SPAN)
 
 
-def store_active(buffer: WriteBuffer, trigger: ActiveTrigger) -> None:
+def store_active(buffer: WriteBuffer, trigger: ActiveEntry) -> None:
     buffer.update(names.ACTIVE, {"_id": trigger.name}, trigger.document(), _SELF, upsert=True, many=False)
 
 
@@ -37,9 +38,9 @@ def hold(buffer: WriteBuffer, name: str, position: Position) -> None:
     buffer.update(names.ACTIVE, {"_id": name}, change, _SELF, many=False)
 
 
-def load_active(database: Database[dict[str, Any]]) -> dict[str, ActiveTrigger]:
+def load_active(database: Database[dict[str, Any]]) -> dict[str, ActiveEntry]:
     with batch_faults(), database.get_collection(names.ACTIVE, OPTIONS).find().sort("_id", 1) as cursor:
-        return {each["_id"]: ActiveTrigger.of(each) for each in cursor}
+        return {each["_id"]: ActiveEntry.of(each) for each in cursor}
 
 
 def catalog_entries(database: Database[dict[str, Any]]) -> list[CatalogEntry]:
@@ -57,20 +58,20 @@ def entry_of(database: Database[dict[str, Any]], event: Event) -> CatalogEntry |
 
 
 def after_change(
-    known: ActiveTrigger | None, entry: CatalogEntry, here: Position, oldest: Position | None
-) -> ActiveTrigger:
+    known: ActiveEntry | None, entry: CatalogEntry, here: Position, oldest: Position | None
+) -> ActiveEntry:
     """What a trigger is after its catalog entry changed at ``here``. One that is held back goes on from there;
     ``oldest`` is where a new trigger with start = 'beginning' begins."""
     held = known.held_at if known else None
     if entry.state == "paused":
-        return ActiveTrigger(entry, "paused", held or here.document(), None)
+        return ActiveEntry(entry, "paused", held or here.document(), None)
     if known is None and oldest is not None:
         held = oldest.document()
     if held is not None:
-        return ActiveTrigger(entry, "backfilling", held, None)
-    return ActiveTrigger(entry, "running", None, None)
+        return ActiveEntry(entry, "backfilling", held, None)
+    return ActiveEntry(entry, "running", None, None)
 
 
-def failed(trigger: ActiveTrigger, reason: str, at: Position | None) -> ActiveTrigger:
+def failed(trigger: ActiveEntry, reason: str, at: Position | None) -> ActiveEntry:
     """``at`` is None when the position is lost: resuming then starts with what comes."""
     return replace(trigger, state="failed", reason=reason, held_at=at.document() if at else None)

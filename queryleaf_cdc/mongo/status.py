@@ -6,7 +6,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from queryleaf_cdc.mongo.catalog import ActiveTrigger, CatalogEntry
+from queryleaf_cdc.mongo.active import ActiveEntry
+from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.checkpoint import read_checkpoint
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import Unreachable, server_errors, unreachable
@@ -54,7 +55,7 @@ def _is_alive(checkpoint: dict[str, Any]) -> bool:
     return bool(checkpoint["age_ms"] is None or checkpoint["age_ms"] <= checkpoint["lease_seconds"] * 1000)
 
 
-def _state(entry: CatalogEntry, active: ActiveTrigger | None, alive: bool) -> str:
+def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
     if active is not None and active.state == "failed" and active.entry.revision == entry.revision:
         return "failed"
     if entry.state == "paused":
@@ -64,7 +65,7 @@ def _state(entry: CatalogEntry, active: ActiveTrigger | None, alive: bool) -> st
     return active.state if active is not None and active.state == "backfilling" else "running"
 
 
-def _reason(active: ActiveTrigger | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
+def _reason(active: ActiveEntry | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
     if active is not None and active.reason:
         return active.reason
     return None if alive else (checkpoint or {}).get("fault")

@@ -22,9 +22,9 @@ from queryleaf_cdc.mongo.outbox import outbox_row
 from queryleaf_cdc.values import Document, Value
 
 _VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
-_INSERT, _UPDATE, _DELETE = range(3)
+INSERT, UPDATE, DELETE = range(3)
 _MAX_PER_COMMAND = 100_000
-_TOO_LARGE_DOCUMENT, _BAD_VALUE = 10334, 2
+_TOO_LARGE_DOCUMENT, _BAD_VALUE, _NO_SUCH_KEY = 10334, 2, 4
 _UNSTORABLE = (BSONError, OverflowError, UnicodeError, TypeError, ValueError, RecursionError)
 """what encoding raises: a number of more than 64 bits, a text with half of a surrogate pair, an object of Python"""
 
@@ -53,13 +53,15 @@ class WriteBuffer:
         """how many of ``ops`` the server has"""
         self.has_read = False
         self._waiting: set[str] = set()
+        self.exact: set[str] = set()
+        """collections in which every update and delete must find its document: those of views"""
         self._noted = 0
         """``_waiting`` holds the collections of the effects up to here that the server does not have"""
 
     # -- what a firing may do ----------------------------------------------------------------------------------
 
     def insert(self, collection: str, document: Document, origin: Origin) -> None:
-        self.ops.append((_INSERT, collection, document, origin))
+        self.ops.append((INSERT, collection, document, origin))
 
     def update(
         self,
@@ -72,10 +74,10 @@ class WriteBuffer:
         many: bool = True,
     ) -> None:
         statement = {"q": filter, "u": update, "upsert": upsert, "multi": many}
-        self.ops.append((_UPDATE, collection, statement, origin))
+        self.ops.append((UPDATE, collection, statement, origin))
 
     def delete(self, collection: str, filter: Document, origin: Origin, *, many: bool = True) -> None:
-        self.ops.append((_DELETE, collection, {"q": filter, "limit": 0 if many else 1}, origin))
+        self.ops.append((DELETE, collection, {"q": filter, "limit": 0 if many else 1}, origin))
 
     def aggregate(self, collection: str, pipeline: list[Document], origin: Origin) -> list[Document]:
         """Sees the writes so far. Without a collection (``""``) the pipeline begins with ``$documents``."""
@@ -106,7 +108,7 @@ class WriteBuffer:
     def dead_letter(self, letter: Document) -> None:
         """Upserted: the same event may be given up again after a replay."""
         replacement = {"q": {"_id": letter["_id"]}, "u": letter, "upsert": True, "multi": False}
-        self.ops.append((_UPDATE, names.DEAD_LETTERS, replacement, None))
+        self.ops.append((UPDATE, names.DEAD_LETTERS, replacement, None))
 
     # -- what the worker does ----------------------------------------------------------------------------------
 
@@ -185,6 +187,9 @@ class WriteBuffer:
         if reply.get("writeErrors"):
             first = reply["writeErrors"][0]
             raise WriteFailed(indexes[first["index"]], first["code"], first["errmsg"])
+        if collection in self.exact and reply["n"] != len(indexes):
+            gone = len(indexes) - reply["n"]
+            raise WriteFailed(indexes[0], _NO_SUCH_KEY, f"{gone} documents of {collection} are not there any more")
 
     def _blame_unstorable(self, indexes: Iterable[int]) -> None:
         """Only a user's function can make such values, so looking for it may cost something."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from queryleaf_cdc.events import ACTIONS, Event, ProgramBuilder
 from queryleaf_cdc.mongo import names
-from queryleaf_cdc.mongo.catalog import ActiveTrigger
+from queryleaf_cdc.mongo.active import ActiveEntry
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.faults import Todo
@@ -29,7 +29,7 @@ _LOST = "QL509: the position is lost: the oplog no longer reaches back to where 
 @dataclass(slots=True)
 class CatchUp:
     name: str
-    trigger: ActiveTrigger
+    trigger: ActiveEntry
     """held at what has been reached: whatever interrupts the catch-up, the next one goes on from there"""
     engine: Engine
     lane: CatchUpLane
@@ -40,12 +40,12 @@ class CatchUp:
         cls,
         database: Db,
         engine: Engine,
-        trigger: ActiveTrigger,
+        trigger: ActiveEntry,
         build_program: ProgramBuilder,
         main: MainLane,
         limits: Limits,
     ) -> CatchUp:
-        program = build_program([(trigger.name, trigger.entry.sql)])
+        program = build_program([(trigger.name, trigger.entry.sql)], ())
         position = Position.of(trigger.held_at or {})
         source = ChangeSource(
             database,
@@ -91,7 +91,7 @@ class CatchUp:
     def close(self) -> None:
         self.source.close()
 
-    def _end(self, trigger: ActiveTrigger) -> bool:
+    def _end(self, trigger: ActiveEntry) -> bool:
         self.trigger = trigger
         main = self.lane.main
         self.engine.apply(main, lambda buffer: store_active(buffer, trigger), main.position)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import RunError
-from queryleaf_cdc.events import Event, Program, Trigger
+from queryleaf_cdc.events import REBUILD, Event, Program, Trigger
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
@@ -31,12 +31,14 @@ from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Re
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
+from queryleaf_cdc.runtime.views import ViewFailed, Views
 
 _RAISED = "QL601"
+_NO_VIEWS = Views()
 
 
 class TriggerStopped(Exception):
-    """These triggers cannot go on at the event after the committed position."""
+    """These triggers, or builds of views (by their ids), cannot go on at the event after the committed position."""
 
     def __init__(self, triggers: tuple[str, ...], reason: str) -> None:
         super().__init__(reason)
@@ -55,9 +57,21 @@ class Lane(Protocol):
     position: Position
     sql: Mapping[str, str]
     """trigger name → its SQL, for excerpts"""
+    views: Views
 
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         """How the new position is saved: fields of the checkpoint document, or a write of the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a run without events does: ``feed`` gives rows to views, ``change`` adds writes of the worker's own.
+
+    The builds ``first`` are computed even without any rows."""
+
+    feed: Callable[[], None] = lambda: None
+    change: Callable[[WriteBuffer], None] = lambda buffer: None
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class Run:
 
     events: list[Event]
     position: Position
-    depth: int = 0
+    extra: Extra = Extra()
 
     def cut(self, at: int) -> tuple[Run, Run]:
         head = self.events[:at]
@@ -94,6 +108,8 @@ class Engine:
     on_calls: Callable[[], None] = lambda: None
     trouble: str | None = None
     """why nothing moves, while the same run is tried again"""
+    view_time: datetime = datetime.min
+    """CURRENT_TIMESTAMP in views: it never goes back, not even for another worker after this one"""
     _verdicts: Verdicts = field(default_factory=dict)
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
     _most_events: int = 0
@@ -106,7 +122,16 @@ class Engine:
         """Commits the effects of all events and moves the lane to ``position``.
 
         Raises TriggerStopped, Fenced or Interrupted; what is committed by then stays, with its position."""
-        runs = [Run(events, position)]
+        self._work(lane, Run(events, position))
+
+    def compute(self, lane: Lane, extra: Extra) -> None:
+        """Commits what views make of rows that do not come from the stream, or of the time alone.
+
+        Raises BatchTooLarge and BatchRefused, and what ``work`` raises."""
+        self._work(lane, Run([], lane.position, extra))
+
+    def _work(self, lane: Lane, run: Run) -> None:
+        runs = [run]
         passing = 0
         while runs:
             self.pause(0)
@@ -122,6 +147,8 @@ class Engine:
                     continue
                 except Restart:
                     cut = 0
+                except ViewFailed as failed:
+                    raise TriggerStopped((failed.id,), failed.reason) from failed
                 except (FiringFailed, ImageMissing, BatchTooLarge, BatchRefused) as fault:
                     cut = self._blame(lane, run, fault)
                 else:
@@ -129,6 +156,7 @@ class Engine:
                     continue
                 finally:
                     self.transaction.abort()
+                    lane.views.rollback()
             runs += reversed(run.cut(cut)) if cut else [run]
 
     def apply(self, lane: Lane, change: Callable[[WriteBuffer], None], position: Position) -> None:
@@ -140,7 +168,7 @@ class Engine:
             try:
                 fields = lane.checkpoint_fields(position, buffer)
                 change(buffer)
-                self._write(buffer, Firings(), fields, position, None)
+                self._write(buffer, Firings(), fields, position, None, _NO_VIEWS)
                 lane.position = position
                 return
             except (Conflict, Unreachable) as fault:
@@ -173,13 +201,26 @@ class Engine:
         depth = self._mark_depth(run.events) if tracked else 0
         if depth > self.limits.max_depth:
             self._refuse_depth(lane, run)
+        views = lane.views
+        views.clear()
         firings = fire_all(lane.program, run.events, buffer, self._verdicts, self._decide(lane, run))
+        if views:
+            run.extra.feed()
+            views.step(buffer, self.tick(), run.extra.first)
+        run.extra.change(buffer)
         if buffer.ops:
             fields = lane.checkpoint_fields(run.position, buffer)
-            written = self._written(run, buffer, firings, ordered, depth) if tracked else None
-            self._write(buffer, firings, fields, run.position, written)
+            written = self._written(run, buffer, firings, lane, depth) if tracked else None
+            self._write(buffer, firings, fields, run.position, written, views)
+        views.commit()
         self._committed(lane, run, firings, buffer)
         self._adapt(len(run.events), self.clock.monotonic() - began)
+
+    def tick(self) -> datetime:
+        """The time for views, in milliseconds."""
+        now = self.clock.now()
+        self.view_time = max(self.view_time, now.replace(microsecond=now.microsecond // 1000 * 1000))
+        return self.view_time
 
     def _write(
         self,
@@ -188,6 +229,7 @@ class Engine:
         fields: dict[str, Any],
         position: Position,
         written: Written | None,
+        views: Views,
     ) -> None:
         """Sends and commits. A conflict repeats only the writes, as long as no body has read anything."""
         attempt = 0
@@ -202,6 +244,9 @@ class Engine:
                 self.transaction.commit()
                 break
             except WriteFailed as fault:
+                build = views.blamed(fault.index)
+                if build is not None:
+                    raise ViewFailed(build, f"QL609: its rows are not as they were written: {fault}") from fault
                 raise firings.refused(fault, buffer) from fault
             except Conflict as fault:
                 attempt += 1
@@ -247,6 +292,8 @@ class Engine:
         """Gives a firing up at once where its on_error says so; all else is first isolated."""
 
         def decide(index: int, event: Event, trigger: Trigger, error: Exception) -> dict[str, Any]:
+            if trigger.on_error == REBUILD:
+                raise ViewFailed(trigger.id, error_text(error)) from error
             raised = isinstance(error, RunError) and error.code == _RAISED
             if raised or trigger.on_error == "dead_letter":
                 self.metrics.count(trigger.name, "errors")
@@ -270,6 +317,8 @@ class Engine:
         return 0
 
     def _halve(self, lane: Lane, run: Run, fault: WorkerFault) -> int:
+        if not run.events:
+            raise fault
         if len(run.events) > 1:
             half = len(run.events) // 2
             if isinstance(fault, BatchTooLarge):
@@ -279,9 +328,14 @@ class Engine:
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
         if isinstance(fault, BatchRefused):
             error = RunError("QL602", f"the server refused the effects of this change: {fault}")
-        for trigger in lane.program.triggers_for(event):
+        concerned = lane.program.triggers_for(event)
+        for trigger in concerned:
             if trigger.on_error == "stop":
-                raise TriggerStopped((trigger.name,), f"{error.code}: {error.message}")
+                raise TriggerStopped((trigger.id,), f"{error.code}: {error.message}")
+        builds = tuple(each.id for each in concerned if each.on_error == REBUILD)
+        if builds:
+            raise TriggerStopped(builds, f"{error.code}: {error.message}")
+        for trigger in concerned:
             self._verdicts[event["_id"]["_data"], trigger.name] = self._letter(lane, event, trigger, error)
         return 0
 
@@ -293,7 +347,7 @@ class Engine:
         known.attempts += 1
         raised = isinstance(error, RunError) and error.code == _RAISED
         if trigger.on_error == "stop" and not raised:
-            raise TriggerStopped((trigger.name,), error_text(error))
+            raise TriggerStopped((trigger.id,), error_text(error))
         if raised or trigger.on_error == "dead_letter" or known.attempts > trigger.max_retries:
             self._verdicts[key] = self._letter(lane, event, trigger, error)
             return
@@ -346,19 +400,22 @@ class Engine:
             chain = " → ".join(self.provenance.chain(event))
             error = RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
             for trigger in lane.program.triggers_for(event):
+                if trigger.on_error == REBUILD:
+                    continue  # a view does not cause anything by itself, and must miss nothing
                 key = (event["_id"]["_data"], trigger.name)
                 self._verdicts.setdefault(key, self._letter(lane, event, trigger, error))
 
-    def _written(
-        self, run: Run, buffer: WriteBuffer, firings: Firings, watched: frozenset[str], depth: int
-    ) -> Written | None:
+    def _written(self, run: Run, buffer: WriteBuffer, firings: Firings, lane: Lane, depth: int) -> Written | None:
         """What to remember of this transaction; None when it wrote nothing that a trigger watches."""
-        missing = set(watched.intersection(op[1] for op in buffer.ops))
+        missing = set(lane.program.watched.intersection(op[1] for op in buffer.ops))
         if not missing:
             return None
         chains: dict[str, list[str]] = {}
         for index, op in enumerate(buffer.ops):
-            if op[1] in missing:
+            if op[1] in missing and lane.views.blamed(index) is not None:
+                chains[op[1]] = [op[1]]
+                missing.discard(op[1])
+            elif op[1] in missing:
                 event, trigger = firings.of_effect(index)
                 chains[op[1]] = [*self.provenance.chain(run.events[event]), trigger.name]
                 missing.discard(op[1])

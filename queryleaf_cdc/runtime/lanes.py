@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from queryleaf_cdc.events import Event, Program, Trigger
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import hold
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
+from queryleaf_cdc.runtime.views import Views
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class MainLane:
     sql: Mapping[str, str]
     vitals: Callable[[], dict[str, Any]]
     """counters and lag, saved with every checkpoint"""
+    views: Views = field(default_factory=Views)
 
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         return {"position": position.document(), **self.vitals()}
@@ -33,6 +35,8 @@ class CatchUpLane:
     position: Position
     sql: Mapping[str, str]
     main: MainLane
+    views: Views = field(default_factory=Views)
+    """none: a view is always built in the main lane"""
 
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         """The main position goes along: it moves in memory first when its events had no effects, and after a restart
@@ -49,6 +53,7 @@ class NoProgram:
     targets: dict[str, frozenset[str]] = {}  # noqa: RUF012
     watched: frozenset[str] = frozenset()
     uses_depth = False
+    views: Mapping[str, Any] = {}
 
     def triggers_for(self, event: Event) -> tuple[Trigger, ...]:
         return ()

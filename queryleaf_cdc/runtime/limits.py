@@ -37,6 +37,16 @@ class Limits:
     call_retry_seconds: float = 0.5
     max_call_retry_seconds: float = 60.0
     outbox_page: int = 200
+    piece_rows: int = 50_000
+    """documents that a view's build copies in one transaction"""
+    piece_bytes: int = 64 * 1024 * 1024
+    view_attempts: int = 5
+    """how often a view is built again when trouble comes back"""
+    view_calm_seconds: float = 60.0
+    """without trouble: what was before is forgotten"""
+    view_retry_seconds: float = 0.5
+    tick_seconds: float = 0.1
+    """how often views are computed because of the time alone"""
     keep_payload: bool = False
     """whether a dead letter holds the documents of its event"""
 

@@ -1,15 +1,18 @@
-"""The active triggers of a database, compiled for its one change stream."""
+"""The active triggers and views of a database, compiled for its one change stream."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from queryleaf_cdc.events import ACTIONS, Effects, Event, MissingImage, Trigger
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import Member, SharedStream, share
 from queryleaf_cdc.plans.program import TriggerStatement
+from queryleaf_cdc.plans.view import ViewPlan, ViewSource
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
+from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.predicate_index import PredicateIndex
+from queryleaf_cdc.runtime.views import CompiledView
 from queryleaf_cdc.syntax.expressions import Expr
 from queryleaf_cdc.values import Document
 
@@ -20,7 +23,7 @@ class CompiledTrigger:
     def __init__(self, member: Member, functions: Functions) -> None:
         plan = member.plan
         self.plan = plan
-        self.name = plan.name
+        self.id = self.name = plan.name
         self.on_error = plan.options.on_error
         self.max_retries = plan.options.max_retries
         self.path = member.prefix
@@ -49,10 +52,13 @@ class CompiledTrigger:
         return self.old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
 
 
+Fired = CompiledTrigger | ViewFeed
+
+
 class Crowd:
     """The triggers of one collection and operation whose conditions the worker itself evaluates."""
 
-    def __init__(self, operation: str, guarded: list[tuple[Expr, CompiledTrigger]]) -> None:
+    def __init__(self, operation: str, guarded: list[tuple[Expr, Fired]]) -> None:
         self._index = PredicateIndex(guarded)
         self._triggers = tuple(trigger for _, trigger in guarded)
         self._images: list[str] = []
@@ -62,7 +68,7 @@ class Crowd:
         if operation != "INSERT" and any(each.old for each in self._triggers):
             self._images.append("fullDocumentBeforeChange")
 
-    def concerned(self, event: Event) -> Sequence[CompiledTrigger]:
+    def concerned(self, event: Event) -> Sequence[Fired]:
         """Raises MissingImage: a condition on an image that is not there would be false for no reason."""
         for image in self._images:
             if event.get(image) is None:
@@ -70,26 +76,50 @@ class Crowd:
         return self._index.matching(event)
 
 
-def _refuse_lacking(triggers: Sequence[CompiledTrigger], event: Event) -> None:
-    lacking = [each.name for each in triggers if each.lacks_image(event)]
+def _refuse_lacking(triggers: Sequence[Fired], event: Event) -> None:
+    lacking = [each.id for each in triggers if each.lacks_image(event)]
     if lacking:
         raise MissingImage(tuple(lacking), "pre- or post-image")
 
 
 class CompiledProgram:
-    """Implements ``events.Program``."""
+    """Implements ``events.Program``. ``views`` are builds of views by their ids; their scans of what other views
+    maintain (``maintained``) are not fed by the stream."""
 
-    def __init__(self, triggers: Sequence[TriggerStatement], functions: Functions) -> None:
+    def __init__(
+        self,
+        triggers: Sequence[TriggerStatement],
+        functions: Functions,
+        views: Mapping[str, ViewPlan] | None = None,
+        maintained: Collection[str] = (),
+    ) -> None:
         ordered = sorted(triggers, key=lambda each: each.plan.name)
-        self.uses_depth = any(each.plan.reads_depth for each in ordered)
+        sources = [
+            (uid, view, source)
+            for uid, view in (views or {}).items()
+            for source in view.sources
+            if source.scan.collection not in maintained
+        ]
+        statements = [*ordered, *(TriggerStatement(source.plan, source.node, ()) for _, _, source in sources)]
         self.targets = {each.plan.name: each.plan.targets for each in ordered}
-        self.watched = frozenset(each.plan.collection for each in ordered)
-        self.uses_depth = self.uses_depth or self._feeds_itself(ordered)
-        keep = ("lsid", "txnNumber") if self.uses_depth else ()
-        stream = share(ordered, keep)
+        self.targets |= {uid: frozenset({view.options.target}) for uid, view in (views or {}).items()}
+        self.watched = frozenset(each.plan.collection for each in statements)
+        self.uses_depth = any(each.plan.reads_depth for each in ordered) or _feeds_itself(ordered, sources)
+        stream = share(statements, _kept_fields(self.uses_depth, bool(views)))
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
-        self._compiled = tuple(CompiledTrigger(member, functions) for member in stream.members)
+        feeds = {
+            (uid, source.scan.number): ViewFeed(uid, view.name, source, member, functions)
+            for (uid, view, source), member in zip(sources, stream.members[len(ordered) :], strict=True)
+        }
+        members = stream.members[: len(ordered)]
+        self._compiled: tuple[Fired, ...] = (
+            *(CompiledTrigger(member, functions) for member in members),
+            *feeds.values(),
+        )
+        self.views: Mapping[str, CompiledView] = {
+            uid: CompiledView(uid, view, functions, feeds) for uid, view in (views or {}).items()
+        }
         self._in_server = self._by_place(stream)
         self._crowds = self._by_condition(stream)
         alone = len(self._compiled) == 1 and self._compiled[0].path == ("_ql",)
@@ -98,9 +128,9 @@ class CompiledProgram:
         self._needs_images = any(each.new_on_update or each.old for each in self._compiled)
 
     def triggers_for(self, event: Event) -> Sequence[Trigger]:
-        """The triggers to fire, in order of their names. Raises MissingImage."""
+        """The triggers to fire, in order of their names, and then the views' sources. Raises MissingImage."""
         if self._only is not None:
-            found: Sequence[CompiledTrigger] = self._only
+            found: Sequence[Fired] = self._only
         else:
             place = (event["ns"]["coll"], ACTIONS.get(event["operationType"], ""))
             crowd = self._crowds.get(place)
@@ -111,20 +141,9 @@ class CompiledProgram:
             _refuse_lacking(found, event)
         return found
 
-    def _feeds_itself(self, triggers: list[TriggerStatement]) -> bool:
-        """Whether a chain of triggers can be endless: the writes of one lead back to it."""
-        writes = {each.plan.name: each.plan.targets for each in triggers}
-        listens = {each.plan.name: each.plan.collection for each in triggers}
-        reach = {name: {n for n, coll in listens.items() if coll in targets} for name, targets in writes.items()}
-        for middle in reach:
-            for start in reach:
-                if middle in reach[start]:
-                    reach[start] |= reach[middle]
-        return any(name in reached for name, reached in reach.items())
-
-    def _by_place(self, stream: SharedStream) -> dict[tuple[str, str], tuple[CompiledTrigger, ...]]:
+    def _by_place(self, stream: SharedStream) -> dict[tuple[str, str], tuple[Fired, ...]]:
         """(collection, operation) → triggers; the server has told which of them take an action."""
-        places: dict[tuple[str, str], list[CompiledTrigger]] = {}
+        places: dict[tuple[str, str], list[Fired]] = {}
         for trigger, member in zip(self._compiled, stream.members, strict=True):
             if member.prefix:
                 for operation in member.plan.operations:
@@ -132,10 +151,29 @@ class CompiledProgram:
         return {place: tuple(triggers) for place, triggers in places.items()}
 
     def _by_condition(self, stream: SharedStream) -> dict[tuple[str, str], Crowd]:
-        found: dict[tuple[str, str], list[tuple[Expr, CompiledTrigger]]] = {}
+        found: dict[tuple[str, str], list[tuple[Expr, Fired]]] = {}
         for trigger, member in zip(self._compiled, stream.members, strict=True):
             if member.prefix:
                 continue
             for operation, guard in member.lowered.guards:
                 found.setdefault((member.plan.collection, operation), []).append((guard, trigger))
         return {place: Crowd(place[1], guarded) for place, guarded in found.items()}
+
+
+def _kept_fields(uses_depth: bool, has_views: bool) -> tuple[str, ...]:
+    """Of events, for the runtime: whose transaction it was; of a rename, to what."""
+    return (*(("lsid", "txnNumber") if uses_depth else ()), *(("to",) if has_views else ()))
+
+
+def _feeds_itself(triggers: list[TriggerStatement], sources: Sequence[tuple[str, ViewPlan, ViewSource]]) -> bool:
+    """Whether a chain of triggers, with views between them, can be endless: the writes of one lead back to it."""
+    writes = {each.plan.name: each.plan.targets for each in triggers}
+    listens = [(each.plan.name, each.plan.collection) for each in triggers]
+    writes |= {uid: frozenset({view.options.target}) for uid, view, _ in sources}
+    listens += [(uid, source.scan.collection) for uid, _, source in sources]
+    reach = {name: {n for n, coll in listens if coll in targets} for name, targets in writes.items()}
+    for middle in reach:
+        for start in reach:
+            if middle in reach[start]:
+                reach[start] |= reach[middle]
+    return any(name in reached for name, reached in reach.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -11,7 +12,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event, Program, ProgramBuilder
 from queryleaf_cdc.mongo import names
-from queryleaf_cdc.mongo.catalog import ActiveTrigger
+from queryleaf_cdc.mongo.active import ActiveEntry
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
@@ -37,8 +38,12 @@ from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.provenance import Provenance
 from queryleaf_cdc.runtime.reader import Reader
+from queryleaf_cdc.runtime.view_states import after_change as after_view_change
+from queryleaf_cdc.runtime.view_work import ViewWork
 
 _LOST = "QL509: the position is lost: the oplog no longer reaches back to it; resume to go on with new changes"
+
+_LOST_TO_VIEW = "QL509: the position was lost: the oplog no longer reached back to it"
 
 _CATALOG_DOCUMENT = {"$cond": [{"$eq": ["$ns.coll", names.CATALOG]}, "$fullDocument", "$$REMOVE"]}
 _BARE: list[dict[str, Any]] = [
@@ -60,7 +65,8 @@ class Tenure:
     """called with each new position, and whether no trigger is catching up"""
     reader: Reader | None = None
     lane: MainLane = field(init=False)
-    active: dict[str, ActiveTrigger] = field(init=False)
+    views: ViewWork = field(init=False)
+    active: dict[str, ActiveEntry] = field(init=False)
     _saved_at: float = 0.0
     _last_event: Any = None
     _server_time: Timestamp | None = None
@@ -68,10 +74,17 @@ class Tenure:
     def run(self, checkpoint: Checkpoint) -> None:
         position = self._start(checkpoint)
         self.lane = MainLane(NoProgram(), position, {}, self._vitals)
+        self.views = ViewWork(self.database, self.engine, self.limits, self.lane, self.active, self.save_now)
+        self.views.start()
         catch_up: CatchUp | None = None
         while True:
-            self._follow_registrations()
-            self._build()
+            try:
+                self._follow_registrations()
+                self._build()
+            except TriggerStopped as stopped:
+                self._stop_triggers(stopped)
+                continue
+            self._report(self.lane.position)
             reader = self.reader = Reader(self._source(), self.limits)
             reader.start()
             try:
@@ -89,6 +102,7 @@ class Tenure:
 
     def _start(self, checkpoint: Checkpoint) -> Position:
         self.active = load_active(self.database)
+        self.engine.view_time = checkpoint.view_time or datetime.min
         self.engine.provenance = Provenance.restored(checkpoint.provenance, cluster_now(self.database))
         if checkpoint.position is not None:
             self.engine.checkpoint.refuse_future(checkpoint.position)
@@ -118,24 +132,30 @@ class Tenure:
 
     def _build(self) -> None:
         """The program of all running triggers. One that does not compile here fails; the others go on."""
-        running = {name: each.entry.sql for name, each in self.active.items() if each.state == "running"}
+        running = {name: each.entry.sql for name, each in self._triggers().items() if each.state == "running"}
+        running |= dict(self.views.wanted())
+        maintained = self.views.maintained()
         try:
-            program: Program = self.build_program(list(running.items())) if running else NoProgram()
+            program: Program = self.build_program(list(running.items()), maintained) if running else NoProgram()
         except Exception as error:
             faulty = self._faulty(running)
             if not faulty:
                 raise ServerError("QL512", f"the triggers cannot work together: {error}") from error
             for name, reason in faulty.items():
-                self._fail(name, reason, self.lane.position)
+                self._reject(name, reason)
             return self._build()
         self.lane.program, self.lane.sql = program, running
+        self.views.attach(program)
         return None
+
+    def _triggers(self) -> dict[str, ActiveEntry]:
+        return {name: each for name, each in self.active.items() if not each.is_view}
 
     def _faulty(self, running: dict[str, str]) -> dict[str, str]:
         found = {}
         for name, sql in running.items():
             try:
-                self.build_program([(name, sql)])
+                self.build_program([(name, sql)], self.views.maintained())
             except Exception as error:
                 found[name] = str(error)
         return found
@@ -148,6 +168,7 @@ class Tenure:
             program.images,
             self.lane.position,
             batch_size=self.limits.max_batch_events,
+            moves=bool(program.views),
         )
 
     # -- one round -----------------------------------------------------------------------------------------------
@@ -156,13 +177,15 @@ class Tenure:
         """Works on what has been read. False when the program has changed."""
         self.engine.pause(0)
         try:
-            batches = reader.take(0 if catch_up else self.limits.heartbeat_seconds)
+            batches = reader.take(0 if catch_up else self.views.patience())
         except StreamFault as fault:
             return self._stream_failed(fault)
         self.engine.trouble = reader.trouble if not batches else None
         if batches and not self._work(batches):
             return False
         self._heartbeat()
+        if self.views.step():
+            return False
         if catch_up is not None:
             caught_up = catch_up.step()
             self.active[catch_up.name] = catch_up.trigger
@@ -193,7 +216,11 @@ class Tenure:
         self.lane.position = position
         self.engine.provenance.prune(position.time)
         self.engine.metrics.lag_seconds = self._lag()
-        self.advanced(position, not any(each.state == "backfilling" for each in self.active.values()))
+        self._report(position)
+
+    def _report(self, position: Position) -> None:
+        catching_up = any(each.state == "backfilling" for each in self.active.values())
+        self.advanced(position, not catching_up and self.views.settled())
 
     def _control(self, event: Event, here: Position) -> bool:
         """An event that is not a change of the users' data. True when the program has changed."""
@@ -201,12 +228,17 @@ class Tenure:
             self._follow_catalog(event, here)
             self.advanced(here, False)
             return True
+        if event["operationType"] in ("drop", "rename") and self.views.moved(event):
+            self.lane.position = here
+            return True
         if event["operationType"] == POISON:
             if event["poison"]["code"] == TOO_LARGE_CODE:
                 here = self.lane.position.skipping(event["_id"])
             letter = poison_letter(event, self.engine.clock.now())
             self.engine.apply(self.lane, lambda buffer: buffer.dead_letter(letter), here)
             self.engine.metrics.count(None, "dead_letters")
+            self.lane.position = here
+            return self.views.poisoned(event)
         self.lane.position = here
         if event["operationType"] == "drop" and event["ns"]["coll"] == names.CATALOG:
             return self._forget_all()
@@ -235,16 +267,22 @@ class Tenure:
         """Takes one change of the catalog into the active copy, in one transaction with the position behind it."""
         name = event["documentKey"]["_id"]
         entry = None if event["operationType"] == "delete" else entry_of(self.database, event)
+        known = self.active.get(name)
+        if known is not None and known.is_view and (entry is None or entry.view is None):
+            self.views.removed(known)
         if entry is None:
             self.active.pop(name, None)
             self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)
             return
+        if entry.view is not None:
+            self._store(after_view_change(known, entry), here)
+            return
         oldest = None
         if name not in self.active and entry.start == "beginning":
             oldest = Position(at=oldest_time(self.database.client))
-        self._store(after_change(self.active.get(name), entry, here, oldest), here)
+        self._store(after_change(None if known is None or known.is_view else known, entry, here, oldest), here)
 
-    def _store(self, trigger: ActiveTrigger, position: Position) -> None:
+    def _store(self, trigger: ActiveEntry, position: Position) -> None:
         self.active[trigger.name] = trigger
         self.engine.apply(self.lane, lambda buffer: store_active(buffer, trigger), position)
 
@@ -253,6 +291,8 @@ class Tenure:
 
     def _stop_triggers(self, stopped: TriggerStopped) -> None:
         for name in stopped.triggers:
+            if self.views.stop(name, stopped.reason):
+                continue
             if name in self.active and self.active[name].state == "running":
                 self._fail(name, stopped.reason, self.lane.position)
 
@@ -260,7 +300,7 @@ class Tenure:
         """The catch-up that is under way, or the next one that is due. One at a time."""
         if current is not None and self.active[current.name].state == "backfilling":
             return current
-        for trigger in [each for each in self.active.values() if each.state == "backfilling"]:
+        for trigger in [each for each in self._triggers().values() if each.state == "backfilling"]:
             try:
                 return CatchUp.of(self.database, self.engine, trigger, self.build_program, self.lane, self.limits)
             except Exception as error:
@@ -281,28 +321,35 @@ class Tenure:
         """Never goes on silently: every running trigger fails, and the stream starts anew for whoever is resumed."""
         here = Position(at=cluster_now(self.database))
         for entry in catalog_entries(self.database):
-            known = self.active.get(entry.name) or ActiveTrigger(entry)
-            if known.state == "running":
+            known = self.active.get(entry.name) or ActiveEntry(entry)
+            if entry.view is None and known.state == "running":
                 self._store(failed(known, _LOST, None), self.lane.position)
+            elif entry.view is not None and entry.name not in self.active:
+                self._store(after_view_change(None, entry), self.lane.position)
+        self.views.lose_position(_LOST_TO_VIEW)
         self.engine.apply(self.lane, lambda buffer: None, here)
 
     def _drop_rejected(self) -> bool:
         """Fails the triggers whose own pipeline the server does not accept. False when it is none of them."""
         found = False
-        for name, each in list(self.active.items()):
-            if each.state != "running":
-                continue
-            program = self.build_program([(name, each.entry.sql)])
+        for name, sql in list(self.lane.sql.items()):
+            program = self.build_program([(name, sql)], self.views.maintained())
             source = ChangeSource(self.database, program.pipeline, program.images, self.lane.position, await_ms=1)
             try:
                 source.next_batch()
             except StreamFault as fault:
                 if fault.todo is Todo.REJECTED:
-                    self._fail(name, f"QL513: the server rejects its pipeline: {fault}", self.lane.position)
+                    self._reject(name, f"QL513: the server rejects its pipeline: {fault}")
                     found = True
             finally:
                 source.close()
         return found
+
+    def _reject(self, name: str, reason: str) -> None:
+        if name in self.active:
+            self._fail(name, reason, self.lane.position)
+        else:
+            self.views.fail(name, reason)
 
     # -- vitals --------------------------------------------------------------------------------------------------
 
@@ -312,6 +359,7 @@ class Tenure:
             "lag_seconds": self.engine.metrics.lag_seconds,
             "last_event": self._last_event,
             "saved_at": self.engine.clock.now(),
+            "view_time": self.engine.view_time,
         }
 
     def _lag(self) -> float:

@@ -237,7 +237,7 @@ def test_conflicting_writers_only_cost_time(db: Db, catalog: Catalog, make_worke
             origin = Origin(self._inner.name, self._inner.origin.span)
             effects.update("totals", {"_id": 1}, {"$inc": {"n": 1}}, origin, upsert=True, many=False)
 
-    def build(active: Any) -> Any:
+    def build(active: Any, maintained: Any) -> Any:
         program: Any = build_fake(active)
         program.triggers = [Counting(each) for each in program.triggers]
         return program

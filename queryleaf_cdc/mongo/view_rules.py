@@ -1,0 +1,98 @@
+"""What makes a registration of a view impossible, and who owns its target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pymongo.database import Database
+
+from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.mongo import names
+
+if TYPE_CHECKING:
+    from queryleaf_cdc.mongo.catalog import CatalogEntry, ViewFacts
+
+
+def refuse_impossible(
+    database: Database[dict[str, Any]], name: str, view: ViewFacts, entries: Sequence[CatalogEntry]
+) -> None:
+    """Raises InputError: QL412 for a target that is not ours, QL413 for a cycle, QL414 when other views read columns
+    that would change."""
+    _refuse_cycle(name, view, entries)
+    known = next((each for each in entries if each.name == name), None)
+    if known is not None and known.view is not None:
+        same = known.view.columns == view.columns and known.view.target == view.target
+        if not same:
+            refuse_needed(name, known.view, entries, "its columns and its target must stay")
+        if known.view.target == view.target:
+            return
+    _refuse_foreign(database, name, view, entries)
+
+
+def refuse_needed(name: str, view: ViewFacts, entries: Sequence[CatalogEntry], because: str = "") -> None:
+    """Raises InputError (QL414) when other views read this one."""
+    readers = [
+        each.name for each in entries if each.name != name and each.view and _reads(each.view, name, view.target)
+    ]
+    if readers:
+        text = f"materialized view {name} is read by {', '.join(readers)}"
+        raise InputError("QL414", f"{text}: {because}" if because else text, hint="drop these first")
+
+
+def drop_target(database: Database[dict[str, Any]], name: str, target: str) -> None:
+    database.drop_collection(target)
+    if target != name and _kind(database, name) == "view":
+        database.drop_collection(name)
+
+
+def _reads(view: ViewFacts, *collections: str) -> bool:
+    return not set(view.reads).isdisjoint(collections)
+
+
+def _refuse_cycle(name: str, view: ViewFacts, entries: Sequence[CatalogEntry]) -> None:
+    views = {each.name: each.view for each in entries if each.view is not None and each.name != name}
+    by_collection = {each.target: other for other, each in views.items()} | {other: other for other in views}
+    ahead, seen = [(name, view)], {name}
+    while ahead:
+        reader, facts = ahead.pop()
+        if _reads(facts, name, view.target):
+            way = "itself" if reader == name else f"{reader}, which reads it in turn"
+            raise InputError("QL413", f"materialized view {name} would read {way}")
+        for other in (by_collection.get(each) for each in facts.reads):
+            if other is not None and other not in seen:
+                seen.add(other)
+                ahead.append((other, views[other]))
+
+
+def _refuse_foreign(
+    database: Database[dict[str, Any]], name: str, view: ViewFacts, entries: Sequence[CatalogEntry]
+) -> None:
+    for taken in (view.target, name):
+        owner = next((each for each in entries if each.view and each.name != name and each.view.target == taken), None)
+        if owner is not None:
+            raise InputError(
+                "QL412", f"{taken} holds the rows of materialized view {owner.name}", hint="take another name"
+            )
+        if _kind(database, taken) is not None and not _was_ours(database, taken):
+            raise InputError(
+                "QL412",
+                f"{taken} exists, and is no materialized view: its documents would be lost",
+                hint="take another name, or WITH (target = '...'), or drop it",
+            )
+
+
+def _was_ours(database: Database[dict[str, Any]], collection: str) -> bool:
+    """The catalog's entry may be gone, and the worker not yet have heard of it."""
+    ours = [
+        {"entry.view.target": collection},
+        {"live.target": collection},
+        {"_id": collection, "entry.view": {"$exists": True}},
+    ]
+    return database[names.ACTIVE].find_one({"$or": ours}, {"_id": 1}) is not None
+
+
+def _kind(database: Database[dict[str, Any]], name: str) -> str | None:
+    """collection, view or timeseries; None when there is nothing of the name."""
+    found = database.command("listCollections", filter={"name": name}, nameOnly=True)["cursor"]["firstBatch"]
+    return str(found[0]["type"]) if found else None

@@ -1,0 +1,148 @@
+"""The collections of one build of a view: its operators' state, and its rows until they take the target's place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pymongo import IndexModel, ReadPreference
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from queryleaf_cdc.dataflow.state import StateChange
+from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.decoding import OPTIONS
+from queryleaf_cdc.mongo.faults import batch_faults
+from queryleaf_cdc.mongo.write_buffer import DELETE, INSERT, UPDATE, Op
+from queryleaf_cdc.values import Document
+
+if TYPE_CHECKING:
+    from queryleaf_cdc.dataflow.view import RowChange
+
+_NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
+_MAX_IDS = 50_000
+"""of one find: the command must stay under 16 MB with ids of 512 bytes at most, mostly far shorter"""
+
+Indexes = tuple[tuple[tuple[str, int], ...], ...]
+
+
+def state_name(uid: str) -> str:
+    return names.STATE + uid
+
+
+def rows_name(uid: str) -> str:
+    return names.ROWS + uid
+
+
+class MongoStateStore:
+    """Implements ``dataflow.state.StateStore``. Read outside of the batch's transaction: nobody but the holder of the
+    lease writes here, and who is not the holder any more cannot commit what it computes from it."""
+
+    def __init__(self, database: Database[dict[str, Any]], uid: str) -> None:
+        self._documents = database.get_collection(
+            state_name(uid), OPTIONS, read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("local")
+        )
+        self.is_empty = False
+        """known to hold nothing: a build that has only begun"""
+
+    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+        if self.is_empty:
+            return {}
+        found: dict[bytes, Document] = {}
+        for start in range(0, len(ids), _MAX_IDS):
+            query = {"_id": {"$in": list(ids[start : start + _MAX_IDS])}}
+            with batch_faults(), self._documents.find(query, batch_size=_MAX_IDS) as cursor:
+                for document in cursor:
+                    found[document.pop("_id")] = document
+        return found
+
+
+def state_ops(collection: str, changes: Iterable[StateChange]) -> list[Op]:
+    """The changes as operations of a ``WriteBuffer``."""
+    ops: list[Op] = []
+    for change in changes:
+        document = change.document
+        if document is None:
+            ops.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
+        elif change.is_new:
+            ops.append((INSERT, collection, {"_id": change.id, **document}, None))
+        else:
+            ops.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **document}}, None))
+    return ops
+
+
+def row_ops(collection: str, changes: Iterable[RowChange]) -> list[Op]:
+    """The changes of the view's rows as operations of a ``WriteBuffer``."""
+    ops: list[Op] = []
+    for change in changes:
+        after = change.after
+        if after is None:
+            ops.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
+        elif change.before is None:
+            ops.append((INSERT, collection, {"_id": change.id, **after}, None))
+        else:
+            ops.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **after}}, None))
+    return ops
+
+
+def create_collections(database: Database[dict[str, Any]], uid: str, target: str, indexes: Indexes) -> None:
+    """Makes the build's collections, if they are not there. Whoever watches the target with images, keeps them."""
+    with batch_faults():
+        there = _options(database, {"$in": [state_name(uid), rows_name(uid), target]})
+        images = there.get(target, {}).get("changeStreamPreAndPostImages")
+        if state_name(uid) not in there:
+            _create(database, state_name(uid))
+        if rows_name(uid) not in there:
+            _create(database, rows_name(uid), **({"changeStreamPreAndPostImages": images} if images else {}))
+        if indexes:
+            database[rows_name(uid)].create_indexes([IndexModel(list(each)) for each in indexes])
+
+
+def swap(database: Database[dict[str, Any]], uid: str, target: str) -> None:
+    """The build's rows take the target's place, at once for all readers. May be called again."""
+    try:
+        database.client.admin.command(
+            "renameCollection", f"{database.name}.{rows_name(uid)}", to=f"{database.name}.{target}", dropTarget=True
+        )
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_NOT_FOUND:
+            with batch_faults():
+                raise
+
+
+def drop_collections(database: Database[dict[str, Any]], collections: Iterable[str]) -> None:
+    with batch_faults():
+        for name in collections:
+            database.drop_collection(name)
+
+
+def collections_of_builds(database: Database[dict[str, Any]]) -> set[str]:
+    """Names of all collections that builds of views have or had."""
+    with batch_faults():
+        pattern = {"$regex": r"^_queryleaf\.(state|rows)\."}
+        return set(database.list_collection_names(filter={"name": pattern}))
+
+
+def show_under_name(database: Database[dict[str, Any]], name: str, target: str) -> None:
+    """A view whose rows have another name is readable under its own, too."""
+    if name == target:
+        return
+    with batch_faults():
+        if name not in _options(database, name):
+            database.create_collection(name, viewOn=target, pipeline=[])
+
+
+def _create(database: Database[dict[str, Any]], name: str, **options: Any) -> None:
+    try:
+        database.create_collection(name, **options)
+    except CollectionInvalid:
+        return
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+
+
+def _options(database: Database[dict[str, Any]], name: Any) -> dict[str, Document]:
+    found = database.command("listCollections", filter={"name": name})["cursor"]["firstBatch"]
+    return {each["name"]: each.get("options", {}) for each in found}

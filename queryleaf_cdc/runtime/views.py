@@ -1,0 +1,211 @@
+"""The views of a lane at work: what their sources collected becomes changes of state and rows in the batch's buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.dataflow.state import StateStore
+from queryleaf_cdc.mongo.faults import WorkerFault
+from queryleaf_cdc.mongo.handles import Db
+from queryleaf_cdc.mongo.view_state import MongoStateStore, row_ops, state_name, state_ops
+from queryleaf_cdc.mongo.write_buffer import WriteBuffer
+from queryleaf_cdc.plans.view import ViewPlan
+from queryleaf_cdc.runtime.dead_letters import error_text
+from queryleaf_cdc.runtime.execution import Functions
+from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
+
+if TYPE_CHECKING:
+    from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
+
+
+class ViewFailed(Exception):
+    """A view could not be computed; ``id`` is its build's."""
+
+    def __init__(self, id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.id = id
+        self.reason = reason
+
+
+class CompiledView:
+    """One build of a view in a program. ``feeds`` are its scans in the stream, by Scan.number."""
+
+    def __init__(
+        self, uid: str, plan: ViewPlan, functions: Functions, feeds: Mapping[tuple[str, int], ViewFeed]
+    ) -> None:
+        self.uid = uid
+        self.plan = plan
+        self.functions = functions
+        self.feeds = {number: feed for (owner, number), feed in feeds.items() if owner == uid}
+
+    def dataflow(self, store: StateStore) -> ViewDataflow:
+        from queryleaf_cdc.dataflow.view import ViewDataflow
+
+        return ViewDataflow(self.plan.dataflow, self.functions, store, self.plan.options.cache_rows)
+
+    def scans_of_views(self) -> dict[int, DocumentScan]:
+        """The scans that read what another view maintains."""
+        return {
+            source.scan.number: DocumentScan(source.scan, self.functions)
+            for source in self.plan.sources
+            if source.scan.number not in self.feeds
+        }
+
+
+class RunningView:
+    """One build of a view with its dataflow, whose caches outlive the programs that feed it.
+
+    ``rows`` is the collection that its rows are written to; ``reads`` the builds that feed its other scans."""
+
+    def __init__(self, compiled: CompiledView, database: Db, rows: str) -> None:
+        self.uid = compiled.uid
+        self.compiled = compiled
+        self.rows = rows
+        self.reads: dict[int, str] = {}
+        self.scans = compiled.scans_of_views()
+        self.inputs: dict[int, Delta] = {}
+        self.store = MongoStateStore(database, compiled.uid)
+        self._state = state_name(compiled.uid)
+        self._flow = compiled.dataflow(self.store)
+        self._stepped = False
+
+    def attach(self, compiled: CompiledView) -> None:
+        """Goes on in a new program."""
+        self.compiled = compiled
+        self.scans = compiled.scans_of_views()
+
+    @property
+    def next_due(self) -> datetime | None:
+        return self._flow.next_due
+
+    def clear(self) -> None:
+        for feed in self.compiled.feeds.values():
+            if feed.rows:
+                feed.rows = []
+        if self.inputs:
+            self.inputs = {}
+
+    def add(self, scan: int, rows: Delta) -> None:
+        self.inputs.setdefault(scan, []).extend(rows)
+
+    def is_concerned(self, now: datetime) -> bool:
+        if self.inputs or any(feed.rows for feed in self.compiled.feeds.values()):
+            return True
+        due = self._flow.next_due
+        return due is not None and due <= now
+
+    def step(self, buffer: WriteBuffer, now: datetime) -> Sequence[RowChange]:
+        """Adds the batch's writes to the buffer. Raises ViewFailed, or a WorkerFault."""
+        deltas = dict(self.inputs)
+        for number, feed in self.compiled.feeds.items():
+            if feed.rows:
+                deltas[number] = [*deltas[number], *feed.rows] if number in deltas else feed.rows
+        self._stepped = True
+        try:
+            changes = self._flow.step(deltas, now)
+            buffer.exact |= {self._state, self.rows}
+            buffer.ops += state_ops(self._state, self._flow.state_changes())
+            buffer.ops += row_ops(self.rows, changes)
+        except WorkerFault:
+            raise
+        except Exception as error:
+            raise ViewFailed(self.uid, error_text(error)) from error
+        return changes
+
+    def commit(self) -> None:
+        if self._stepped:
+            self._stepped = False
+            self.store.is_empty = False
+            self._flow.commit()
+
+    def rollback(self) -> None:
+        if self._stepped:
+            self._stepped = False
+            self._flow.rollback()
+
+
+@dataclass(slots=True)
+class Views:
+    """The views of one lane, each after those that it reads."""
+
+    ordered: Sequence[RunningView] = ()
+    marks: list[tuple[int, str]] = field(default_factory=list)
+    """(index of a view's first effect in the buffer, the view's build)"""
+
+    @classmethod
+    def of(cls, views: Iterable[RunningView]) -> Views:
+        return cls(_in_order({each.uid: each for each in views}))
+
+    def __len__(self) -> int:
+        return len(self.ordered)
+
+    @property
+    def next_due(self) -> datetime | None:
+        return min((due for each in self.ordered if (due := each.next_due) is not None), default=None)
+
+    def get(self, uid: str) -> RunningView | None:
+        return next((each for each in self.ordered if each.uid == uid), None)
+
+    def clear(self) -> None:
+        self.marks = []
+        for each in self.ordered:
+            each.clear()
+
+    def step(self, buffer: WriteBuffer, now: datetime, first: Sequence[str] = ()) -> None:
+        """Computes what the collected rows change; ``first`` are builds that step even without any."""
+        self.marks = []
+        for view in self.ordered:
+            if view.uid not in first and not view.is_concerned(now):
+                continue
+            self.marks.append((len(buffer.ops), view.uid))
+            changes = view.step(buffer, now)
+            if changes:
+                self._pass_on(view, changes)
+
+    def blamed(self, effect: int) -> str | None:
+        """The build that the buffered effect with this index belongs to."""
+        return next((uid for mark, uid in reversed(self.marks) if effect >= mark), None)
+
+    def commit(self) -> None:
+        for each in self.ordered:
+            each.commit()
+
+    def rollback(self) -> None:
+        for each in self.ordered:
+            each.rollback()
+
+    def _pass_on(self, view: RunningView, changes: Sequence[RowChange]) -> None:
+        for reader in self.ordered:
+            for number, uid in reader.reads.items():
+                if uid == view.uid:
+                    rows: Delta = []
+                    scan = reader.scans[number]
+                    for change in changes:
+                        if not scan.accepts(change.id):
+                            continue
+                        scan.add(_whole(change.id, change.before), -1, rows)
+                        scan.add(_whole(change.id, change.after), 1, rows)
+                    reader.add(number, rows)
+
+
+def _whole(id: object, document: Mapping[str, object] | None) -> dict[str, object] | None:
+    return None if document is None else {"_id": id, **document}
+
+
+def _in_order(views: Mapping[str, RunningView]) -> list[RunningView]:
+    ordered: dict[str, RunningView] = {}
+
+    def visit(view: RunningView) -> None:
+        if view.uid not in ordered:
+            for uid in view.reads.values():
+                if uid in views:
+                    visit(views[uid])
+            ordered[view.uid] = view
+
+    for view in views.values():
+        visit(view)
+    return list(ordered.values())
