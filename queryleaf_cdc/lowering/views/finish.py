@@ -7,23 +7,35 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from queryleaf_cdc.logical.walk import conjuncts
-from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While
+from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While, inputs_of
 from queryleaf_cdc.plans.dataflow import Combine as CombineNode
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 
 
 def finished(root: Node) -> tuple[Node, tuple[Scan, ...]]:
-    """The tree with bounded windows and numbered scans; equal scans are one. Nodes used twice stay one object."""
+    """The tree with bounded windows and numbered scans. Nodes that are equal are one: what two parts of a query compute
+    alike (a WITH that is read twice) is computed once."""
     known: dict[int, Node] = {}
     scans: dict[str, Scan] = {}
+    made: dict[object, Node] = {}
 
     def finish(node: Node) -> Node:
         if id(node) not in known:
             changed = _with_inputs(node, finish)
-            known[id(node)] = _numbered(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
+            found = _numbered(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
+            known[id(node)] = made.setdefault(_likeness(found), found)
         return known[id(node)]
 
     return finish(root), tuple(scans.values())
+
+
+def _likeness(node: Node) -> object:
+    """The same for equal nodes whose inputs are one."""
+    alone = _with_inputs(node, lambda _: _NOTHING)
+    return repr(alone), tuple(map(id, inputs_of(node)))
+
+
+_NOTHING = Concat(())
 
 
 def _numbered(scan: Scan, scans: dict[str, Scan]) -> Scan:
