@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.bind_query import output_columns
 from queryleaf_cdc.lowering.views.finish import finished
@@ -11,6 +13,8 @@ from queryleaf_cdc.plans.dataflow import DataflowPlan, Output
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.expressions import Field
+from queryleaf_cdc.syntax.queries import Query, Select
 from queryleaf_cdc.syntax.statements import CreateMaterializedView
 
 
@@ -19,8 +23,7 @@ def lower_view(
 ) -> ViewPlan:
     """The plan of a view whose query is bound."""
     rows = build_query(node.query, True)
-    if rows.key is None:
-        raise CompileError("QL303", "nothing tells the rows of this view apart", node.query.span, "use GROUP BY")
+    assert rows.key is not None
     names = [name for name, _ in rows.stars[""]]
     _refuse_twice(node, names)
     root, scans = finished(rows.node)
@@ -30,11 +33,25 @@ def lower_view(
         output_columns(node.query),
         sources,
         DataflowPlan(root, scans, Output(tuple(names), rows.key)),
-        options,
+        replace(options, indexes=(*_order(node.query), *options.indexes)),
         _requires(sources, options.target),
         source,
         node.span,
     )
+
+
+def _order(query: Query) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """ORDER BY as an index of the target, where it reads columns only."""
+    columns = _columns_by_expr(query)
+    found = [(columns.get(repr(item.expr)), -1 if item.descending else 1) for item in query.order_by]
+    named = tuple((name, direction) for name, direction in found if name is not None)
+    return (named,) if named and len(named) == len(found) else ()
+
+
+def _columns_by_expr(query: Query) -> dict[str, str]:
+    if isinstance(query, Select):
+        return {repr(item.expr): item.alias for item in query.items if item.alias is not None}
+    return {repr(Field("", (name,), query.span)): name for name in output_columns(query) or ()}
 
 
 def _refuse_twice(node: CreateMaterializedView, names: list[str | None]) -> None:

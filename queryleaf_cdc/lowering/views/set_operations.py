@@ -15,7 +15,7 @@ from queryleaf_cdc.lowering.views.relation import (
     outer_places,
     outer_sources,
 )
-from queryleaf_cdc.plans.dataflow import Combine, Concat, Node
+from queryleaf_cdc.plans.dataflow import Combine, Concat, Node, Over, WindowFunction
 from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Expr, Literal
 from queryleaf_cdc.syntax.queries import SetOperation
@@ -35,11 +35,17 @@ def set_operation(query: SetOperation, base: OuterValues | None, want_key: bool,
     nodes = tuple(_narrowed(side, base, ()) for side in sides)
     found = Relation(_combined(query, nodes), width, outer_sources(base, len(outputs)), stars=named)
     if query.all and want_key:
-        raise CompileError(
-            "QL303", f"{query.kind} ALL gives rows that nothing tells apart", query.span, "count them: GROUP BY"
-        )
+        return _numbered(found, len(outputs))
     key: Key = tuple((name or f"column{at + 1}", at) for name, at in named[""])
     return replace(found, key=key) if want_key else found
+
+
+def _numbered(rows: Relation, width: int) -> Relation:
+    """Rows that may be there several times get a number among their copies, to tell them apart."""
+    every = tuple(map(column, range(width)))
+    number = WindowFunction("ROW_NUMBER", (), False, None, (), None, NO_SPAN)
+    key: Key = (*((name or f"column{at + 1}", at) for name, at in rows.stars[""]), ("copy", rows.width))
+    return replace(rows, node=Over(rows.node, every, (), (number,)), width=rows.width + 1, key=key)
 
 
 def _combined(query: SetOperation, nodes: tuple[Node, ...]) -> Node:
