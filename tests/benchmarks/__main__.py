@@ -10,15 +10,18 @@ import time
 import traceback
 from collections.abc import Callable
 
+from tests.benchmarks.alternatives import alternatives
 from tests.benchmarks.crowd import hundred_triggers
 from tests.benchmarks.joins import update_from
-from tests.benchmarks.latency import latency
+from tests.benchmarks.latency import latency, view_latency
 from tests.benchmarks.memory import memory
 from tests.benchmarks.place import Place, open_place
 from tests.benchmarks.report import PAGE, page, table
 from tests.benchmarks.rows import Row
 from tests.benchmarks.start_up import start_up
 from tests.benchmarks.throughput import filtering_trigger, one_trigger, raw_updates
+from tests.benchmarks.view_size import backfill, view_size
+from tests.benchmarks.views import views
 
 Benchmark = Callable[[Place], list[Row]]
 
@@ -31,6 +34,11 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     start_up,
     update_from,
     memory,
+    views,
+    view_latency,
+    view_size,
+    backfill,
+    alternatives,
 )
 
 
