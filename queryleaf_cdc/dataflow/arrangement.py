@@ -97,7 +97,7 @@ class Arranged:
     def is_loaded(self) -> bool:
         """Whether all its rows are in memory."""
         pages = self.pages
-        return pages[0].is_loaded if len(pages) == 1 else all([page.is_loaded for page in pages])
+        return pages[0].is_loaded if len(pages) == 1 else all(page.is_loaded for page in pages)
 
     @property
     def total(self) -> int:
