@@ -9,6 +9,7 @@ from typing import Any
 from queryleaf_cdc.logical.walk import conjuncts
 from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While, inputs_of
 from queryleaf_cdc.plans.dataflow import Combine as CombineNode
+from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 
 
@@ -39,7 +40,7 @@ _NOTHING = Concat(())
 
 
 def _numbered(scan: Scan, scans: dict[str, Scan]) -> Scan:
-    text = repr(replace(scan, alias="", columns=(), condition=None)) + repr(
+    text = repr(replace(scan, alias="", columns=(), condition=None, span=NO_SPAN)) + repr(
         [_renamed(each, scan.alias) for each in (*scan.columns, *conjuncts(scan.condition))]
     )
     return scans.setdefault(text, replace(scan, number=len(scans)))
