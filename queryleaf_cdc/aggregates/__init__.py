@@ -1,6 +1,18 @@
 """Aggregates that rows can leave again: what is kept of a group's values, and what they are worth."""
 
-from queryleaf_cdc.aggregates.registry import LINEAR
+from queryleaf_cdc.aggregates.ordered import Ordered, Positions, Read, SortedValues, Values
+from queryleaf_cdc.aggregates.registry import AGGREGATES, LINEAR, ORDERED
 from queryleaf_cdc.aggregates.spec import Linear, Tally
 
-__all__ = ["LINEAR", "Linear", "Tally"]
+__all__ = [
+    "AGGREGATES",
+    "LINEAR",
+    "ORDERED",
+    "Linear",
+    "Ordered",
+    "Positions",
+    "Read",
+    "SortedValues",
+    "Tally",
+    "Values",
+]

@@ -6,19 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 
-from queryleaf_cdc.aggregates import LINEAR
+from queryleaf_cdc.aggregates import AGGREGATES, Linear
 from queryleaf_cdc.dataflow.arrangement import NegativeWeight
+from queryleaf_cdc.dataflow.distinct_values import DistinctValues
 from queryleaf_cdc.dataflow.group_feeds import Feeds
+from queryleaf_cdc.dataflow.group_orders import Orders
 from queryleaf_cdc.dataflow.group_state import GroupCodec, Kept
 from queryleaf_cdc.dataflow.operator import Context
-from queryleaf_cdc.dataflow.rows import PLAIN, Delta, Row, exact, identity, identity_of
+from queryleaf_cdc.dataflow.rows import PLAIN, Delta, Row, Touched, exact, identity, identity_of
 from queryleaf_cdc.dataflow.state import Cells
 from queryleaf_cdc.plans.dataflow import Group
 from queryleaf_cdc.syntax.expressions import Aggregate
 from queryleaf_cdc.values import Value
-
-Touched = dict[int, dict[Hashable, list[Row]]]
-"""Weight → group → rows that come, or go, with this weight."""
 
 Result = Callable[[Hashable, Kept], Value]
 
@@ -27,10 +26,14 @@ class GroupBy:
     def __init__(self, node: Group, context: Context) -> None:
         self._keys = node.keys
         self._always = node.always and not node.keys
-        feeds = Feeds(context)
-        self._results = [_result(each, feeds) for each in node.aggregates]
-        self._feeds = [(feed.values, tuple(feed.positions.values())) for feed in feeds.all(distinct=False)]
+        feeds, orders = Feeds(context), Orders()
+        self._results = [_result(each, feeds, orders) for each in node.aggregates]
+        self._feeds = [(feed.values, feed.places) for feed in feeds.all(distinct=False)]
         self._groups: Cells[Kept] = context.state.cells(GroupCodec(feeds.tallies, self._always))
+        self._distinct = [
+            (DistinctValues(feed.values, node.keys, context), feed.places) for feed in feeds.all(distinct=True)
+        ]
+        self._orders = orders.open(context)
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         touched = self._touched(inputs[0])
@@ -38,8 +41,13 @@ class GroupBy:
         if self._always:
             keys[()] = ()
         self._groups.fetch(keys)
+        for order in self._orders:
+            order.fetch(keys, touched)
         self._recall(keys)
         self._apply(touched)
+        self._apply_distinct(touched)
+        for order in self._orders:
+            order.apply()
         return self._changes(keys)
 
     def _touched(self, delta: Delta) -> Touched:
@@ -76,6 +84,15 @@ class GroupBy:
                     for position in positions:
                         tallies[position].add(values, weight)
 
+    def _apply_distinct(self, touched: Touched) -> None:
+        get = self._groups.get
+        for distinct, positions in self._distinct:
+            for weight, groups in distinct.changes(touched).items():
+                for group, values in groups.items():
+                    tallies = get(group).tallies
+                    for position in positions:
+                        tallies[position].add(values, weight)
+
     def _changes(self, groups: Iterable[Hashable]) -> Delta:
         changed: Delta = []
         get = self._groups.get
@@ -101,12 +118,15 @@ class GroupBy:
         return (*kept.key, *[result(group, kept) for result in self._results])
 
 
-def _result(node: Aggregate, feeds: Feeds) -> Result:
+def _result(node: Aggregate, feeds: Feeds, orders: Orders) -> Result:
     if node.name == "COUNT" and not node.args and node.filter is None:
         return lambda group, kept: kept.rows
-    spec = LINEAR[node.name]
-    position, result = feeds.position(node, spec), spec.result
-    return lambda group, kept: result(kept.tallies[position])
+    spec = AGGREGATES[node.name]
+    if isinstance(spec, Linear):
+        position, result = feeds.position(node, spec), spec.result
+        return lambda group, kept: result(kept.tallies[position])
+    of_group = orders.serve(spec, node)
+    return lambda group, kept: of_group(group)
 
 
 def _drop_what_cancels(touched: Touched) -> None:

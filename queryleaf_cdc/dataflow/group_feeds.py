@@ -14,12 +14,16 @@ Values = Callable[[list[Row]], list[Value]]
 
 
 class Feed:
-    """One argument of aggregates, under one filter; ``positions`` are those of its tallies in the group's."""
+    """One argument of aggregates, under one filter; ``positions`` are those of its tallies among the group's."""
 
     def __init__(self, values: Values, distinct: bool) -> None:
         self.values = values
         self.distinct = distinct
         self.positions: dict[type[Tally], int] = {}
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        return tuple(self.positions.values())
 
 
 class Feeds:

@@ -140,7 +140,7 @@ def term(item: OrderItem) -> Callable[[Value], bytes]:
         def descending(value: Value) -> bytes:
             if value is None:
                 return null
-            if value != value:
+            if _is_nan(value):
                 return b"\x01"
             return b"\x02" + encode_value(value).translate(_INVERTED)
 
@@ -149,11 +149,15 @@ def term(item: OrderItem) -> Callable[[Value], bytes]:
     def ascending(value: Value) -> bytes:
         if value is None:
             return null
-        if value != value:
+        if _is_nan(value):
             return b"\x03"
         return b"\x02" + encode_value(value)
 
     return ascending
+
+
+def _is_nan(value: Value) -> bool:
+    return value != value or (type(value) is Decimal128 and value.to_decimal().is_nan())
 
 
 def sort_key(terms: Sequence[tuple[Callable[[Row], Value], Callable[[Value], bytes]]]) -> Callable[[Row], bytes]:

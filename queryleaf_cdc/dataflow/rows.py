@@ -18,6 +18,9 @@ Row = tuple[Value, ...]
 Delta = list[tuple[Row, int]]
 """Rows with weights: how often each came (positive) or went (negative). A row may stand in it several times."""
 
+Touched = dict[int, dict[Hashable, list[Row]]]
+"""Rows of a delta by weight, and then by the identity of their group."""
+
 PLAIN = frozenset((str, int, Int64, ObjectId, datetime, type(None)))
 _NAN = ("NaN",)
 
