@@ -86,5 +86,6 @@ def _of_groups(node: Aggregate, ungrouped: Callable[[Expr], bool]) -> Aggregate:
         hint = f"aggregate it first: {node.name}(SUM(x)) OVER (...) takes the groups' sums"
         text = f"{name} OVER in a grouped query: its argument is neither grouped nor aggregated"
         raise CompileError("QL217", text, node.span, hint)
-    of_rows = replace(node, order_by=())
-    return Aggregate(outer, (of_rows,), False, None, node.order_by, node.span)
+    of_groups = node.filter if node.filter is not None and has_aggregate(node.filter) else None
+    of_rows = replace(node, order_by=(), filter=node.filter if of_groups is None else None)
+    return Aggregate(outer, (of_rows,), False, of_groups, node.order_by, node.span)

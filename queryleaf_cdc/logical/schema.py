@@ -34,7 +34,8 @@ class Schema:
     def with_view(self, names: Iterable[str], columns: tuple[str, ...] | None) -> Schema:
         """With a view's columns under all its names; None leaves them open."""
         table = Table(frozenset(columns or ()), columns is not None)
-        return Schema(ChainMap(dict.fromkeys(names, table), self.tables))  # type: ignore[arg-type]
+        known = self.tables if isinstance(self.tables, ChainMap) else ChainMap(self.tables)  # type: ignore[arg-type]
+        return Schema(known.new_child(dict.fromkeys(names, table)))
 
 
 def declared(schema: Schema, node: CreateTable) -> Schema:

@@ -17,7 +17,7 @@ FUNCTIONS = TEXT.partition("\n## Functions\n")[2].partition("\n## Differences")[
 NAMES = {spec.name for spec in SCALARS if re.fullmatch(r"[A-Z][A-Z0-9_]*", spec.name)}
 OPERATORS = {"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "ARRAY", "NEG"}
 """entries of the registry that are written as operators"""
-OTHERS = {"FIELD_EXISTS", "NOW", "CHANGE_DETECTED", *EVENT_FUNCTIONS}
+OTHERS = {"FIELD_EXISTS", "NOW", "CHANGE_DETECTED", "TUMBLE_START", "TUMBLE_END", *EVENT_FUNCTIONS}
 """functions that the binder knows by itself"""
 
 

@@ -197,6 +197,17 @@ def test_a_window_over_groups(written: str, means: str) -> None:
         assert (window.function.name, window.function.args) == (outer, (expr(inner),))
 
 
+def test_the_filter_of_a_window_over_groups_goes_where_it_can_be_read() -> None:
+    rows = select("SELECT k, SUM(x) FILTER (WHERE y > 1) OVER () AS s FROM t GROUP BY k").items[1].expr
+    assert isinstance(rows, Window)
+    assert isinstance(rows.function, Aggregate)
+    assert rows.function.args == (Aggregate("SUM", (expr("x"),), False, expr("y > 1"), (), rows.span),)
+    groups = select("SELECT k, SUM(x) FILTER (WHERE COUNT(*) > 1) OVER () AS s FROM t GROUP BY k").items[1].expr
+    assert isinstance(groups, Window)
+    assert isinstance(groups.function, Aggregate)
+    assert groups.function.filter == expr("COUNT(*) > 1")
+
+
 def test_a_condition_on_a_window_moves_behind_it() -> None:
     query = select("SELECT a, ROW_NUMBER() OVER (PARTITION BY b ORDER BY c) AS n FROM t WHERE n <= 3 AND a > 1")
     assert query.where == expr("a > 1")
