@@ -7,6 +7,7 @@ from dataclasses import replace
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.bind_query import output_columns
 from queryleaf_cdc.lowering.views.finish import finished
+from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.select import build_query
 from queryleaf_cdc.lowering.views.sources import view_source
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Output
@@ -26,7 +27,7 @@ def lower_view(
     assert rows.key is not None
     names = [name for name, _ in rows.stars[""]]
     _refuse_twice(node, names)
-    root, scans = finished(rows.node)
+    root, scans = finished(pruned(rows.node))
     sources = tuple(view_source(node.name, scan, source, functions) for scan in scans)
     return ViewPlan(
         node.name,

@@ -22,7 +22,7 @@ def finished(root: Node) -> tuple[Node, tuple[Scan, ...]]:
 
     def finish(node: Node) -> Node:
         if id(node) not in known:
-            changed = _with_inputs(node, finish)
+            changed = with_inputs(node, finish)
             found = _numbered(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
             known[id(node)] = made.setdefault(_likeness(found), found)
         return known[id(node)]
@@ -32,7 +32,7 @@ def finished(root: Node) -> tuple[Node, tuple[Scan, ...]]:
 
 def _likeness(node: Node) -> object:
     """The same for equal nodes whose inputs are one."""
-    alone = _with_inputs(node, lambda _: _NOTHING)
+    alone = with_inputs(node, lambda _: _NOTHING)
     return repr(alone), tuple(map(id, inputs_of(node)))
 
 
@@ -56,7 +56,8 @@ def _renamed(value: Any, alias: str) -> Any:
     return value
 
 
-def _with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
+def with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node over changed inputs."""
     match node:
         case Scan():
             return node

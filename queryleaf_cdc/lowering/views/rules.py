@@ -1,0 +1,176 @@
+"""How each kind of operator follows changes: its rule, what a change costs, and what is kept.
+
+A "row" is a row that comes or goes; an update is one of each. "Kept" means in the view's state, in pages of some
+hundred rows, of which a batch reads and writes those that it touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from queryleaf_cdc.aggregates import AGGREGATES, Linear
+from queryleaf_cdc.plans.dataflow import (
+    Combine,
+    Concat,
+    Group,
+    Join,
+    Map,
+    Node,
+    Over,
+    Scan,
+    Top,
+    Unnest,
+    While,
+)
+from queryleaf_cdc.syntax.expressions import Aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``op`` is the operator's name in the compiled form; ``state`` is None where nothing is kept."""
+
+    op: str
+    kind: str
+    rule: str
+    cost: str
+    state: str | None
+
+
+SCAN = Rule(
+    "scan", "a collection's rows",
+    "the row before a change goes, the row after it comes; each only if it meets the condition",
+    "one event of the change stream, of which only what the view reads travels",
+    None,
+)  # fmt: skip
+MAP = Rule(
+    "map", "columns and conditions", "row by row", "the expressions, once per row", None,
+)  # fmt: skip
+UNNEST = Rule(
+    "unnest", "UNNEST", "row by row: as many rows as the array has elements", "one row per element", None,
+)  # fmt: skip
+UNION_ALL = Rule(
+    "union_all", "UNION ALL", "every row of every input", "nothing", None,
+)  # fmt: skip
+DISTINCT = Rule(
+    "distinct", "DISTINCT, UNION",
+    "a row is there while its count is above zero",
+    "one count per row; most rows only count and change nothing above",
+    "a count for each different row",
+)  # fmt: skip
+INTERSECT = Rule(
+    "intersect", "INTERSECT",
+    "a row is there while both sides have it; with ALL as often as the side that has it less often",
+    "the counts of one row",
+    "for each different row its count on each side",
+)  # fmt: skip
+EXCEPT = Rule(
+    "except", "EXCEPT",
+    "a row is there while only the first side has it; with ALL as often as it has it more often",
+    "the counts of one row",
+    "for each different row its count on each side",
+)  # fmt: skip
+INNER_JOIN = Rule(
+    "join", "inner join",
+    "the left side's change meets the right rows as they were, then the right side's change the left rows as they are",
+    "the kept rows of the other side that have the same key",
+    "the rows of both sides, by key; none whose key is NULL",
+)  # fmt: skip
+OUTER_JOIN = Rule(
+    "join", "LEFT, RIGHT, FULL JOIN on keys alone",
+    "as an inner join; a row stands alone, with NULLs, while the other side has no row of its key",
+    "the kept rows of the other side that have the same key",
+    "the rows of both sides, by key; none whose key is NULL",
+)  # fmt: skip
+MARK_JOIN = Rule(
+    "join", "EXISTS, IN on keys alone",
+    "a row is marked while the other side has a row of its key: only the first one and the last one change the mark",
+    "one count; the kept rows of the key when the mark changes",
+    "the rows of both sides, by key; none whose key is NULL",
+)  # fmt: skip
+CONDITIONAL_JOIN = Rule(
+    "join", "outer join, EXISTS, IN with a further condition",
+    "as above; how many rows each row matches tells whether it stands alone",
+    "the condition, once for each kept row of the other side that has the same key",
+    "the rows of both sides, by key, and how many rows each of them matches",
+)  # fmt: skip
+GROUP = Rule(
+    "group", "GROUP BY with COUNT, SUM, AVG, STDDEV, VARIANCE, BOOL_AND, BOOL_OR",
+    "each row is added to its group's tallies, or taken away from them; sums are exact, so nothing is left behind",
+    "one step per aggregate, however large the group is",
+    "for each group its key, its number of rows, and a tally per aggregate",
+)  # fmt: skip
+ORDERED_GROUP = Rule(
+    "group", "GROUP BY with any other aggregate, or with DISTINCT inside",
+    "the group's values are kept in order; MIN, MAX, FIRST and LAST read an end of them, percentiles a position, "
+    "COUNT(DISTINCT ...) their number, ARRAY_AGG and STRING_AGG all of them",
+    "the page of values that the row is in; all values of the group for what lists them",
+    "for each group its key and number of rows, and its different values in order, each with its count",
+)  # fmt: skip
+WINDOW = Rule(
+    "window", "OVER (...)",
+    "the rows of the partition that the change can reach are computed anew, and compared with what they were",
+    "the rows from the change to as far as frames reach: a few for LAG or ROWS 5 PRECEDING, all that follow for a "
+    "running total or ROW_NUMBER",
+    "all rows of each partition, in order",
+)  # fmt: skip
+FIRST_WINDOW = Rule(
+    "window", "ROW_NUMBER or RANK of which only the first n are wanted",
+    "as OVER, but rows behind the first n are not computed",
+    "at most n rows",
+    "all rows of each partition, in order",
+)  # fmt: skip
+TOP = Rule(
+    "top", "ORDER BY with LIMIT or OFFSET, DISTINCT ON",
+    "a row that comes into the first n pushes the last of them out; one that goes lets the next one in",
+    "the rows that come in or go out, and the page at the edge",
+    "all rows of each partition, in order",
+)  # fmt: skip
+WHILE = Rule(
+    "while", "conditions on CURRENT_TIMESTAMP",
+    "a row's own values say when it comes and goes; at that moment it does, without any write",
+    "one place in the order, when the row is written and when its time has come",
+    "the rows that have yet to come or to go, in the order of when",
+)  # fmt: skip
+
+RULES = (
+    SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
+    GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
+)  # fmt: skip
+
+
+def rule_of(node: Node) -> Rule:
+    match node:
+        case Scan():
+            return SCAN
+        case Map():
+            return MAP
+        case Unnest():
+            return UNNEST
+        case Concat():
+            return UNION_ALL
+        case Combine(kind=kind):
+            return {"DISTINCT": DISTINCT, "INTERSECT": INTERSECT, "EXCEPT": EXCEPT}[kind]
+        case Join():
+            return _join_rule(node)
+        case Group(aggregates=aggregates):
+            return GROUP if all(map(_is_linear, aggregates)) else ORDERED_GROUP
+        case Over(first=first):
+            return WINDOW if first is None else FIRST_WINDOW
+        case Top():
+            return TOP
+        case While():
+            return WHILE
+        case _:
+            assert_never(node)
+
+
+def _join_rule(node: Join) -> Rule:
+    if node.kind == "INNER":
+        return INNER_JOIN
+    if node.condition is not None:
+        return CONDITIONAL_JOIN
+    return MARK_JOIN if node.kind == "MARK" else OUTER_JOIN
+
+
+def _is_linear(node: Aggregate) -> bool:
+    return isinstance(AGGREGATES[node.name], Linear) and not node.distinct
