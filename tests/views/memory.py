@@ -6,6 +6,7 @@ is stored, as after a restart. Errors of a view show when its rows are asked for
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -30,10 +31,26 @@ Changes = list[tuple[Document | None, Document | None]]
 """documents before and after"""
 
 
+@dataclass(frozen=True)
+class Mishaps:
+    """How likely a batch is rolled back at first, or comes after a restart; and how much state is cached."""
+
+    rollbacks: float
+    restarts: float
+    cache_rows: tuple[int, ...]
+
+
+CALM = Mishaps(0, 0, (100_000,))
+ROLLBACKS = Mishaps(1, 0, (100_000,))
+RESTARTS = Mishaps(0, 1, (1,))
+MIXED = Mishaps(0.15, 0.1, (1, 20, 100_000))
+
+
 class MemoryEngine:
-    def __init__(self, seed: int, schema: Schema | None = None) -> None:
+    def __init__(self, seed: int, schema: Schema | None = None, mishaps: Mishaps = MIXED) -> None:
         self.random = Random(seed)
         self.schema = schema
+        self.mishaps = mishaps
         self.documents: dict[str, dict[object, Document]] = {}
         self.views: dict[str, _Maintained] = {}
         self.now = START
@@ -58,7 +75,7 @@ class MemoryEngine:
             name: [(None, each) for each in documents.values()] for name, documents in self.documents.items()
         }
         existing |= {name: [(None, each) for each in known.rows.values()] for name, known in self.views.items()}
-        made = _Maintained(plan, self.random)
+        made = _Maintained(plan, self.random, self.mishaps)
         made.follow(existing, self.now)
         self.views[view.name] = made
 
@@ -93,11 +110,12 @@ def _decoded(document: Document | None) -> Document | None:
 class _Maintained:
     """A view, its state, and its rows by the identity of their ``_id``."""
 
-    def __init__(self, plan: ViewPlan, random: Random) -> None:
+    def __init__(self, plan: ViewPlan, random: Random, mishaps: Mishaps) -> None:
         self.plan = plan.dataflow
         self.random = random
+        self.mishaps = mishaps
         self.store = BsonStore()
-        self.cache_rows = random.choice((1, 20, 100_000))
+        self.cache_rows = random.choice(mishaps.cache_rows)
         self.rows: dict[Hashable, Document] = {}
         self.readers = [_Reader(scan) for scan in self.plan.scans]
         self.error: Exception | None = None
@@ -118,9 +136,9 @@ class _Maintained:
             return []
 
     def _computed(self, deltas: dict[int, Delta], now: datetime) -> list[RowChange]:
-        if self.random.random() < 0.1:
+        if self.random.random() < self.mishaps.restarts:
             self.start()
-        if self.random.random() < 0.15:
+        if self.random.random() < self.mishaps.rollbacks:
             self.dataflow.step({number: list(delta) for number, delta in deltas.items()}, now)
             if self.random.random() < 0.5:
                 self.dataflow.state_changes()

@@ -1,0 +1,88 @@
+"""Views on a real server: a worker follows what other clients write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from queryleaf_cdc import QueryLeaf
+from tests.views.documents import Document
+from tests.views.histories import Batch, Change, History, Transaction
+from tests.views.queries import View
+
+_PATIENCE = 60.0
+
+
+class ServerEngine:
+    """A database of its own, dropped at the end."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]], name: str, history: History) -> None:
+        self.client = client
+        self.database: Database[dict[str, Any]] = client[name]
+        client.drop_database(name)
+        for collection in history.collections:
+            self.database.create_collection(collection.name)
+        self.queryleaf = QueryLeaf(client=client, database=name)
+        self.queryleaf.start()
+
+    def apply(self, batch: Batch) -> None:
+        for transaction in batch.transactions:
+            self._commit(transaction)
+        self.queryleaf.drain(_PATIENCE)
+
+    def _commit(self, transaction: Transaction) -> None:
+        with self.client.start_session() as session:
+            if len(transaction) == 1:
+                self._write(transaction[0], session)
+                return
+            with session.start_transaction():
+                for change in transaction:
+                    self._write(change, session)
+
+    def _write(self, change: Change, session: ClientSession) -> None:
+        collection, which = self.database[change.collection], {"_id": change.key}
+        match change:
+            case Change(kind="insert", after=dict() as after):
+                collection.insert_one(dict(after), session=session)
+            case Change(kind="delete"):
+                collection.delete_one(which, session=session)
+            case Change(kind="update", before=dict() as before, after=dict() as after):
+                collection.update_one(which, _update(before, after), session=session)
+            case Change(after=dict() as after):
+                collection.replace_one(which, after, session=session)
+
+    def create(self, view: View) -> None:
+        self.queryleaf.execute(f"CREATE MATERIALIZED VIEW {view.name} AS {view.sql}")
+        self.queryleaf.drain(_PATIENCE)
+
+    def rows(self, view: View) -> list[Document]:
+        return list(self.database[view.name].find({}, {"_id": 0}))
+
+    def leftovers(self) -> str | None:
+        """State: every document of it belongs to rows that are gone."""
+        left = {name: self.database[name].find_one() for name in self._states()}
+        found = {name: document for name, document in left.items() if document is not None}
+        return f"state is left behind: {found}" if found else None
+
+    def _states(self) -> Iterator[str]:
+        for name in self.database.list_collection_names():
+            if name.startswith("_queryleaf.state."):
+                yield name
+
+    def close(self) -> None:
+        self.queryleaf.stop()
+        self.client.drop_database(self.database.name)
+
+
+def _update(before: Document, after: Document) -> dict[str, Any]:
+    """Operators that make one document of the other; at least one, though it may change nothing."""
+    gone = {name: "" for name in before if name not in after}
+    put = {name: value for name, value in after.items() if name not in before or before[name] is not value}
+    update: dict[str, Any] = {"$set": {name: value for name, value in put.items() if name != "_id"}}
+    if gone:
+        update["$unset"] = gone
+    return {name: fields for name, fields in update.items() if fields} or {"$set": {"_id": after["_id"]}}
