@@ -14,7 +14,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from queryleaf_cdc.compiler import Program
-from queryleaf_cdc.lowering.explain import Node, explain
+from queryleaf_cdc.lowering.explain import explain
+from queryleaf_cdc.lowering.tree import Node
 
 
 def pretty(program: Program) -> str:
@@ -42,16 +43,24 @@ def mongosh(program: Program) -> str:
 
 
 def _shell_call(statement: dict[str, Any]) -> str:
-    if "watch" in statement:
-        watch = statement["watch"]
-        actions = "".join(f"\n// {line}" for line in json.dumps(statement["actions"], indent=2).splitlines())
-        target = f"db.getCollection({json.dumps(watch['collection'])})"
-        return f"{target}.watch({shell(watch['pipeline'])}, {shell(watch['options'])}){actions}"
+    watches = statement.get("watches") or ([statement["watch"]] if "watch" in statement else [])
+    if watches:
+        work = statement["actions"] if "actions" in statement else statement["dataflow"]
+        return "\n".join([*map(_watch_call, watches), _commented(work)])
     if "pipeline" in statement:
         name = statement["collection"]
         target = f"db.getCollection({json.dumps(name)})" if name is not None else "db"
         return f"{target}.aggregate({shell(statement['pipeline'])})"
-    return "\n".join(f"// {line}" for line in json.dumps(statement["actions"], indent=2).splitlines())
+    return _commented(statement["actions"])
+
+
+def _watch_call(watch: dict[str, Any]) -> str:
+    target = f"db.getCollection({json.dumps(watch['collection'])})"
+    return f"{target}.watch({shell(watch['pipeline'])}, {shell(watch['options'])})"
+
+
+def _commented(work: Any) -> str:
+    return "\n".join(f"// {line}" for line in json.dumps(work, indent=2).splitlines())
 
 
 _SHELL_TYPES = {

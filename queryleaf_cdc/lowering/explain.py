@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from queryleaf_cdc.logical.bind_stream import ROW
-from queryleaf_cdc.lowering.mongo_json import stage_json
-from queryleaf_cdc.lowering.output import extended, extended_with_holes
 from queryleaf_cdc.lowering.reads import computed_values
+from queryleaf_cdc.lowering.tree import Node, stages_tree, stream_tree
+from queryleaf_cdc.lowering.views.explained import view_tree
 from queryleaf_cdc.plans.actions import (
     Action,
     CallAction,
@@ -42,20 +40,6 @@ from queryleaf_cdc.syntax.expressions import Expr
 from queryleaf_cdc.syntax.statements import DropView
 
 
-@dataclass
-class Node:
-    """A line of the tree and what stands below it."""
-
-    text: str
-    children: list[Node] = field(default_factory=list)
-
-    def lines(self, indent: str = "") -> Iterable[str]:
-        for position, child in enumerate(self.children):
-            last = position == len(self.children) - 1
-            yield f"{indent}{'└─ ' if last else '├─ '}{child.text}"
-            yield from child.lines(indent + ("   " if last else "│  "))
-
-
 def explain(source: Source, statements: Iterable[CompiledStatement]) -> list[Node]:
     """One tree for each statement."""
     return [_Explaining(source).statement(each) for each in statements]
@@ -75,7 +59,7 @@ class _Explaining:
             case QueryStatement(query):
                 return Node(
                     f"query on {query.collection or 'no collection'}",
-                    [Node("server: aggregation", _stages(query.pipeline.document))],
+                    [Node("server: aggregation", stages_tree(query.pipeline.document))],
                 )
             case WriteStatement(actions):
                 return Node("write", self._actions(actions))
@@ -85,21 +69,13 @@ class _Explaining:
             case RefreshStatement(refresh):
                 return Node(f"rebuild materialized view {refresh.name}")
             case ViewStatement(view):
-                return Node(f"materialized view {view.name}")
+                return view_tree(view)
             case TableStatement(table):
                 columns = ", ".join(column.name for column in table.columns)
                 return Node(f"declaration of {table.name}: {columns} (nothing runs)")
 
     def _stream(self, plan: TriggerPlan) -> list[Node]:
-        stages = [extended(stage_json(stage)) for stage in plan.stream.pipeline]
-        server = Node("server: change stream", _stages(stages))
-        images = [
-            name
-            for name, value in (("post-images", plan.stream.full_document), ("pre-images", plan.stream.before_change))
-            if value
-        ]
-        if images:
-            server.children.append(Node(f"needs {' and '.join(images)} of {plan.collection}"))
+        server = stream_tree(plan.stream, "server: change stream")
         work = "worker: actions, in one transaction per batch" if plan.targets else "worker"
         return [server, Node(work, self._actions(plan.actions))]
 
@@ -164,10 +140,3 @@ class _Explaining:
 
     def _sql(self, expr: Expr) -> str:
         return " ".join(self.source.slice(expr.span).split())
-
-
-def _stages(stages: list[object]) -> list[Node]:
-    return [
-        Node(json.dumps(extended_with_holes(stage), ensure_ascii=False, default=lambda hole: f"<{hole.index}>"))
-        for stage in stages
-    ]

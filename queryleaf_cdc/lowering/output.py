@@ -11,6 +11,7 @@ from bson import json_util
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
+from queryleaf_cdc.lowering.views.printed import view_json
 from queryleaf_cdc.plans.actions import (
     Action,
     CallAction,
@@ -43,6 +44,7 @@ from queryleaf_cdc.plans.program import (
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import Requires, StreamPlan, TriggerPlan
+from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.source import Source
 
 Json = Any
@@ -51,7 +53,7 @@ _EXTENDED = json_util.RELAXED_JSON_OPTIONS
 
 
 def program_json(source: Source, statements: Iterable[CompiledStatement]) -> Json:
-    """``{"version": 1, "statements": [...]}``. CREATE TABLE and DROP TRIGGER compile to nothing and are left out."""
+    """``{"version": 1, "statements": [...]}``. What compiles to nothing is left out: CREATE TABLE, DROP, REFRESH."""
     printed = [_Printer(source).statement(each) for each in statements]
     return {"version": 1, "statements": [each for each in printed if each is not None]}
 
@@ -101,7 +103,9 @@ class _Printer:
                     "requires": requires_json(requires),
                     "diagnostics": self.diagnostics(node.diagnostics),
                 }
-            case DropStatement() | TableStatement() | RefreshStatement() | ViewStatement():
+            case ViewStatement(plan):
+                return self._view(plan, node.diagnostics)
+            case DropStatement() | TableStatement() | RefreshStatement():
                 return None
             case _:
                 assert_never(node)
@@ -112,6 +116,17 @@ class _Printer:
             "name": name,
             "watch": watch_json(plan.stream),
             "actions": self.actions(plan.actions),
+            "requires": requires_json(plan.requires),
+            "diagnostics": self.diagnostics(found),
+        }
+
+    def _view(self, plan: ViewPlan, found: tuple[Diagnostic, ...]) -> Json:
+        watches = [watch_json(each.plan.stream) for each in plan.sources]
+        return {
+            "kind": "materialized_view",
+            "name": plan.name,
+            **({"watch": watches[0]} if len(watches) == 1 else {"watches": watches}),
+            **view_json(plan),
             "requires": requires_json(plan.requires),
             "diagnostics": self.diagnostics(found),
         }

@@ -39,6 +39,10 @@ def parts(statement: dict[str, Any]) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if "watch" in statement:
         found.append(("stream", statement["watch"]))
+    found += [(f"stream {number}", each) for number, each in enumerate(statement.get("watches", ()))]
+    if statement["kind"] == "materialized_view":
+        found.append(("dataflow", statement["dataflow"]))
+        found.append(("rows", {key: statement[key] for key in ("columns", "key", "target", "options")}))
     if statement["kind"] == "query":
         found.append(("query", {key: statement[key] for key in ("collection", "pipeline", "columns")}))
     if statement.get("actions"):

@@ -41,7 +41,11 @@ def statements(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-WATCHED = [(p.stem, s["watch"]) for p in GOLDEN for s in statements(p) if "watch" in s]
+def watches(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    return statement.get("watches") or [statement[key] for key in ("watch",) if key in statement]
+
+
+WATCHED = [(p.stem, watch) for p in GOLDEN for s in statements(p) for watch in watches(s)]
 
 
 @pytest.mark.parametrize("watch", [w for _, w in WATCHED], ids=[name for name, _ in WATCHED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class _Describing:
                 added = [self._new("element"), self._new("position")]
                 return {"array": text, "as": [each.sql for each in added], "outer": outer}, (*inputs[0], *added)
             case Concat():
-                return {}, inputs[0] if inputs else ()
+                return self._concat(inputs)
             case Combine(all=all_):
                 return {"all": all_}, inputs[0]
             case Join():
@@ -118,6 +119,13 @@ class _Describing:
         texts = [sql_text(each, name_of) for each in node.columns]
         listed, names = self._listed(texts, None)
         return {"collection": node.collection, "columns": listed, "where": _optional(node.condition, name_of)}, names
+
+    def _concat(self, inputs: Sequence[tuple[Text, ...]]) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
+        """Columns that the inputs call differently get a name of their own."""
+        columns = [list(dict.fromkeys(each)) for each in zip(*inputs, strict=True)]
+        names = tuple(each[0] if len(each) == 1 else self._new(_last_part(each[0].sql)) for each in columns)
+        is_renamed = any(len(each) > 1 for each in columns)
+        return {"as": _sql(names) if is_renamed else None}, names
 
     def _join(
         self, node: Join, left: tuple[Text, ...], right: tuple[Text, ...]
@@ -197,6 +205,12 @@ def _names(columns: Sequence[Text]) -> NameOf:
         return below(columns[at], tuple(path)) if path else columns[at]
 
     return name_of
+
+
+def _last_part(text: str) -> str:
+    """``city`` for ``c.address.city``; a word for what is no plain name."""
+    found = re.fullmatch(r"(?:.*\.)?([A-Za-z_]\w*)", text)
+    return found[1] if found is not None and text != "NULL" else "column"
 
 
 def _sql(texts: Iterable[Text]) -> list[str]:

@@ -12,7 +12,9 @@ from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 
 def view_tree(plan: ViewPlan) -> Node:
     root = described(plan.dataflow)
-    dataflow = Node("worker: the dataflow, which remembers rows as no change stream does; all in the batch's transaction")
+    dataflow = Node(
+        "worker: the dataflow, which remembers rows as no change stream does; all in the batch's transaction"
+    )
     dataflow.children.append(_operator(root, set()))
     streams = [
         stream_tree(each.plan.stream, f"server: change stream {number} on {each.scan.collection}")

@@ -73,19 +73,19 @@ INNER_JOIN = Rule(
     "join", "inner join",
     "the left side's change meets the right rows as they were, then the right side's change the left rows as they are",
     "the kept rows of the other side that have the same key",
-    "the rows of both sides, by key; none whose key is NULL",
+    "the rows of both sides, by key; none with a NULL that its key cannot equal",
 )  # fmt: skip
 OUTER_JOIN = Rule(
     "join", "LEFT, RIGHT, FULL JOIN on keys alone",
     "as an inner join; a row stands alone, with NULLs, while the other side has no row of its key",
     "the kept rows of the other side that have the same key",
-    "the rows of both sides, by key; none whose key is NULL",
+    "the rows of both sides, by key; none with a NULL that its key cannot equal",
 )  # fmt: skip
 MARK_JOIN = Rule(
     "join", "EXISTS, IN on keys alone",
     "a row is marked while the other side has a row of its key: only the first one and the last one change the mark",
     "one count; the kept rows of the key when the mark changes",
-    "the rows of both sides, by key; none whose key is NULL",
+    "the rows of both sides, by key; none with a NULL that its key cannot equal",
 )  # fmt: skip
 CONDITIONAL_JOIN = Rule(
     "join", "outer join, EXISTS, IN with a further condition",

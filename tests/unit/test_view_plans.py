@@ -1,0 +1,123 @@
+"""A view's plan as people read it: the names of columns, what is printed once, and the table of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from queryleaf_cdc import compile_sql
+from queryleaf_cdc.lowering.explain import explain
+from queryleaf_cdc.lowering.tree import Node
+from queryleaf_cdc.lowering.views.rules import RULES, rule_of
+from queryleaf_cdc.plans.dataflow import Node as PlanNode
+from queryleaf_cdc.plans.dataflow import inputs_of
+from queryleaf_cdc.plans.program import ViewStatement
+
+QUERIES = {
+    "columns and conditions": "SELECT a FROM t GROUP BY a HAVING COUNT(*) > 1",
+    "UNNEST": "SELECT x FROM t CROSS JOIN UNNEST(t.items) AS x",
+    "UNION ALL": "SELECT a FROM t UNION ALL SELECT b FROM u",
+    "DISTINCT, UNION": "SELECT DISTINCT a FROM t",
+    "INTERSECT": "SELECT a FROM t INTERSECT SELECT b FROM u",
+    "EXCEPT": "SELECT a FROM t EXCEPT SELECT b FROM u",
+    "inner join": "SELECT t.a, u.b FROM t JOIN u ON t.k = u.k AND t.a < u.b",
+    "LEFT, RIGHT, FULL JOIN on keys alone": "SELECT t.a, u.b FROM t FULL JOIN u ON t.k = u.k",
+    "EXISTS, IN on keys alone": "SELECT t.a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.k)",
+    "outer join, EXISTS, IN with a further condition": "SELECT t.a, u.b FROM t LEFT JOIN u ON t.k = u.k AND t.a < u.b",
+    "GROUP BY with COUNT, SUM, AVG, STDDEV, VARIANCE, BOOL_AND, BOOL_OR": "SELECT a, SUM(b) AS s FROM t GROUP BY a",
+    "GROUP BY with any other aggregate, or with DISTINCT inside": "SELECT a, SUM(DISTINCT b) AS s FROM t GROUP BY a",
+    "OVER (...)": "SELECT a, LAG(a) OVER (ORDER BY a) AS b FROM t",
+    "ROW_NUMBER or RANK of which only the first n are wanted": (
+        "SELECT a FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY a) <= 3"
+    ),
+    "ORDER BY with LIMIT or OFFSET, DISTINCT ON": "SELECT a FROM t ORDER BY a LIMIT 3",
+    "conditions on CURRENT_TIMESTAMP": "SELECT a FROM t WHERE at > CURRENT_TIMESTAMP - INTERVAL '1 day'",
+    "a collection's rows": "SELECT a FROM t",
+}
+
+
+def view(query: str) -> str:
+    return f"CREATE MATERIALIZED VIEW v AS {query}"
+
+
+def dataflow(query: str) -> dict[str, Any]:
+    (statement,) = compile_sql(view(query)).to_json()["statements"]
+    found: dict[str, Any] = statement["dataflow"]
+    return found
+
+
+def operators(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for each in node.get("inputs", ()):
+        yield from operators(each)
+
+
+def plan_nodes(query: str) -> Iterator[PlanNode]:
+    (statement,) = compile_sql(view(query)).statements
+    assert isinstance(statement, ViewStatement)
+    waiting: list[PlanNode] = [statement.plan.dataflow.root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += inputs_of(node)
+
+
+def test_every_rule_has_its_query() -> None:
+    assert sorted(QUERIES) == sorted(each.kind for each in RULES)
+
+
+@pytest.mark.parametrize("kind", QUERIES)
+def test_a_plan_has_the_rule(kind: str) -> None:
+    assert kind in {rule_of(node).kind for node in plan_nodes(QUERIES[kind])}
+
+
+def lines(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from lines(child)
+
+
+@pytest.mark.parametrize("query", QUERIES.values())
+def test_explain_tells_rule_cost_and_state_of_each_operator(query: str) -> None:
+    program = compile_sql(view(query))
+    (tree,) = explain(program.source, program.statements)
+    told = [
+        each for each in lines(tree) if [child.text[:5] for child in each.children[:3]] == ["rule:", "cost:", "state"]
+    ]
+    assert len(told) == len([each for each in operators(dataflow(query)) if "op" in each])
+
+
+def test_explain_tells_who_computes_and_why() -> None:
+    program = compile_sql(view("SELECT INITCAP(name) AS name, a + 1 AS b FROM t WHERE a > 5"))
+    (tree,) = explain(program.source, program.statements)
+    told = {each.text for each in lines(tree)}
+    assert "server: whether a > 5" in told
+    assert "server: a + 1, _id" in told
+    assert "worker: INITCAP(name) — MongoDB's $toUpper and $toLower know ASCII letters only" in told
+
+
+def test_an_operator_that_two_read_is_printed_once() -> None:
+    printed = list(operators(dataflow("SELECT a, b, SUM(c) AS s FROM t GROUP BY CUBE (a, b)")))
+    assert len([each for each in printed if each.get("op") == "scan"]) == 1
+    (shared,) = {each["id"] for each in printed if "id" in each}
+    assert [each for each in printed if "ref" in each] == [{"ref": shared}] * 3
+
+
+def test_both_sides_of_a_self_join_have_names_of_their_own() -> None:
+    join = next(
+        each
+        for each in operators(dataflow("SELECT a.x, b.x AS y FROM t a JOIN t b ON a.k = b.k AND a.x < b.x"))
+        if each["op"] == "join"
+    )
+    assert join["keys"] == ["k = right.k"]
+    assert join["condition"] == "x < right.x"
+
+
+def test_a_long_expression_is_written_once() -> None:
+    long = "COALESCE(first_name, '') || ' ' || COALESCE(last_name, '')"
+    root = dataflow(f"SELECT {long} AS name, COUNT(*) AS n FROM t GROUP BY {long}")
+    assert root["columns"] == ["expression", "COUNT(*)"]
+    scan = list(operators(root))[-1]
+    assert scan["columns"] == [f"{long} AS expression"]
