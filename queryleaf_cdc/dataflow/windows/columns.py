@@ -1,0 +1,77 @@
+"""Window functions by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.partitions import Order
+from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.dataflow.windows.column import Column
+from queryleaf_cdc.dataflow.windows.framed_aggregates import aggregate
+from queryleaf_cdc.dataflow.windows.framed_values import LastValue, NthValue
+from queryleaf_cdc.dataflow.windows.frames import Bounds, bounds
+from queryleaf_cdc.dataflow.windows.neighbours import ComputedNeighbour, Neighbour
+from queryleaf_cdc.dataflow.windows.ranking import CumeDist, DenseRank, Ntile, PercentRank, Rank, RowNumber
+from queryleaf_cdc.dataflow.windows.sessions import SessionBound
+from queryleaf_cdc.lowering.worker_face import Evaluator
+from queryleaf_cdc.plans.dataflow import WindowFunction
+from queryleaf_cdc.syntax.expressions import Expr, Literal, OrderItem
+from queryleaf_cdc.values import Value
+
+_RANKS: dict[str, Callable[[Order], Column]] = {
+    "RANK": Rank,
+    "DENSE_RANK": DenseRank,
+    "PERCENT_RANK": PercentRank,
+    "CUME_DIST": CumeDist,
+}
+
+
+def column(function: WindowFunction, order_by: tuple[OrderItem, ...], order: Order, context: Context) -> Column:
+    """The function over partitions in this order. What must be constant is a Literal: the number of NTILE and
+    NTH_VALUE, the gap of sessions, the offsets of frames (0 or more)."""
+    args = [context.row(arg) for arg in function.args]
+    match function.name:
+        case "ROW_NUMBER":
+            return RowNumber()
+        case "RANK" | "DENSE_RANK" | "PERCENT_RANK" | "CUME_DIST":
+            return _RANKS[function.name](order)
+        case "NTILE":
+            return Ntile(args[0](()))
+        case "LAG" | "LEAD":
+            return _neighbour(function, args)
+        case "SESSION_START" | "SESSION_END":
+            return SessionBound(args[0], args[1](()), function.name == "SESSION_END")
+    frame = bounds(function.frame, order_by, order, context)
+    match function.name:
+        case "FIRST_VALUE":
+            return NthValue(args[0], 1, frame)
+        case "LAST_VALUE":
+            return LastValue(args[0], frame)
+        case "NTH_VALUE":
+            return _nth_value(args[0], args[1](()), frame)
+        case _:
+            return aggregate(function, frame, context)
+
+
+def _neighbour(function: WindowFunction, args: list[Evaluator]) -> Column:
+    sign = -1 if function.name == "LAG" else 1
+    offset: Expr | None = function.args[1] if len(args) > 1 else None
+    default = args[2] if len(args) > 2 else _null
+    if offset is None:
+        return Neighbour(args[0], sign, default)
+    if isinstance(offset, Literal) and _is_integer(offset.value):
+        return Neighbour(args[0], sign * offset.value, default)
+    return ComputedNeighbour(args[0], args[1], sign, default)
+
+
+def _nth_value(value: Evaluator, nth: Value, frame: Bounds) -> Column:
+    return NthValue(value, nth, frame) if _is_integer(nth) and nth > 0 else NthValue(_null, 1, frame)
+
+
+def _is_integer(value: Value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _null(row: Row) -> Value:
+    return None

@@ -1,0 +1,140 @@
+"""Frames: from which row to which each row's frame goes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Protocol
+
+from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.partitions import Order
+from queryleaf_cdc.dataflow.windows.ranges import Range, ranged
+from queryleaf_cdc.dataflow.windows.reach import EVERYTHING, NOTHING, Reach, Side, peers, reading, rows
+from queryleaf_cdc.dataflow.windows.sequence import Sequence
+from queryleaf_cdc.syntax.expressions import Expr, Frame, OrderItem
+
+
+class Edge(Protocol):
+    """One end of a frame."""
+
+    before: Side
+    after: Side
+    """What must be at hand to tell where it is, and what lies inside of it."""
+
+    def starts(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        """For each of the rows, where a frame begins that begins here."""
+
+    def ends(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        """For each of the rows, where a frame ends (not included) that ends here."""
+
+
+class Unbounded:
+    def __init__(self, preceding: bool) -> None:
+        self.before = EVERYTHING if preceding else NOTHING
+        self.after = NOTHING if preceding else EVERYTHING
+        self.preceding = preceding
+
+    def starts(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        return [0 if self.preceding else len(sequence.rows)] * (stop - start)
+
+    ends = starts
+
+
+class RowsEdge:
+    """``offset`` rows further on."""
+
+    def __init__(self, offset: int) -> None:
+        self.before, self.after = rows(-offset), rows(offset)
+        self._offset = offset
+
+    def starts(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        size, offset = len(sequence.rows), self._offset
+        return [min(max(at, 0), size) for at in range(start + offset, stop + offset)]
+
+    def ends(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        return self.starts(sequence, start + 1, stop + 1)
+
+
+class GroupsEdge:
+    """``offset`` groups of peers further on; CURRENT ROW of RANGE and GROUPS is 0."""
+
+    def __init__(self, offset: int, order: Order) -> None:
+        self.before, self.after = peers(order, max(-offset, 0)), peers(order, max(offset, 0))
+        self._offset = offset
+
+    def starts(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        offset, begin = self._offset, sequence.group_start
+        return [begin(group + offset) for group in sequence.group_of[start:stop]]
+
+    def ends(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        offset, begin = self._offset + 1, sequence.group_start
+        return [begin(group + offset) for group in sequence.group_of[start:stop]]
+
+
+class RangeEdge:
+    """As far as the offset in the values of the order."""
+
+    def __init__(self, range: Range, order: Order) -> None:
+        side, own = Side(frozenset((range,))), peers(order)
+        self.before, self.after = (side, own) if range.backwards else (own, side)
+        self._bound = range.exact
+
+    def starts(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        return [bisect_left(sequence.orders, self._bound(row)) for row in sequence.rows[start:stop]]
+
+    def ends(self, sequence: Sequence, start: int, stop: int) -> list[int]:
+        return [bisect_right(sequence.orders, self._bound(row)) for row in sequence.rows[start:stop]]
+
+
+class Bounds:
+    """A frame's two edges."""
+
+    def __init__(self, start: Edge, end: Edge) -> None:
+        self._start, self._end = start, end
+        self.before, self.after = start.before | end.before, start.after | end.after
+
+    @property
+    def reach(self) -> Reach:
+        """Of a function that looks at all the rows of the frame."""
+        return reading(self.before, self.after)
+
+    @property
+    def reach_of_end(self) -> Reach:
+        """Of one that needs to know only where the frame ends."""
+        return reading(self._end.before, self._end.after)
+
+    @property
+    def is_from_the_first_row(self) -> bool:
+        return isinstance(self._start, Unbounded) and self._start.preceding
+
+    def of(self, sequence: Sequence, start: int, stop: int) -> list[tuple[int, int]]:
+        """Where the frame of each of the rows begins, and where it ends (not included; not before it begins)."""
+        edges = zip(self._start.starts(sequence, start, stop), self._end.ends(sequence, start, stop), strict=True)
+        return [(first, max(first, end)) for first, end in edges]
+
+
+def bounds(frame: Frame | None, order_by: tuple[OrderItem, ...], order: Order, context: Context) -> Bounds:
+    """By default from the partition's first row to the last peer; without ORDER BY all rows are peers."""
+    if frame is None:
+        return Bounds(Unbounded(True), GroupsEdge(0, order) if order_by else Unbounded(False))
+    start, end = (_edge(frame.unit, bound, order_by, order, context) for bound in (frame.start, frame.end))
+    return Bounds(start, end)
+
+
+def _edge(
+    unit: str, bound: tuple[str, Expr | None, str], order_by: tuple[OrderItem, ...], order: Order, context: Context
+) -> Edge:
+    kind, expr, direction = bound
+    preceding = direction == "PRECEDING"
+    if kind == "UNBOUNDED":
+        return Unbounded(preceding)
+    if expr is None:
+        return RowsEdge(0) if unit == "ROWS" else GroupsEdge(0, order)
+    offset = context.row(expr)(())
+    match unit:
+        case "ROWS":
+            return RowsEdge(-offset if preceding else offset)
+        case "GROUPS":
+            return GroupsEdge(-offset if preceding else offset, order)
+        case _:
+            (item,) = order_by
+            return RangeEdge(ranged(context.row(item.expr), item, order, offset, preceding), order)

@@ -1,0 +1,247 @@
+"""Windows are what their definitions say, after every batch; and they cost what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from bson import Int64
+
+from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.over import Windows
+from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.dataflow.state import State
+from queryleaf_cdc.plans.dataflow import Over, WindowFunction
+from queryleaf_cdc.syntax.expressions import Expr, Frame, OrderItem
+from queryleaf_cdc.values import Interval
+from tests.unit.dataflow import plain_windows
+from tests.unit.dataflow.harness import START, BsonStore, Law, hold
+from tests.unit.dataflow.plain_order import NOTHING, SPAN, by, call, column, literal, orders, some_row
+
+FIRST_ROW = ("UNBOUNDED", None, "PRECEDING")
+LAST_ROW = ("UNBOUNDED", None, "FOLLOWING")
+CURRENT = ("CURRENT ROW", None, "")
+
+
+def preceding(offset: Any) -> tuple[str, Expr | None, str]:
+    return "OFFSET", literal(offset), "PRECEDING"
+
+
+def following(offset: Any) -> tuple[str, Expr | None, str]:
+    return "OFFSET", literal(offset), "FOLLOWING"
+
+
+BOUNDS = [
+    (FIRST_ROW, CURRENT),
+    (FIRST_ROW, LAST_ROW),
+    (CURRENT, LAST_ROW),
+    (CURRENT, CURRENT),
+    (preceding(2), CURRENT),
+    (preceding(1), following(1)),
+    (preceding(3), preceding(2)),
+    (following(1), following(3)),
+    (following(2), LAST_ROW),
+    (FIRST_ROW, preceding(1)),
+]
+
+
+def window(
+    name: str,
+    *args: Expr,
+    frame: Frame | None = None,
+    distinct: bool = False,
+    filter: Expr | None = None,
+    order_by: tuple[OrderItem, ...] = (),
+) -> WindowFunction:
+    return WindowFunction(name, args, distinct, filter, order_by, frame, SPAN)
+
+
+def over(
+    *functions: WindowFunction,
+    order_by: tuple[OrderItem, ...] = (by(1),),
+    first: int | None = None,
+    first_by: str = "ROW_NUMBER",
+) -> Over:
+    return Over(NOTHING, (column(0),), order_by, functions, first, first_by)
+
+
+def law(node: Over, draw: Any = some_row, tolerance: float | None = None) -> Law:
+    def expected(inputs: Sequence[list[Row]], now: datetime) -> Iterator[Row]:
+        return plain_windows.expected(node, inputs[0])
+
+    return Law(lambda context: Windows(node, context), [draw], expected, tolerance=tolerance)
+
+
+FRAMED = (
+    ("COUNT",),
+    ("SUM", column(3)),
+    ("FIRST_VALUE", column(2)),
+    ("LAST_VALUE", column(2)),
+    ("NTH_VALUE", column(2), literal(2)),
+    ("ARRAY_AGG", column(3)),
+)
+
+
+def framed(frame: Frame | None) -> list[WindowFunction]:
+    return [window(*each, frame=frame) for each in FRAMED]
+
+
+@pytest.mark.parametrize("order_by", orders(1))
+@pytest.mark.parametrize("name", ["ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"])
+def test_ranks(name: str, order_by: tuple[OrderItem, ...]) -> None:
+    hold(law(over(window(name), order_by=order_by)), range(8))
+
+
+@pytest.mark.parametrize("buckets", [1, 2, 3, 7, Int64(4)])
+def test_ntile_makes_buckets_that_are_as_equal_as_can_be(buckets: int) -> None:
+    hold(law(over(window("NTILE", literal(buckets)))), range(10))
+
+
+def test_a_number_of_buckets_that_makes_none_is_null() -> None:
+    node = over(window("NTILE", literal(0)))
+    operator = Windows(node, Context(State(BsonStore(), 100), {}))
+    assert operator.step([[((0, 1), 1)]], START) == [((0, 1, None), 1)]
+
+
+@pytest.mark.parametrize("name", ["LAG", "LEAD"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        (),
+        (literal(2),),
+        (literal(3), literal("none")),
+        (literal(1), column(2)),
+        (literal(0),),
+        (literal(-1),),
+        (literal(None),),
+        (column(3), column(1)),
+    ],
+)
+def test_lag_and_lead(name: str, rest: tuple[Expr, ...]) -> None:
+    hold(law(over(window(name, column(3), *rest), order_by=(by(1), by(2, descending=True)))), range(12))
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("unit", ["ROWS", "GROUPS", "RANGE"])
+def test_frames(unit: str, bounds: Any) -> None:
+    start, end = bounds
+    frame = Frame(unit, start, end, SPAN)
+    for descending in (False, True):
+        hold(law(over(*framed(frame), order_by=(by(1, descending),))), range(6))
+    for function in framed(frame):
+        hold(law(over(function)), range(4))
+
+
+def test_the_default_frame_ends_with_the_last_peer_or_without_an_order_with_the_partition() -> None:
+    for order_by in ((by(1),), (by(2), by(1)), ()):
+        hold(law(over(*framed(None), order_by=order_by)), range(12))
+
+
+def _timed_row(rng: Random) -> Row:
+    times = [datetime(2024, 1, 31), datetime(2024, 2, 29), datetime(2024, 3, 1), datetime(2024, 3, 31), None, 7, "x"]
+    near = datetime(2024, 2, 28) + timedelta(hours=rng.randrange(100))
+    return (rng.randrange(2), rng.choice([*times, near, near, near]), rng.choice("ab"), rng.randrange(4))
+
+
+@pytest.mark.parametrize(
+    "offset", [Interval(milliseconds=7_200_000), Interval(days=1), Interval(months=1), Interval(1, 2, 3)]
+)
+def test_ranges_of_time(offset: Interval) -> None:
+    bounds = ((preceding(offset), CURRENT), (preceding(offset), following(offset)), (following(offset), LAST_ROW))
+    for start, end in bounds:
+        for descending in (False, True):
+            node = over(*framed(Frame("RANGE", start, end, SPAN)), order_by=(by(1, descending),))
+            hold(law(node, _timed_row), range(6))
+
+
+def _fraction_row(rng: Random) -> Row:
+    return (
+        rng.randrange(3),
+        rng.choice([rng.randrange(30) / 10, rng.random(), float("inf"), 1e300, 3]),
+        "x",
+        rng.randrange(4),
+    )
+
+
+def test_ranges_of_fractions() -> None:
+    frame = Frame("RANGE", preceding(0.25), following(0.5), SPAN)
+    hold(law(over(*framed(frame)), _fraction_row), range(12))
+
+
+AGGREGATES = ["COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV", "VAR_POP", "MEDIAN"]
+
+
+@pytest.mark.parametrize("name", AGGREGATES)
+def test_aggregates_over_sliding_and_growing_frames(name: str) -> None:
+    frames = [None, Frame("ROWS", preceding(3), CURRENT, SPAN), Frame("ROWS", preceding(1), following(2), SPAN)]
+    for frame in frames:
+        hold(law(over(window(name, column(3), frame=frame)), tolerance=1e-9), range(6))
+
+
+def _double_row(rng: Random) -> Row:
+    values = [0.1, 1e16, -1e16, 1.0, 1e-8, 1e300, -1e300, None]
+    return (0, rng.randrange(20), "x", rng.choice(values))
+
+
+def test_a_sum_of_doubles_is_exact_in_every_frame() -> None:
+    frame = Frame("ROWS", preceding(3), CURRENT, SPAN)
+    hold(law(over(window("SUM", column(3), frame=frame)), _double_row), range(12))
+
+
+@pytest.mark.parametrize("name", ["COUNT", "SUM", "MIN", "ARRAY_AGG"])
+def test_distinct_and_filter(name: str) -> None:
+    frame = Frame("ROWS", preceding(3), following(1), SPAN)
+    odd = call("<>", column(3), literal(1))
+    hold(law(over(window(name, column(3), frame=frame, distinct=True))), range(10))
+    hold(
+        law(over(window(name, column(3), frame=frame, filter=odd), window("COUNT", frame=frame, filter=odd))), range(10)
+    )
+
+
+def test_flags_and_texts() -> None:
+    frame = Frame("GROUPS", preceding(1), CURRENT, SPAN)
+    flag = call(">", column(3), literal(1))
+    functions = [window("BOOL_AND", flag, frame=frame), window("BOOL_OR", flag, frame=frame)]
+    functions.append(window("STRING_AGG", column(2), literal("+"), frame=frame))
+    hold(law(over(*functions)), range(15))
+
+
+def _visit(rng: Random) -> Row:
+    return (rng.randrange(2), rng.choice([None, *[START + timedelta(minutes=rng.randrange(200)) for _ in range(6)]]))
+
+
+def test_sessions_end_where_the_gap_is_too_long() -> None:
+    gap = literal(Interval(milliseconds=600_000))
+    functions = [window("SESSION_START", column(1), gap), window("SESSION_END", column(1), gap)]
+    hold(law(over(*functions), _visit), range(40))
+
+
+@pytest.mark.parametrize("first_by", ["ROW_NUMBER", "RANK"])
+@pytest.mark.parametrize("first", [1, 2, 5])
+def test_only_the_first_rows_are_wanted(first: int, first_by: str) -> None:
+    hold(law(over(window(first_by), first=first, first_by=first_by)), range(15))
+    beside = [
+        window("LEAD", column(3)),
+        window("LAG", column(3), literal(2)),
+        window("COUNT"),
+        window("NTILE", literal(2)),
+    ]
+    for each in beside:
+        hold(law(over(window(first_by), each, first=first, first_by=first_by)), range(6))
+
+
+def test_functions_of_all_kinds_together() -> None:
+    near = Frame("RANGE", preceding(1), CURRENT, SPAN)
+    functions = [
+        window("LAG", column(3)),
+        window("LEAD", column(3), literal(2)),
+        window("SUM", column(3), frame=near),
+        window("COUNT", frame=Frame("ROWS", preceding(2), CURRENT, SPAN)),
+        window("LAST_VALUE", column(3), frame=Frame("GROUPS", CURRENT, following(1), SPAN)),
+    ]
+    hold(law(over(*functions)), range(30))
+    hold(law(over(*functions, window("RANK"))), range(10))
+    hold(law(over(*functions, window("FIRST_VALUE", column(3)))), range(10))
