@@ -71,7 +71,7 @@ def test_no_heading_is_used_twice() -> None:
 
 SAME_MEANING = [
     {"frontend"},
-    {"frontend", "logical", "lowering", "compiler"},
+    {"frontend", "aggregates", "logical", "lowering", "compiler"},
     {"mongo", "runtime", "sinks", "offline", "testing", "session"},
     {"cli"},
 ]
