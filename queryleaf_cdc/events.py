@@ -52,18 +52,12 @@ class Effects(Protocol):
         """One outbox row: delivered at least once after the batch has committed, in order per document key."""
 
 
-REBUILD = "rebuild"
-"""``on_error`` of a view's source: whatever goes wrong, the view's content is no longer known"""
-
-
 class Trigger(Protocol):
-    """One compiled trigger, or source of a view, ready to fire."""
+    """One compiled trigger, ready to fire."""
 
-    id: str
-    """what is stopped when it cannot go on: the trigger (its name), or one build of a view"""
     name: str
     on_error: str
-    """retry, dead_letter, stop or rebuild"""
+    """retry, dead_letter or stop"""
     max_retries: int
 
     def fire(self, event: Event, effects: Effects) -> None:
@@ -86,6 +80,8 @@ class Program(Protocol):
     """collections whose events fire a trigger"""
     uses_depth: bool
     """whether a body calls TRIGGER_DEPTH()"""
+    fires: bool
+    """whether there is any trigger"""
     views: Mapping[str, Any]
     """build's id → ``runtime.views.CompiledView``: what the events also feed"""
 
@@ -94,7 +90,8 @@ class Program(Protocol):
 
 
 class MissingImage(Exception):
-    """A pre- or post-image that a trigger needs is not there (images off, or expired). ``triggers`` are their ids."""
+    """A pre- or post-image that a trigger needs is not there (images off, or expired). ``triggers`` may be builds
+    of views, too."""
 
     def __init__(self, triggers: tuple[str, ...], which: str) -> None:
         super().__init__(f"no {which} for triggers {', '.join(triggers)}")

@@ -19,7 +19,7 @@ class FakeTrigger:
     """Inserts one row per event, unless its specification says otherwise."""
 
     def __init__(self, name: str, spec: dict[str, Any]) -> None:
-        self.id = self.name = name
+        self.name = name
         self.on_error = spec.get("on_error", "retry")
         self.max_retries = spec.get("max_retries", 2)
         self.on = spec["on"]
@@ -56,6 +56,7 @@ class FakeProgram:
         self.watched = frozenset(each.on for each in triggers)
         self.targets = {each.name: frozenset({each.into}) for each in triggers}
         self.uses_depth = any(each.spec.get("depth") for each in triggers)
+        self.fires = True
         self.views: dict[str, Any] = {}
         self.pipeline: list[dict[str, Any]] = [
             {"$match": {"ns.coll": {"$in": sorted(self.watched)}, "operationType": {"$in": list(ACTIONS)}}}

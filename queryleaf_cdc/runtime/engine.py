@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import RunError
-from queryleaf_cdc.events import REBUILD, Event, Program, Trigger
+from queryleaf_cdc.events import Event, Program, Trigger
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
@@ -203,8 +203,10 @@ class Engine:
             self._refuse_depth(lane, run)
         views = lane.views
         views.clear()
-        firings = fire_all(lane.program, run.events, buffer, self._verdicts, self._decide(lane, run))
+        fired = run.events if lane.program.fires else []
+        firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
         if views:
+            views.collect(run.events)
             run.extra.feed()
             views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
@@ -266,6 +268,7 @@ class Engine:
         self.trouble = None
         self.metrics.events += len(run.events)
         firings.count(self.metrics)
+        lane.views.count(run.events, self.metrics)
         if buffer.ops:
             self.metrics.transactions += 1
         if self._verdicts:
@@ -284,7 +287,7 @@ class Engine:
         if seconds > target:
             self._most_events = max(1, int(events * target / seconds))
         elif events >= self._most_events and seconds < target / 2:
-            self._most_events = min(int(events * self._growth) + 1, self.limits.max_batch_events)
+            self._most_events = min(int(events * self._growth) + 1, self.limits.max_view_events)
 
     # -- what went wrong ---------------------------------------------------------------------------------------
 
@@ -292,8 +295,6 @@ class Engine:
         """Gives a firing up at once where its on_error says so; all else is first isolated."""
 
         def decide(index: int, event: Event, trigger: Trigger, error: Exception) -> dict[str, Any]:
-            if trigger.on_error == REBUILD:
-                raise ViewFailed(trigger.id, error_text(error)) from error
             raised = isinstance(error, RunError) and error.code == _RAISED
             if raised or trigger.on_error == "dead_letter":
                 self.metrics.count(trigger.name, "errors")
@@ -331,8 +332,8 @@ class Engine:
         concerned = lane.program.triggers_for(event)
         for trigger in concerned:
             if trigger.on_error == "stop":
-                raise TriggerStopped((trigger.id,), f"{error.code}: {error.message}")
-        builds = tuple(each.id for each in concerned if each.on_error == REBUILD)
+                raise TriggerStopped((trigger.name,), f"{error.code}: {error.message}")
+        builds = lane.views.concerned(event)
         if builds:
             raise TriggerStopped(builds, f"{error.code}: {error.message}")
         for trigger in concerned:
@@ -347,7 +348,7 @@ class Engine:
         known.attempts += 1
         raised = isinstance(error, RunError) and error.code == _RAISED
         if trigger.on_error == "stop" and not raised:
-            raise TriggerStopped((trigger.id,), error_text(error))
+            raise TriggerStopped((trigger.name,), error_text(error))
         if raised or trigger.on_error == "dead_letter" or known.attempts > trigger.max_retries:
             self._verdicts[key] = self._letter(lane, event, trigger, error)
             return
@@ -380,7 +381,8 @@ class Engine:
 
     def _cut(self, lane: Lane, run: Run) -> int | None:
         """Where a run must be cut before it is tried: at the size bound, and where the depth changes."""
-        most = min(self.limits.max_batch_events, self._most_events)
+        bound = self.limits.max_batch_events if lane.program.fires else self.limits.max_view_events
+        most = min(bound, self._most_events)
         cut = most if len(run.events) > most else None
         if len(self.provenance) and tracks_depth(lane.program):
             first = self.provenance.depth(run.events[0]) if run.events else 0
@@ -400,8 +402,6 @@ class Engine:
             chain = " → ".join(self.provenance.chain(event))
             error = RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
             for trigger in lane.program.triggers_for(event):
-                if trigger.on_error == REBUILD:
-                    continue  # a view does not cause anything by itself, and must miss nothing
                 key = (event["_id"]["_data"], trigger.name)
                 self._verdicts.setdefault(key, self._letter(lane, event, trigger, error))
 

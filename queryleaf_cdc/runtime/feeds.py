@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.rows import Delta
-from queryleaf_cdc.events import REBUILD, Effects, Event, Origin
+from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.lowering.client_columns import finisher
 from queryleaf_cdc.lowering.shared_stream import Member
 from queryleaf_cdc.lowering.worker_face import evaluator
@@ -29,66 +29,58 @@ Accept = Callable[[Event], bool]
 
 
 class ViewFeed:
-    """One scan of one build of a view; implements ``events.Trigger``. ``rows`` is what came in since it was cleared.
+    """One scan of one build of a view: its member of the shared stream. ``rows`` is what came in since it was cleared.
 
     ``accept`` is set while the scan's collection is being copied: it leaves out what the copy brings."""
 
-    on_error = REBUILD
-    max_retries = 0
-
-    def __init__(self, uid: str, view: str, source: ViewSource, member: Member, functions: Functions) -> None:
-        self.id = uid
-        self.name = view
+    def __init__(self, uid: str, source: ViewSource, member: Member, functions: Functions) -> None:
+        self.uid = uid
         self.scan = source.scan
-        self.path = member.prefix
-        self.new_on_update = member.lowered.images.new_on_update
-        self.old = member.lowered.images.old
         self.rows: Delta = []
         self.accept: Accept | None = None
-        self._collect = _in_server(member.lowered.actions) if member.prefix else None
-        body = FiringCompiler(view, bool(member.prefix)).body(member.lowered.actions)
-        self._run = _in_worker(body, len(source.scan.columns), functions)
-
-    def computed(self, event: Event) -> Document:
-        """What the server computed for this scan."""
-        value: Document = event
-        for part in self.path:
-            value = value.get(part) or {}
-        return value
-
-    def fire(self, event: Event, effects: Effects) -> None:
-        accept = self.accept
-        if accept is not None and not accept(event):
-            return
-        if self._collect is not None:
-            self._collect(self.computed(event), self.rows)
+        images = member.lowered.images
+        actions = member.lowered.actions
+        slots = list(_slots(actions)) if member.prefix else [None]
+        if None not in slots:
+            self._collect = _in_server(member.prefix, [each for each in slots if each is not None])
         else:
-            self._run(event, self.computed(event) if self.path else {}, self.rows)
+            body = FiringCompiler(source.plan.name, bool(member.prefix)).body(actions)
+            lacks = _lacks(member.prefix, images.new_on_update, images.old)
+            self._collect = _in_worker(body, member.prefix, lacks, len(source.scan.columns), functions)
 
-    def lacks_image(self, event: Event) -> bool:
-        """Whether an image is not there that is needed to know the rows."""
-        if self.accept is not None and not self.accept(event):
-            return False
-        if self.path:
-            return bool(self.computed(event).get("missing"))
-        kind = event["operationType"]
-        if self.new_on_update and kind == "update" and event.get("fullDocument") is None:
-            return True
-        return self.old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
+    def collect(self, events: Iterable[Event]) -> None:
+        """Takes the rows of the collection's changes. Raises ImageLacking, and what a user's function raises."""
+        accept = self.accept
+        self._collect(events if accept is None else filter(accept, events), self.rows)
 
 
-def _in_server(actions: Sequence[Action]) -> Callable[[Document, Delta], None] | None:
-    """Collects rows that the server has made as a whole; None where the worker has a part in them."""
-    slots = list(_slots(actions))
-    if None in slots:
-        return None
-    weighted = tuple(each for each in slots if each is not None)
+class ImageLacking(Exception):
+    """An image of this event is not there that is needed to know the rows."""
 
-    def collect(computed: Document, rows: Delta) -> None:
-        for slot, weight in weighted:
-            row = computed.get(slot)
-            if row is not None:
-                rows.append((tuple(row.values()), weight))
+    def __init__(self, event: Event) -> None:
+        super().__init__("pre- or post-image")
+        self.event = event
+
+
+Collect = Callable[[Iterable[Event], Delta], None]
+
+
+def _in_server(prefix: tuple[str, ...], slots: Sequence[tuple[str, int]]) -> Collect:
+    """Collects rows that the server has made as a whole."""
+    member = prefix[1] if len(prefix) > 1 else None
+
+    def collect(events: Iterable[Event], rows: Delta) -> None:
+        append = rows.append
+        for event in events:
+            computed = event["_ql"] if member is None else event["_ql"].get(member)
+            if not computed:
+                continue
+            if computed.get("missing"):
+                raise ImageLacking(event)
+            for slot, weight in slots:
+                row = computed.get(slot)
+                if row is not None:
+                    append((tuple(row.values()), weight))
 
     return collect
 
@@ -107,25 +99,58 @@ def _slots(actions: Sequence[Action]) -> Iterable[tuple[str, int] | None]:
                 yield None
 
 
+class _Rows:
+    """Effects of a scan: its two INSERTs."""
+
+    def __init__(self, rows: Delta, values: Callable[[Document], tuple[Any, ...]]) -> None:
+        self._rows = rows
+        self._values = values
+
+    def insert(self, collection: str, document: Document, origin: Origin) -> None:
+        self._rows.append((self._values(document), _WEIGHTS[collection]))
+
+
 def _in_worker(
-    body: Callable[[Frame], bool], width: int, functions: Functions
-) -> Callable[[Event, Document, Delta], None]:
+    body: Callable[[Frame], bool],
+    prefix: tuple[str, ...],
+    lacks: Callable[[Event], bool],
+    width: int,
+    functions: Functions,
+) -> Collect:
     """Runs the actions as those of a trigger."""
     values = row_of(width)
 
-    class Rows:
-        """Effects of a scan: its two INSERTs."""
+    def collect(events: Iterable[Event], rows: Delta) -> None:
+        effects: Any = _Rows(rows, values)
+        for event in events:
+            if lacks(event):
+                raise ImageLacking(event)
+            body(Frame(event, effects, _computed(event, prefix), functions))
 
-        def __init__(self, rows: Delta) -> None:
-            self.rows = rows
+    return collect
 
-        def insert(self, collection: str, document: Document, origin: Origin) -> None:
-            self.rows.append((values(document), _WEIGHTS[collection]))
 
-    def run(event: Event, computed: Document, rows: Delta) -> None:
-        body(Frame(event, Rows(rows), computed, functions))  # type: ignore[arg-type]
+def _computed(event: Event, prefix: tuple[str, ...]) -> Document:
+    """What the server computed for a member."""
+    if not prefix:
+        return {}
+    value: Document = event
+    for part in prefix:
+        value = value.get(part) or {}
+    return value
 
-    return run
+
+def _lacks(prefix: tuple[str, ...], new_on_update: bool, old: bool) -> Callable[[Event], bool]:
+    if prefix:
+        return lambda event: bool(_computed(event, prefix).get("missing"))
+
+    def lacks(event: Event) -> bool:
+        kind = event["operationType"]
+        if new_on_update and kind == "update" and event.get("fullDocument") is None:
+            return True
+        return old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
+
+    return lacks
 
 
 def row_of(width: int) -> Callable[[Document], tuple[Any, ...]]:

@@ -53,6 +53,7 @@ class NoProgram:
     targets: dict[str, frozenset[str]] = {}  # noqa: RUF012
     watched: frozenset[str] = frozenset()
     uses_depth = False
+    fires = False
     views: Mapping[str, Any] = {}
 
     def triggers_for(self, event: Event) -> tuple[Trigger, ...]:

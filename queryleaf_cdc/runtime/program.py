@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from queryleaf_cdc.events import ACTIONS, Effects, Event, MissingImage, Trigger
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
-from queryleaf_cdc.lowering.shared_stream import Member, SharedStream, share
+from queryleaf_cdc.lowering.shared_stream import Member, share
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.view import ViewPlan, ViewSource
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
@@ -23,7 +23,7 @@ class CompiledTrigger:
     def __init__(self, member: Member, functions: Functions) -> None:
         plan = member.plan
         self.plan = plan
-        self.id = self.name = plan.name
+        self.name = plan.name
         self.on_error = plan.options.on_error
         self.max_retries = plan.options.max_retries
         self.path = member.prefix
@@ -52,13 +52,10 @@ class CompiledTrigger:
         return self.old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
 
 
-Fired = CompiledTrigger | ViewFeed
-
-
 class Crowd:
     """The triggers of one collection and operation whose conditions the worker itself evaluates."""
 
-    def __init__(self, operation: str, guarded: list[tuple[Expr, Fired]]) -> None:
+    def __init__(self, operation: str, guarded: list[tuple[Expr, CompiledTrigger]]) -> None:
         self._index = PredicateIndex(guarded)
         self._triggers = tuple(trigger for _, trigger in guarded)
         self._images: list[str] = []
@@ -68,7 +65,7 @@ class Crowd:
         if operation != "INSERT" and any(each.old for each in self._triggers):
             self._images.append("fullDocumentBeforeChange")
 
-    def concerned(self, event: Event) -> Sequence[Fired]:
+    def concerned(self, event: Event) -> Sequence[CompiledTrigger]:
         """Raises MissingImage: a condition on an image that is not there would be false for no reason."""
         for image in self._images:
             if event.get(image) is None:
@@ -76,8 +73,8 @@ class Crowd:
         return self._index.matching(event)
 
 
-def _refuse_lacking(triggers: Sequence[Fired], event: Event) -> None:
-    lacking = [each.id for each in triggers if each.lacks_image(event)]
+def _refuse_lacking(triggers: Sequence[CompiledTrigger], event: Event) -> None:
+    lacking = [each.name for each in triggers if each.lacks_image(event)]
     if lacking:
         raise MissingImage(tuple(lacking), "pre- or post-image")
 
@@ -108,29 +105,28 @@ class CompiledProgram:
         stream = share(statements, _kept_fields(self.uses_depth, bool(views)))
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
-        feeds = {
-            (uid, source.scan.number): ViewFeed(uid, view.name, source, member, functions)
-            for (uid, view, source), member in zip(sources, stream.members[len(ordered) :], strict=True)
-        }
         members = stream.members[: len(ordered)]
-        self._compiled: tuple[Fired, ...] = (
-            *(CompiledTrigger(member, functions) for member in members),
-            *feeds.values(),
-        )
+        self._compiled = tuple(CompiledTrigger(member, functions) for member in members)
+        self._members = members
+        feeds = {
+            (uid, source.scan.number): ViewFeed(uid, source, member, functions)
+            for (uid, _, source), member in zip(sources, stream.members[len(ordered) :], strict=True)
+        }
         self.views: Mapping[str, CompiledView] = {
             uid: CompiledView(uid, view, functions, feeds) for uid, view in (views or {}).items()
         }
-        self._in_server = self._by_place(stream)
-        self._crowds = self._by_condition(stream)
-        alone = len(self._compiled) == 1 and self._compiled[0].path == ("_ql",)
+        self.fires = bool(members)
+        self._in_server = self._by_place()
+        self._crowds = self._by_condition()
+        alone = len(statements) == 1 and bool(members) and members[0].prefix == ("_ql",)
         self._only = self._compiled if alone else None
         """a trigger by itself: every event of the stream is for it"""
         self._needs_images = any(each.new_on_update or each.old for each in self._compiled)
 
     def triggers_for(self, event: Event) -> Sequence[Trigger]:
-        """The triggers to fire, in order of their names, and then the views' sources. Raises MissingImage."""
+        """The triggers to fire, in order of their names. Raises MissingImage."""
         if self._only is not None:
-            found: Sequence[Fired] = self._only
+            found: Sequence[CompiledTrigger] = self._only
         else:
             place = (event["ns"]["coll"], ACTIONS.get(event["operationType"], ""))
             crowd = self._crowds.get(place)
@@ -141,18 +137,18 @@ class CompiledProgram:
             _refuse_lacking(found, event)
         return found
 
-    def _by_place(self, stream: SharedStream) -> dict[tuple[str, str], tuple[Fired, ...]]:
+    def _by_place(self) -> dict[tuple[str, str], tuple[CompiledTrigger, ...]]:
         """(collection, operation) → triggers; the server has told which of them take an action."""
-        places: dict[tuple[str, str], list[Fired]] = {}
-        for trigger, member in zip(self._compiled, stream.members, strict=True):
+        places: dict[tuple[str, str], list[CompiledTrigger]] = {}
+        for trigger, member in zip(self._compiled, self._members, strict=True):
             if member.prefix:
                 for operation in member.plan.operations:
                     places.setdefault((member.plan.collection, operation), []).append(trigger)
         return {place: tuple(triggers) for place, triggers in places.items()}
 
-    def _by_condition(self, stream: SharedStream) -> dict[tuple[str, str], Crowd]:
-        found: dict[tuple[str, str], list[tuple[Expr, Fired]]] = {}
-        for trigger, member in zip(self._compiled, stream.members, strict=True):
+    def _by_condition(self) -> dict[tuple[str, str], Crowd]:
+        found: dict[tuple[str, str], list[tuple[Expr, CompiledTrigger]]] = {}
+        for trigger, member in zip(self._compiled, self._members, strict=True):
             if member.prefix:
                 continue
             for operation, guard in member.lowered.guards:

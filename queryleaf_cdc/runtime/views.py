@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.state import StateStore
+from queryleaf_cdc.events import Event, MissingImage
 from queryleaf_cdc.mongo.faults import WorkerFault
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, row_ops, state_name, state_ops
@@ -16,7 +18,9 @@ from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.runtime.dead_letters import error_text
 from queryleaf_cdc.runtime.execution import Functions
-from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
+from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
+from queryleaf_cdc.runtime.firing import ImageMissing
+from queryleaf_cdc.runtime.metrics import Metrics
 
 if TYPE_CHECKING:
     from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
@@ -81,6 +85,11 @@ class RunningView:
     @property
     def next_due(self) -> datetime | None:
         return self._flow.next_due
+
+    @property
+    def collections(self) -> frozenset[str]:
+        """whose changes it reads from the stream"""
+        return frozenset(feed.scan.collection for feed in self.compiled.feeds.values())
 
     def clear(self) -> None:
         for feed in self.compiled.feeds.values():
@@ -154,6 +163,41 @@ class Views:
         self.marks = []
         for each in self.ordered:
             each.clear()
+
+    def collect(self, events: Sequence[Event]) -> None:
+        """Takes the rows of these changes. Raises ImageMissing, ViewFailed."""
+        by_collection: dict[str, list[Event]] = {}
+        for event in events:
+            name = event["ns"]["coll"]
+            if name in by_collection:
+                by_collection[name].append(event)
+            else:
+                by_collection[name] = [event]
+        for view in self.ordered:
+            for feed in view.compiled.feeds.values():
+                concerned = by_collection.get(feed.scan.collection)
+                if concerned is None:
+                    continue
+                try:
+                    feed.collect(concerned)
+                except ImageLacking as lacking:
+                    index = next(i for i, event in enumerate(events) if event is lacking.event)
+                    raise ImageMissing(index, MissingImage((view.uid,), str(lacking))) from lacking
+                except Exception as error:
+                    raise ViewFailed(view.uid, error_text(error)) from error
+
+    def concerned(self, event: Event) -> tuple[str, ...]:
+        """The builds that read the event's collection."""
+        collection = event["ns"]["coll"]
+        return tuple(view.uid for view in self.ordered if collection in view.collections)
+
+    def count(self, events: Sequence[Event], metrics: Metrics) -> None:
+        """Counts what is done."""
+        tally = Counter(event["ns"]["coll"] for event in events)
+        for view in self.ordered:
+            amount = sum(tally[name] for name in view.collections)
+            if amount:
+                metrics.count(view.compiled.plan.name, "events", amount)
 
     def step(self, buffer: WriteBuffer, now: datetime, first: Sequence[str] = ()) -> None:
         """Computes what the collected rows change; ``first`` are builds that step even without any."""
