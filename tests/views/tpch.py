@@ -33,7 +33,7 @@ def loaded(orders: int | None = None, scale: float = SCALE) -> list[Change]:
 
 
 def _order_of(document: Document) -> int:
-    return int(document.get("o_orderkey", document.get("l_orderkey", 0)))
+    return int(document.get("o_orderkey") or document.get("l_orderkey") or 0)
 
 
 def refreshes(first: int, count: int, scale: float = SCALE) -> Iterator[list[Change]]:
@@ -56,7 +56,11 @@ def edits(before: list[Change], count: int, seed: int = 1) -> Iterator[Change]:
     """Updates and deletes of any document: some of its fields become those of another one."""
     known: dict[str, dict[object, Document]] = {}
     for change in before:
-        known.setdefault(change.collection, {})[change.key] = change.after or {}
+        documents = known.setdefault(change.collection, {})
+        if change.after is None:
+            del documents[change.key]
+        else:
+            documents[change.key] = change.after
     random = Random(seed)
     for _ in range(count):
         collection = random.choice(sorted(name for name in known if known[name]))
