@@ -19,10 +19,11 @@ _COUNTERS = ("events", "errors", "dead_letters")
 
 
 def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason.
+    """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason, and of a view progress.
 
-    state: running, backfilling, paused, failed, or stopped when no worker is at work. Counters are those of the last
-    checkpoint. Raises ServerError."""
+    state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
+    work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
+    ServerError."""
     try:
         with server_errors("read the status", f"read on {database.name}"):
             checkpoint = read_checkpoint(database)
@@ -44,6 +45,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
             "reason": _reason(active.get(entry.name), checkpoint, alive),
+            **({"progress": _progress(active.get(entry.name))} if entry.view is not None else {}),
         }
         for entry in entries
     }
@@ -56,13 +58,22 @@ def _is_alive(checkpoint: dict[str, Any]) -> bool:
 
 
 def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
-    if active is not None and active.state == "failed" and active.entry.revision == entry.revision:
-        return "failed"
+    known = active is not None and active.entry.revision == entry.revision
+    if active is not None and known and active.state in ("failed", "stopped"):
+        return active.state
     if entry.state == "paused":
         return "paused"
     if not alive:
         return "stopped"
-    return active.state if active is not None and active.state == "backfilling" else "running"
+    if entry.view is not None and not known:
+        return "rebuilding" if active is not None and active.live is not None else "backfilling"
+    return active.state if active is not None and active.state in ("backfilling", "rebuilding") else "running"
+
+
+def _progress(active: ActiveEntry | None) -> dict[str, int] | None:
+    if active is None or active.build is None:
+        return None
+    return {"rows": active.build.rows, "total": max(active.build.total, active.build.rows)}
 
 
 def _reason(active: ActiveEntry | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
