@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pages import PAGES, ROOT, Block, blocks, blocks_of
 from queryleaf_cdc.cli import COMMANDS, cli
 from queryleaf_cdc.cli.demo_printing import fitted
 from queryleaf_cdc.compiler import compile_sql
+from queryleaf_cdc.lowering.views.rules import RULES
 
 CLI_PAGE = ROOT / "docs" / "cli.md"
 SCHEMA = json.loads((ROOT / "docs" / "compiled.schema.json").read_text())
@@ -75,3 +77,21 @@ def test_compiled_blocks_are_current(page: Path, update_golden: bool) -> None:
 
 def test_there_are_compiled_blocks() -> None:
     assert len(blocks("json watch", "json statement")) >= 2
+
+
+EXACTNESS_PAGE = ROOT / "docs" / "exactness.md"
+_RULES = re.compile(r"(<!-- rules: .*? -->\n).*?(<!-- end of rules -->)", re.DOTALL)
+
+
+def table_of_rules() -> str:
+    lines = ["| operator | rule | cost of a row that comes or goes | kept |", "|---|---|---|---|"]
+    lines += [f"| {each.kind} | {each.rule} | {each.cost} | {each.state or 'nothing'} |" for each in RULES]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_operators_is_current(update_golden: bool) -> None:
+    text = EXACTNESS_PAGE.read_text("utf-8")
+    wanted = _RULES.sub(lambda found: f"{found[1]}\n{table_of_rules()}\n{found[2]}", text)
+    if update_golden:
+        EXACTNESS_PAGE.write_text(wanted, "utf-8")
+    assert EXACTNESS_PAGE.read_text("utf-8") == wanted

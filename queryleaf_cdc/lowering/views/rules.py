@@ -89,9 +89,9 @@ MARK_JOIN = Rule(
 )  # fmt: skip
 CONDITIONAL_JOIN = Rule(
     "join", "outer join, EXISTS, IN with a further condition",
-    "as above; how many rows each row matches tells whether it stands alone",
+    "a row stands alone, or unmarked, while it matches no row: how many it matches is kept beside it",
     "the condition, once for each kept row of the other side that has the same key",
-    "the rows of both sides, by key, and how many rows each of them matches",
+    "the rows of both sides, by key, with how many rows of the other side they match",
 )  # fmt: skip
 GROUP = Rule(
     "group", "GROUP BY with COUNT, SUM, AVG, STDDEV, VARIANCE, BOOL_AND, BOOL_OR",
