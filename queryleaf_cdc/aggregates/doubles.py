@@ -28,7 +28,7 @@ class Doubles:
 
     def __init__(self) -> None:
         self.count = 0
-        self.parts: list[float] = []
+        self.parts: tuple[float, ...] = ()
         self.large = 0
         self.not_a_number = 0
         self.infinite = 0
@@ -92,25 +92,28 @@ class Doubles:
         unit = 1 << _UNIT
         self.large = int(total / unit) if abs(total) >= _LARGE else 0
         rest = total - self.large * unit
-        self.parts = []
+        parts: list[float] = []
         while rest:
-            part = float(rest)
-            self.parts.append(part)
-            rest -= Fraction(part)
+            parts.append(float(rest))
+            rest -= Fraction(parts[-1])
+        self.parts = tuple(parts)
 
-    def document(self) -> list[Any]:
-        special = [self.not_a_number, self.infinite, self.negative_infinite]
-        if self.large or any(special):
-            return [self.count, self.parts, integers.stored(self.large), special]
-        return [self.count, self.parts]
+    def document(self) -> tuple[float, ...]:
+        return (self.count, *self.parts)
+
+    def document_of_rest(self) -> tuple[Any, ...] | None:
+        """What hardly any sum has."""
+        rest = (self.large, self.not_a_number, self.infinite, self.negative_infinite)
+        return (integers.stored(self.large), *rest[1:]) if any(rest) else None
 
     @classmethod
-    def load(cls, document: list[Any]) -> Doubles:
+    def load(cls, document: Sequence[float], rest: Sequence[Any] | None) -> Doubles:
         found = cls()
-        found.count, found.parts, *rest = document
-        if rest:
-            found.large = integers.loaded(rest[0])
-            found.not_a_number, found.infinite, found.negative_infinite = rest[1]
+        count, *parts = document
+        found.count, found.parts = int(count), tuple(parts)
+        if rest is not None:
+            large, found.not_a_number, found.infinite, found.negative_infinite = rest
+            found.large = integers.loaded(large)
         return found
 
 
@@ -121,7 +124,7 @@ def nearest(value: Fraction) -> float:
         return inf if value > 0 else -inf
 
 
-def _expansion(terms: list[float]) -> list[float] | None:
+def _expansion(terms: list[float]) -> tuple[float, ...] | None:
     """The exact sum of the terms; None if it is large, or NaN or an infinity is among them."""
     parts: list[float] = []
     try:
@@ -134,4 +137,4 @@ def _expansion(terms: list[float]) -> list[float] | None:
             part = fsum(terms)
     except (OverflowError, ValueError):
         return None
-    return parts
+    return tuple(parts)

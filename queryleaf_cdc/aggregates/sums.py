@@ -78,9 +78,12 @@ class Sum:
     def document(self) -> Document:
         found: Document = {}
         if self.integers:
-            found["i"] = [self.integers, self.wide, integers.stored(self.total)]
+            found["i"] = (self.integers, self.wide, integers.stored(self.total))
         if self.doubles is not None:
             found["d"] = self.doubles.document()
+            rest = self.doubles.document_of_rest()
+            if rest is not None:
+                found["x"] = rest
         if self.decimals is not None:
             found["q"] = self.decimals.document()
         return found
@@ -92,7 +95,7 @@ class Sum:
             found.integers, found.wide, total = document["i"]
             found.total = integers.loaded(total)
         if "d" in document:
-            found.doubles = Doubles.load(document["d"])
+            found.doubles = Doubles.load(document["d"], document.get("x"))
         if "q" in document:
             found.decimals = Decimals.load(document["q"])
         return found

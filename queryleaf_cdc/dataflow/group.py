@@ -43,12 +43,12 @@ class GroupBy:
         self._groups.fetch(keys)
         for order in self._orders:
             order.fetch(keys, touched)
-        self._recall(keys)
+        groups = self._recalled(keys)
         self._apply(touched)
         self._apply_distinct(touched)
         for order in self._orders:
             order.apply()
-        return self._changes(keys)
+        return self._changes(groups)
 
     def _touched(self, delta: Delta) -> Touched:
         touched: Touched = defaultdict(lambda: defaultdict(list))
@@ -64,13 +64,14 @@ class GroupBy:
         _drop_what_cancels(touched)
         return touched
 
-    def _recall(self, groups: Iterable[Hashable]) -> None:
-        """Of groups that were read from the state, the row that the output holds: their state tells it exactly."""
+    def _recalled(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, Kept]]:
+        """The groups. Of those that were read from the state, their row in the output: their state tells it exactly."""
         get = self._groups.get
-        for group in groups:
-            kept = get(group)
+        groups = [(group, get(group)) for group in keys]
+        for group, kept in groups:
             if kept.row is None and kept.is_out:
                 kept.row = self._row(group, kept)
+        return groups
 
     def _apply(self, touched: Touched) -> None:
         change, feeds = self._groups.change, self._feeds
@@ -93,11 +94,9 @@ class GroupBy:
                     for position in positions:
                         tallies[position].add(values, weight)
 
-    def _changes(self, groups: Iterable[Hashable]) -> Delta:
+    def _changes(self, groups: Iterable[tuple[Hashable, Kept]]) -> Delta:
         changed: Delta = []
-        get = self._groups.get
-        for group in groups:
-            kept = get(group)
+        for group, kept in groups:
             if kept.rows < 0:
                 raise NegativeWeight(repr(kept.key))
             old = kept.row

@@ -15,7 +15,7 @@ class Kept:
 
     __slots__ = ("is_out", "key", "row", "rows", "tallies")
 
-    def __init__(self, key: Row, tallies: list[Tally]) -> None:
+    def __init__(self, key: Row, tallies: tuple[Tally, ...]) -> None:
         self.key = key
         self.tallies = tallies
         self.rows = 0
@@ -35,11 +35,11 @@ class GroupCodec:
         self._always = always
 
     def new(self, key: Row) -> Kept:
-        return Kept(key, [make() for make in self._make])
+        return Kept(key, tuple([make() for make in self._make]))
 
     def load(self, key: Row, id: bytes, document: Document) -> Kept:
         tallies = [load(each) for load, each in zip(self._load, document.get("a", ()), strict=True)]
-        found = Kept(tuple(document.get("k", ())), tallies)
+        found = Kept(tuple(document.get("k", ())), tuple(tallies))
         found.rows = document["n"]
         found.is_out = True
         return found
@@ -56,7 +56,7 @@ class GroupCodec:
         if kept.key:
             found["k"] = kept.key
         if kept.tallies:
-            found["a"] = [tally.document() for tally in kept.tallies]
+            found["a"] = tuple([tally.document() for tally in kept.tallies])
         return found
 
     def stored(self, value: Kept) -> None:

@@ -21,7 +21,8 @@ Delta = list[tuple[Row, int]]
 Touched = dict[int, dict[Hashable, list[Row]]]
 """Rows of a delta by weight, and then by the identity of their group."""
 
-PLAIN = frozenset((str, int, Int64, ObjectId, datetime, type(None)))
+PLAIN = frozenset((str, int, Int64, datetime, type(None)))
+"""Kinds of values that are their own identity."""
 _NAN = ("NaN",)
 
 
@@ -32,6 +33,8 @@ def identity(value: Value) -> Hashable:
         return value  # type: ignore[no-any-return]
     if kind is float:
         return value if value == value else _NAN
+    if kind is ObjectId:
+        return value.binary  # type: ignore[no-any-return]  # an ObjectId hashes in Python
     return _identity_of_rare(value)
 
 
