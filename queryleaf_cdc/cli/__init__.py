@@ -46,6 +46,13 @@ class _Lazy(click.Group):
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A bare ``--embedded`` has no value: the file behind it is not the server's directory."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, [f"{each}=" if each == "--embedded" else each for each in rest]
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="queryleaf-cdc")

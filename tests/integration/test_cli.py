@@ -182,6 +182,12 @@ def test_an_embedded_server_says_where_it_is_and_keeps_its_data(
     assert json.loads(found.stdout) == {"n": 1}
 
 
+def test_a_bare_embedded_leaves_what_follows_alone(command: Run, tmp_path: Path) -> None:
+    found = command("query", "--embedded", "SELECT 1 + 1 AS n")
+    assert json.loads(found.stdout) == {"n": 2}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["procedures.py", "triggers.sql"]
+
+
 # -- without a server ---------------------------------------------------------------------------------------------
 
 
