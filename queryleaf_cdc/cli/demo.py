@@ -22,6 +22,7 @@ ON_HAND = 1_000_000
 STOCK = [{"_id": tea, "on_hand": ON_HAND, "reserved": 0} for tea in TEAS]
 FIRST_LOAD_ID = 1000
 LOAD_BATCH = 50
+SALES = ("place", "tea", "orders", "bags", "shipped", "largest")
 PATIENCE_SECONDS = 90.0
 
 
@@ -84,18 +85,19 @@ def show_program(printer: Printer) -> None:
     watch = compile_sql(shop_sql()).to_json()["statements"][0]["watch"]
     printer.say(f"The server filters and computes for order_placed: db.{watch['collection']}.watch(pipeline), with")
     printer.code(pipeline_text(watch["pipeline"]), "json")
-    printer.say("Any driver can open it; nothing is hidden. `queryleaf-cdc compile FILE` prints all of it.")
+    printer.say("Any driver can open it; nothing is hidden. `queryleaf-cdc compile FILE` prints all of it, also how")
+    printer.say("the view sales follows each change: by what the change adds to a group, or takes away from it.")
 
 
 def open_shop(printer: Printer, ql: Any, uri: str) -> None:
-    printer.chapter("3. A real server, and the triggers registered")
+    printer.chapter("3. A real server; triggers and view are registered")
     version = ql.client.server_info()["version"]
     printer.say(f"MongoDB {version} listens at {uri.partition('?')[0]}")
     add_procedures(ql)
     ql.database.stock.insert_many(STOCK)
     ql.database.packing_queue.create_index("order_id")
     for result in ql.execute_all(shop_sql(), name="demo_shop.sql"):
-        printer.say(f"trigger {result.name}: {result.status}")
+        printer.say(f"{result.name}: {result.status}")
 
 
 def a_few_orders(printer: Printer, db: Any, worker: WorkerProcess) -> None:
@@ -110,7 +112,7 @@ def a_few_orders(printer: Printer, db: Any, worker: WorkerProcess) -> None:
     )
     db.orders.update_one({"_id": 2}, {"$set": {"status": "shipped"}})
     db.orders.update_one({"_id": 3}, {"$set": {"status": "cancelled"}})
-    wait_until(lambda: rows(db.order_log) >= 2 and rows(db[COURIER]) >= 1, worker)
+    wait_until(lambda: rows(db.order_log) >= 2 and rows(db[COURIER]) >= 1 and total(db.sales, "orders") == 2, worker)
     show = {
         "packing_queue": ("order_id", "tea", "bags", "queued_at"),
         "order_log": ("order_id", "was", "became"),
@@ -119,27 +121,36 @@ def a_few_orders(printer: Printer, db: Any, worker: WorkerProcess) -> None:
     }
     for name, columns in show.items():
         printer.table(name, list(db[name].find().sort(columns[0], 1)), columns)
+    printer.table("the view sales", sales(db), SALES)
 
 
 def kill_during_load(printer: Printer, db: Any, worker: WorkerProcess, orders: int) -> None:
     """Writes the load; kills the worker once it has done a quarter. The last orders find nobody at work."""
-    printer.chapter("5. The worker is killed in the middle of a load")
-    killed = False
-    for first in range(0, orders, LOAD_BATCH):
-        write_batch(db, range(first, min(first + LOAD_BATCH, orders)))
-        if not killed and rows(db.packing_queue) > orders // 4:
-            killed = _kill(printer, db, worker)
-    if not killed:
-        wait_until(lambda: rows(db.packing_queue) > orders // 4, worker)
-        _kill(printer, db, worker)
+    printer.chapter("5. A load; the view moves with it, until the worker is killed in the middle")
+    with printer.live_table("the view sales, live", SALES) as show:
+        written, queued = _write_load(db, worker, orders, lambda: show(sales(db)))
+    printer.say(f"kill -9 {worker.pid}: {written:,} orders are written, {queued:,} of them are in the packing queue.")
     printer.say(f"The shop went on writing: {orders:,} orders, every fourth of them shipped.")
 
 
-def _kill(printer: Printer, db: Any, worker: WorkerProcess) -> bool:
+def _write_load(db: Any, worker: WorkerProcess, orders: int, show: Callable[[], None]) -> tuple[int, int]:
+    """How many orders are written, and how many of them processed, when the worker is killed."""
+    at_its_end = None
+    for first in range(0, orders, LOAD_BATCH):
+        write_batch(db, range(first, min(first + LOAD_BATCH, orders)))
+        show()
+        if at_its_end is None and rows(db.packing_queue) > orders // 4:
+            at_its_end = _kill(db, worker)
+    if at_its_end is None:
+        wait_until(lambda: rows(db.packing_queue) > orders // 4, worker, show)
+        at_its_end = _kill(db, worker)
+    show()
+    return at_its_end
+
+
+def _kill(db: Any, worker: WorkerProcess) -> tuple[int, int]:
     worker.kill()
-    written, queued = rows(db.orders, LOAD), rows(db.packing_queue, LOADED)
-    printer.say(f"kill -9 {worker.pid}: {written:,} orders are written, {queued:,} of them are in the packing queue.")
-    return True
+    return rows(db.orders, LOAD), rows(db.packing_queue, LOADED)
 
 
 def finish_the_load(printer: Printer, ql: Any, uri: str, orders: int) -> None:
@@ -148,7 +159,9 @@ def finish_the_load(printer: Printer, ql: Any, uri: str, orders: int) -> None:
     db, began = ql.database, time.monotonic()
     with WorkerProcess(uri, DATABASE) as worker:
         printer.say(f"queryleaf-cdc run, process {worker.pid}.")
-        wait_until(lambda: is_done(db, orders), worker)
+        with printer.live_table("the view sales, live", SALES) as show:
+            wait_until(lambda: is_done(db, orders), worker, lambda: show(sales(db)))
+            show(sales(db))
         printer.say(f"All orders are processed, {time.monotonic() - began:.1f} s after the start.")
         worker.stop()
     with ql:
@@ -168,10 +181,11 @@ def account(printer: Printer, db: Any, orders: int) -> bool:
         ("rows in the packing queue", orders, rows(db.packing_queue, LOADED)),
         ("different orders among them", orders, len(db.packing_queue.distinct("order_id", LOADED))),
         ("rows in the order log", len(shipped), rows(db.order_log, LOADED)),
-        ("bags that left the stock", 50 + bags(shipped), len(TEAS) * ON_HAND - total(db, "on_hand")),
-        ("bags that are still reserved", 20 + bags(load) - bags(shipped), total(db, "reserved")),
+        ("bags that left the stock", 50 + bags(shipped), len(TEAS) * ON_HAND - total(db.stock, "on_hand")),
+        ("bags that are still reserved", 20 + bags(load) - bags(shipped), total(db.stock, "reserved")),
         ("courier calls, by idempotency key", express, len({call["key"] for call in calls})),
         ("different orders among them", express, len({call["order_id"] for call in calls})),
+        ("rows of the view that are as the orders say", len(TEAS), len(right_sales(db))),
         ("dead letters", 0, rows(db["_queryleaf.dead_letters"])),
     ]
     good = [printer.check(*each) for each in checks]
@@ -227,15 +241,41 @@ def bags(orders: list[dict[str, Any]]) -> int:
     return sum(order["bags"] for order in orders)
 
 
-def total(db: Any, field: str) -> int:
-    return sum(each[field] for each in db.stock.find())
+def total(collection: Any, field: str) -> int:
+    return sum(each[field] for each in collection.find())
 
 
-def wait_until(condition: Callable[[], bool], worker: WorkerProcess) -> None:
+def sales(db: Any) -> list[dict[str, Any]]:
+    return list(db.sales.find().sort([("place", 1), ("tea", 1)]))
+
+
+def right_sales(db: Any) -> list[dict[str, Any]]:
+    """The rows of the view that equal what the orders give when they are counted anew."""
+    orders = list(db.orders.find({"status": {"$ne": "cancelled"}}))
+    by_tea = {tea: [order for order in orders if order["tea"] == tea] for tea in TEAS}
+    return [each for each in sales(db) if each == {"_id": each["tea"], **_counted(each["tea"], by_tea)}]
+
+
+def _counted(tea: str, by_tea: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    own = by_tea[tea]
+    return {
+        "place": 1 + sum(bags(others) > bags(own) for others in by_tea.values()),
+        "tea": tea,
+        "orders": len(own),
+        "bags": bags(own),
+        "shipped": sum(order["status"] == "shipped" for order in own),
+        "largest": max((order["bags"] for order in own), default=None),
+    }
+
+
+def wait_until(
+    condition: Callable[[], bool], worker: WorkerProcess, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Polls. Raises RunError QL630 when the worker ends or nothing comes of it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         worker.check()
+        meanwhile()
         if time.monotonic() > deadline:
             raise RunError("QL630", f"the demo's worker was not done after {PATIENCE_SECONDS:.0f} s")
         time.sleep(0.05)

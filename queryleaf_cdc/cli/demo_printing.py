@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.syntax import Syntax
 from rich.text import Text
 
-from queryleaf_cdc.cli.tables import show_table
+from queryleaf_cdc.cli.tables import show_table, table_of
 
 _WIDTH = 96
 _DEPTH = 7  # levels of a pipeline that are shown
@@ -40,6 +42,18 @@ class Printer:
     def table(self, title: str, rows: Sequence[dict[str, Any]], columns: tuple[str, ...]) -> None:
         self._console.print(Text(f"\n{title}", style="bold"))
         show_table(list(rows), columns)
+
+    @contextmanager
+    def live_table(self, title: str, columns: tuple[str, ...]) -> Iterator[Callable[[Sequence[dict[str, Any]]], None]]:
+        """Yields what shows the rows as they are now: in place on a terminal; in a pipe only the last ones, once."""
+        last: list[dict[str, Any]] = []
+        self._console.print(Text(f"\n{title}", style="bold"))
+        if not self._console.is_terminal:
+            yield lambda rows: last.__setitem__(slice(None), rows)
+            show_table(last, columns)
+            return
+        with Live(table_of(last, columns), console=self._console, refresh_per_second=10) as live:
+            yield lambda rows: live.update(table_of(list(rows), columns))
 
     def check(self, what: str, wanted: int, found: int) -> bool:
         """One line of the account; True if it adds up."""

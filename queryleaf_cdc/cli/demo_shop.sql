@@ -1,4 +1,4 @@
--- A tea shop. Its own programs write the orders; these triggers do what must follow.
+-- A tea shop. Its own programs write the orders; these triggers do what must follow, and a view adds up.
 
 CREATE TRIGGER order_placed AFTER INSERT ON orders
 WHEN (NEW.status = 'placed')
@@ -25,3 +25,10 @@ BEGIN
       DELETE FROM packing_queue WHERE order_id = NEW._id;
   END CASE;
 END;
+
+CREATE MATERIALIZED VIEW sales AS
+SELECT RANK() OVER (ORDER BY SUM(bags) DESC) AS place, tea, COUNT(*) AS orders, SUM(bags) AS bags,
+       COUNT(*) FILTER (WHERE status = 'shipped') AS shipped, MAX(bags) AS largest
+FROM orders
+WHERE status <> 'cancelled'
+GROUP BY tea;

@@ -31,7 +31,7 @@ def test_the_whole_story_in_a_pipe(tmp_path: Path) -> None:
     assert done.returncode == 0, text + done.stderr.decode()
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
     assert "WRONG" not in text
-    assert text.count("  ok    ") == 9
+    assert text.count("  ok    ") == 10
     (moment,) = re.findall(r"kill -9 \d+: ([\d,]+) orders are written, ([\d,]+) of them", text)
     written, queued = (int(number.replace(",", "")) for number in moment)
     assert 0 < queued <= written < 4000
@@ -66,7 +66,7 @@ def test_an_account_that_does_not_add_up_is_told(db: Any, capsys: pytest.Capture
 
 
 def test_the_pipeline_is_shown_to_a_depth() -> None:
-    (placed, _) = compile_sql(shop_sql()).to_json()["statements"]
+    placed, *_ = compile_sql(shop_sql()).to_json()["statements"]
     text = pipeline_text(placed["watch"]["pipeline"])
     assert '{"$match": {"operationType": "insert", "fullDocument.status": "placed"}}' in text
     assert max(map(len, text.splitlines())) < 100
