@@ -29,8 +29,8 @@ class Engine(Protocol):
     def rows(self, view: View) -> list[Document]:
         """Without ``_id``."""
 
-    def leftovers(self) -> str | None:
-        """What is kept although it is needed no more, when all documents are gone."""
+    def leftovers(self, view: View) -> str | None:
+        """What is kept for a view although it is needed no more, when all documents are gone."""
 
     def close(self) -> None: ...
 
@@ -79,6 +79,8 @@ def check_together(
         batches = (*history.batches, deletions(history))
         for number, batch in enumerate(batches):
             run.batch(number, batch)
+            if run.over:
+                return run.verdicts
         run.end(len(batches))
         return run.verdicts
     finally:
@@ -94,9 +96,14 @@ class _Run:
         self.created_after = created_after
         self.verdicts = [Verdict() for _ in groups]
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be found."""
+        return not any(map(self._is_fine, range(len(self.groups))))
+
     def batch(self, number: int, batch: Batch) -> None:
         if number == self.created_after:
-            self._create()
+            self._create(number)
         self.oracle.apply(batch)
         self.engine.apply(batch)
         if number >= self.created_after:
@@ -104,13 +111,15 @@ class _Run:
 
     def end(self, number: int) -> None:
         if number <= self.created_after:
-            self._create()
+            self._create(number)
             self._compare(number)
-        left = self.engine.leftovers()
-        if left is not None:
-            self._record(range(len(self.groups)), Failure(number, "leftovers", left))
+        for place, views in enumerate(self.groups):
+            for view in views:
+                left = self.engine.leftovers(view) if self._is_fine(place) else None
+                if left is not None:
+                    self._record(place, Failure(number, "leftovers", f"{view.name} left {left}"))
 
-    def _create(self) -> None:
+    def _create(self, number: int) -> None:
         for place, views in enumerate(self.groups):
             try:
                 self.oracle.define(views)
@@ -119,11 +128,11 @@ class _Run:
             except (CompileError, duckdb.Error) as error:
                 self.verdicts[place] = Verdict(refused=f"{type(error).__name__}: {error}")
             except Exception:
-                self._record([place], Failure(0, "raised", traceback.format_exc()))
+                self._record(place, Failure(number, "raised", traceback.format_exc()))
 
     def _compare(self, number: int) -> None:
         for place, views in enumerate(self.groups):
-            if self.verdicts[place].failure is None and self.verdicts[place].refused is None:
+            if self._is_fine(place):
                 for view in views:
                     self._compare_view(number, place, view)
 
@@ -136,17 +145,19 @@ class _Run:
         try:
             documents = self.engine.rows(view)
         except Exception:
-            self._record([place], Failure(number, "raised", traceback.format_exc()))
+            self._record(place, Failure(number, "raised", traceback.format_exc()))
             return
         strange = {name for each in documents for name in each} - set(names)
         found = [tuple(each.get(name) for name in names) for each in documents]
         wrong = f"fields {strange}" if strange else difference(found, expected)
         if wrong is not None:
-            self._record([place], Failure(number, "differs", f"{view.name} after batch {number}:\n{wrong}"))
+            self._record(place, Failure(number, "differs", f"{view.name} after batch {number}:\n{wrong}"))
         elif self.verdicts[place].failure is None:
             self.verdicts[place] = Verdict(rows=self.verdicts[place].rows + len(expected))
 
-    def _record(self, places: Sequence[int], failure: Failure) -> None:
-        for place in places:
-            if self.verdicts[place].failure is None and self.verdicts[place].refused is None:
-                self.verdicts[place] = Verdict(failure)
+    def _record(self, place: int, failure: Failure) -> None:
+        if self._is_fine(place):
+            self.verdicts[place] = Verdict(failure)
+
+    def _is_fine(self, place: int) -> bool:
+        return self.verdicts[place].failure is None and self.verdicts[place].refused is None

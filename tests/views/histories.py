@@ -95,7 +95,7 @@ class _Drawing:
     def insert(self, collection: Collection, known: dict[int, Document]) -> Change:
         """Now and then with the key of a document that was deleted before."""
         key = self.random.randint(1, self.next_key)
-        if key in known or self.random.random() < 0.7:
+        if key in known or key == self.next_key or self.random.random() < 0.7:
             key = self.next_key
             self.next_key += 1
         known[key] = self.drawn(collection, key)

@@ -19,7 +19,7 @@ from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.lowering.worker_face import evaluator
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.plans.dataflow import Scan
+from queryleaf_cdc.plans.dataflow import Group, Node, Scan, inputs_of
 from queryleaf_cdc.plans.program import ViewStatement
 from queryleaf_cdc.plans.view import ViewPlan
 from tests.unit.dataflow.harness import BsonStore
@@ -85,11 +85,10 @@ class MemoryEngine:
             raise found.error
         return [{name: value for name, value in row.items() if name != "_id"} for row in found.rows.values()]
 
-    def leftovers(self) -> str | None:
-        for name, view in self.views.items():
-            if view.error is None and view.store.documents:
-                return f"{name} left {view.store.load(list(view.store.documents))}"
-        return None
+    def leftovers(self, view: View) -> str | None:
+        found = self.views[view.name]
+        left = found.store.documents
+        return str(found.store.load(list(left))) if len(left) > found.rows_always_there else None
 
     def close(self) -> None:
         pass
@@ -119,6 +118,7 @@ class _Maintained:
         self.rows: dict[Hashable, Document] = {}
         self.readers = [_Reader(scan) for scan in self.plan.scans]
         self.error: Exception | None = None
+        self.rows_always_there = _always(self.plan.root)
         self.start()
 
     def start(self) -> None:
@@ -156,6 +156,11 @@ class _Maintained:
             return known, None
         self.rows[key] = after = bson.decode(bson.encode({"_id": change.id, **change.after}), OPTIONS)
         return known, after
+
+
+def _always(node: Node) -> int:
+    """How many groups are there without any row: it is stored that they are."""
+    return sum(map(_always, inputs_of(node))) + (isinstance(node, Group) and node.always)
 
 
 class _Reader:

@@ -46,7 +46,7 @@ class Recomputing:
         names, rows = self.oracle.rows(view)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def leftovers(self) -> str | None:
+    def leftovers(self, view: View) -> str | None:
         return None
 
     def close(self) -> None:
