@@ -7,9 +7,11 @@ import re
 import pytest
 from pages import ROOT
 
+from queryleaf_cdc.aggregates import AGGREGATES
 from queryleaf_cdc.cli.tables import shown
 from queryleaf_cdc.functions import SCALARS
 from queryleaf_cdc.logical.bind import EVENT_FUNCTIONS
+from queryleaf_cdc.logical.windows import WINDOW_FUNCTIONS
 from queryleaf_cdc.testing import OfflineDatabase
 
 TEXT = (ROOT / "docs" / "language.md").read_text("utf-8")
@@ -28,6 +30,11 @@ def documented() -> set[str]:
 
 def test_every_function_is_documented() -> None:
     assert NAMES - OPERATORS - documented() == set()
+
+
+def test_every_aggregate_and_window_function_is_documented() -> None:
+    documented = set(re.findall(r"`([A-Z][A-Z0-9_]*)\(", TEXT.partition("\n## Functions\n")[0]))
+    assert {*AGGREGATES, *WINDOW_FUNCTIONS} - documented == set()
 
 
 def test_every_documented_function_exists() -> None:
