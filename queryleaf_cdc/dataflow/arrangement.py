@@ -9,15 +9,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.dataflow.places import Order, place_by, placed, read, stored
+from queryleaf_cdc.dataflow.rows import Row, exact
 from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange, StateStore
 from queryleaf_cdc.values import Document
 
-_PAGE = 256
-"""places of a page; one with twice as many is cut in two"""
+_PAGE = 32
+"""Places of a page, or as many as there are pages (a change writes a page and the directory). One with twice as many is
+cut in two, and so is one of more than ``_BYTES``."""
 
-Place = Callable[[Row], bytes]
-"""The bytes that rows are ordered by; different for rows that differ in anything."""
+_BYTES = 1 << 20
 
 _low = attrgetter("low")
 
@@ -29,7 +30,19 @@ class NegativeWeight(Exception):
 class Page:
     """Places in order, with their rows, weights, and marks (a number that the operator keeps beside each)."""
 
-    __slots__ = ("changed", "is_stored", "low", "marks", "number", "places", "rows", "size", "total", "weights")
+    __slots__ = (
+        "bytes",
+        "changed",
+        "is_stored",
+        "low",
+        "marks",
+        "number",
+        "places",
+        "rows",
+        "size",
+        "total",
+        "weights",
+    )
 
     def __init__(self, number: int, low: bytes, size: int = 0, total: int = 0, loaded: bool = True) -> None:
         self.number = number
@@ -38,6 +51,7 @@ class Page:
         """places"""
         self.total = total
         """sum of the weights"""
+        self.bytes = 0
         self.places: list[bytes] = []
         self.rows: list[Row] = []
         self.weights: list[int] = []
@@ -49,14 +63,14 @@ class Page:
     def is_loaded(self) -> bool:
         return len(self.places) == self.size
 
-    def fill(self, document: Document, place: Place) -> None:
-        self.rows = [tuple(row) for row in document["r"]]
-        self.places = [place(row) for row in self.rows]
+    def fill(self, document: Document, order: Order) -> None:
+        self.places, self.rows = read(document["r"], order)
+        self.bytes = sum(map(len, self.places))
         self.weights = list(document.get("w") or [1] * len(self.rows))
         self.marks = list(document.get("m") or [0] * len(self.rows))
 
     def document(self) -> Document:
-        found: Document = {"r": [list(row) for row in self.rows]}
+        found: Document = {"r": stored(self.places)}
         if any(weight != 1 for weight in self.weights):
             found["w"] = list(self.weights)
         if any(self.marks):
@@ -72,6 +86,8 @@ class Page:
             setattr(upper, name, values[half:])
             del values[half:]
         upper.size, upper.total = len(upper.places), sum(upper.weights)
+        upper.bytes = sum(map(len, upper.places))
+        self.bytes -= upper.bytes
         self.size, self.total = len(self.places), self.total - upper.total
         upper.changed = self.changed = True
         return upper
@@ -80,12 +96,12 @@ class Page:
 class Arranged:
     """The rows of one key."""
 
-    __slots__ = ("_id", "_next", "_place", "_removed", "_store", "pages")
+    __slots__ = ("_id", "_next", "_order", "_removed", "_store", "pages")
 
-    def __init__(self, id: bytes, store: StateStore, place: Place) -> None:
+    def __init__(self, id: bytes, store: StateStore, order: Order) -> None:
         self._id = id
         self._store = store
-        self._place = place
+        self._order = order
         self._next = 1
         self._removed: list[int] = []
         """numbers of stored pages that are empty now"""
@@ -171,7 +187,7 @@ class Arranged:
 
     def add(self, row: Row, weight: int) -> tuple[int, int]:
         """Adds to the row's weight; (weight before, after). Raises NegativeWeight."""
-        return self.add_at(self._place(row), row, weight)
+        return self.add_at(placed(self._order(row), exact(row)), row, weight)
 
     def add_at(self, place: bytes, row: Row, weight: int) -> tuple[int, int]:
         """The same for one who knows the row's place."""
@@ -229,16 +245,16 @@ class Arranged:
         """Takes in pages that were read."""
         by_number = {page.number: page for page in self.pages}
         for number in numbers:
-            by_number[number].fill(documents[self.page_id(number)], self._place)
+            by_number[number].fill(documents[self.page_id(number)], self._order)
 
     # -- storing ---------------------------------------------------------------------------------------------------
 
     def load(self, document: Document) -> None:
         self._next = document.get("next", 1)
         if "pages" not in document:
-            page = Page(0, b"", len(document["r"]), 0)
-            page.fill(document, self._place)
-            page.total = sum(page.weights)
+            page = Page(0, b"")
+            page.fill(document, self._order)
+            page.size, page.total = len(page.places), sum(page.weights)
             self.pages = [page]
             return
         self.pages = [Page(number, bytes(low), size, total, False) for low, number, size, total in document["pages"]]
@@ -295,7 +311,7 @@ class Arranged:
     def _loaded(self, page: Page) -> Page:
         if not page.is_loaded:
             id = self.page_id(page.number)
-            page.fill(self._store.load([id])[id], self._place)
+            page.fill(self._store.load([id])[id], self._order)
         return page
 
     def _find(self, place: bytes) -> tuple[Page, int | None]:
@@ -311,8 +327,9 @@ class Arranged:
         page.marks.insert(at, 0)
         page.size += 1
         page.total += weight
+        page.bytes += len(place)
         page.changed = True
-        if page.size >= 2 * _PAGE:
+        if page.size >= 2 * max(_PAGE, len(self.pages)) or (page.bytes > _BYTES and page.size > 1):
             self._cut(index)
 
     def _cut(self, index: int) -> None:
@@ -328,9 +345,11 @@ class Arranged:
 
     def _remove(self, index: int, at: int) -> None:
         page = self.pages[index]
+        place = page.places[at]
         for values in (page.places, page.rows, page.weights, page.marks):
             del values[at]
         page.size -= 1
+        page.bytes -= len(place)
         page.changed = True
 
     def _drop_empty_pages(self) -> None:
@@ -352,16 +371,16 @@ def _separator(below: bytes, above: bytes) -> bytes:
 
 
 class _Codec:
-    def __init__(self, state: State, place: Place) -> None:
+    def __init__(self, state: State, order: Order) -> None:
         self._state = state
-        self._place = place
+        self._order = order
         self.id_of: Callable[[Row], bytes]
 
     def new(self, key: Row) -> Arranged:
-        return Arranged(self.id_of(key), self._state.store, self._place)
+        return Arranged(self.id_of(key), self._state.store, self._order)
 
     def load(self, key: Row, id: bytes, document: Document) -> Arranged:
-        found = Arranged(id, self._state.store, self._place)
+        found = Arranged(id, self._state.store, self._order)
         found.load(document)
         return found
 
@@ -376,14 +395,14 @@ class _Codec:
 
 
 class Arrangement:
-    """An operator's arranged rows, by key. ``place`` orders the rows of a key."""
+    """An operator's arranged rows, by key, in ``order``; rows that it holds equal stand in the order of their bytes."""
 
-    def __init__(self, state: State, place: Place) -> None:
-        codec = _Codec(state, place)
+    def __init__(self, state: State, order: Order) -> None:
+        codec = _Codec(state, order)
         self._cells: Cells[Arranged] = state.cells(codec)
         codec.id_of = self._cells.id_of
         self._store = state.store
-        self.place = place
+        self.place = place_by(order)
 
     def fetch(self, keys: Mapping[Hashable, Row], touched: Mapping[Hashable, Sequence[Row]] | None = None) -> None:
         """Has the keys (identity → key) at hand, and the pages where these rows of theirs belong: two reads at most."""

@@ -48,7 +48,7 @@ class Order:
         self._row = projection([context.row(expr) for expr in self._columns.values()])
         self._test = context.test(self._condition) if self._condition is not None else None
         terms = [(itemgetter(self.column(item.expr)), ordering.term(item)) for item in self._items]
-        self._arrangement = Arrangement(context.state, ordering.place(ordering.sort_key(terms)))
+        self._arrangement = Arrangement(context.state, ordering.sort_key(terms))
 
     # -- a batch ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any
 from bson import DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from queryleaf_cdc.dataflow.rows import Row, exact
+from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.syntax.expressions import OrderItem
@@ -166,8 +166,3 @@ def sort_key(terms: Sequence[tuple[Callable[[Row], Value], Callable[[Value], byt
         ((value, bytes_of),) = terms
         return lambda row: bytes_of(value(row))
     return lambda row: b"".join([bytes_of(value(row)) for value, bytes_of in terms])
-
-
-def place(order: Callable[[Row], bytes]) -> Callable[[Row], bytes]:
-    """The order, and then the row itself: rows that differ in anything have places of their own."""
-    return lambda row: order(row) + b"\x00" + exact(row)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.ordering import sort_key, term
-from queryleaf_cdc.dataflow.rows import Delta, Row, exact, identity, projection, row_identity
+from queryleaf_cdc.dataflow.rows import Delta, Row, identity, projection, row_identity
 from queryleaf_cdc.syntax.expressions import Expr, OrderItem
 
 Order = Callable[[Row], bytes]
@@ -37,12 +37,9 @@ class Partitions:
 
     def __init__(self, partition_by: Sequence[Expr], order_by: Sequence[OrderItem], context: Context) -> None:
         self.order = order_of(order_by, context)
-        self._arrangement = Arrangement(context.state, self._place)
+        self._arrangement = Arrangement(context.state, self.order)
         self._key = projection([context.row(each) for each in partition_by])
         self._identity = _identity(len(partition_by))
-
-    def _place(self, row: Row) -> bytes:
-        return self.order(row) + b"\x00" + exact(row)
 
     def touched(self, delta: Delta, wanted: Callable[[Partition], set[int]] | None = None) -> list[Partition]:
         """The partitions whose rows change, with the pages where rows change, and those that are ``wanted`` (by
@@ -64,7 +61,7 @@ class Partitions:
     def _sorted_out(self, delta: Delta) -> tuple[dict[Hashable, Row], dict[Hashable, list[Placed]]]:
         keys: dict[Hashable, Row] = {}
         found: dict[Hashable, dict[bytes, tuple[Row, int]]] = {}
-        key_of, identity_of, place_of = self._key, self._identity, self._place
+        key_of, identity_of, place_of = self._key, self._identity, self._arrangement.place
         for row, weight in delta:
             key = key_of(row)
             identity = identity_of(key)

@@ -10,7 +10,7 @@ from bson.datetime_ms import DatetimeMS
 
 from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
 from queryleaf_cdc.dataflow.operator import Context
-from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated, exact
+from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import LAST_MS, from_ms
 from queryleaf_cdc.plans.dataflow import While
@@ -31,7 +31,7 @@ class Timed:
     def __init__(self, node: While, context: Context) -> None:
         self._since = context.row(node.since) if node.since is not None else lambda row: DatetimeMS(-_LONG)
         self._until = context.row(node.until) if node.until is not None else lambda row: DatetimeMS(_LONG - 1)
-        self._waiting = Arrangement(context.state, _place)
+        self._waiting = Arrangement(context.state, _order)
 
     @property
     def next_due(self) -> datetime | None:
@@ -109,8 +109,8 @@ def _bytes(moment: int) -> bytes:
     return (moment + _LONG).to_bytes(8, "big")
 
 
-def _place(waiting: Row) -> bytes:
-    return _bytes(waiting[0]) + exact(waiting[1:])
+def _order(waiting: Row) -> bytes:
+    return _bytes(waiting[0])
 
 
 def _until(arranged: Arranged, clock: int) -> Iterator[tuple[Row, int]]:

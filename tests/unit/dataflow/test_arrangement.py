@@ -9,13 +9,20 @@ import pytest
 
 from queryleaf_cdc.dataflow import arrangement
 from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement, NegativeWeight
-from queryleaf_cdc.dataflow.ordering import encode_value, place
+from queryleaf_cdc.dataflow.ordering import encode_value
+from queryleaf_cdc.dataflow.places import place_by
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.state import State
 from tests.unit.dataflow.harness import Bag, BsonStore
 
 KEYS = range(3)
-by_first = place(lambda row: encode_value(row[0]))
+
+
+def _order(row: Row) -> bytes:
+    return encode_value(row[0])
+
+
+by_first = place_by(_order)
 
 
 @pytest.fixture(params=[1, 2, 4, 256])
@@ -49,7 +56,7 @@ class _Histories:
 
     def start(self) -> None:
         self.state = State(self.store, self.rng.choice([5, 50, 10_000]))
-        self.arrangement = Arrangement(self.state, by_first)
+        self.arrangement = Arrangement(self.state, _order)
 
     def batch(self) -> Iterator[tuple[Arranged, list[tuple[bytes, Row, int]]]]:
         """What two keys hold after one batch, and what they should."""

@@ -10,7 +10,7 @@ import pytest
 
 from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
-from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated, exact
+from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
 from tests.unit.dataflow.harness import Law, hold
 
 
@@ -22,7 +22,7 @@ class _Remembering:
     """Passes rows on, and keeps them by their first column for nothing."""
 
     def __init__(self, context: Context) -> None:
-        self._rows = Arrangement(context.state, exact)
+        self._rows = Arrangement(context.state, lambda row: b"")
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         delta = consolidated(inputs[0])

@@ -1,0 +1,46 @@
+"""A row's place among others: the bytes of its order, then the row itself, so that rows that differ in anything have
+places of their own. Rows are stored as they stand in their places: nothing is encoded a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import bson
+from bson import CodecOptions, DatetimeConversion
+
+from queryleaf_cdc.dataflow.rows import Row, exact
+
+Order = Callable[[Row], bytes]
+
+_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+_LENGTH = 4
+
+
+def placed(order: bytes, encoded: bytes) -> bytes:
+    """The place of a row that ``exact`` encoded. At the end is a copy of the length that BSON begins with."""
+    return order + b"\x00" + encoded + encoded[:_LENGTH]
+
+
+def place_by(order: Order) -> Callable[[Row], bytes]:
+    return lambda row: placed(order(row), exact(row))
+
+
+def stored(places: Sequence[bytes]) -> bytes:
+    """The rows in these places, one after another."""
+    return b"".join([each[-_LENGTH - int.from_bytes(each[-_LENGTH:], "little") : -_LENGTH] for each in places])
+
+
+def read(rows: bytes, order: Order) -> tuple[list[bytes], list[Row]]:
+    """Places and rows, from what ``stored`` made of them."""
+    found = [tuple(each[""]) for each in bson.decode_all(rows, _OPTIONS)]
+    pairs = zip(found, _cut(rows), strict=True)
+    return [placed(order(row), encoded) for row, encoded in pairs], found
+
+
+def _cut(rows: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(rows):
+        end = start + int.from_bytes(rows[start : start + _LENGTH], "little")
+        yield rows[start:end]
+        start = end
