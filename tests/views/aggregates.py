@@ -1,8 +1,7 @@
 """Random aggregates.
 
-Avoided, since DuckDB differs by design: ARRAY_AGG, FIRST and LAST keep NULLs there (so DuckDB filters them out),
-MODE and ANY_VALUE of ties are anybody's choice. AVG, deviations, PERCENTILE_CONT and MEDIAN may be rounded
-differently: they are FUZZY."""
+Avoided: MODE and ANY_VALUE, as among ties they are anybody's choice. AVG, deviations, PERCENTILE_CONT and MEDIAN may be
+rounded differently: they are FUZZY."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.views.drawing import Draw, Kind, Value, of_kind, plain
 from tests.views.expressions import comparison, direction, order, value
-from tests.views.texts import Optional, Pair, Text, duckdb, joined
+from tests.views.texts import Optional, Pair, Text, joined
 
 _LOGICAL: tuple[Text, ...] = ("BOOL_AND(", "BOOL_OR(", Pair("EVERY(", "BOOL_AND("))
 _DEVIATIONS = ("STDDEV(", "STDDEV_POP(", "STDDEV_SAMP(", "VARIANCE(", "VAR_POP(", "VAR_SAMP(")
@@ -27,14 +26,6 @@ def aggregate(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], exa
 
 def _filtered(filters: Text | None) -> Text:
     return "" if filters is None else Optional(joined(" FILTER (WHERE ", filters, ")"))
-
-
-def without_nulls(argument: Text, filters: Text | None) -> Text:
-    """DuckDB is told to leave out NULLs, as we do by ourselves."""
-    given = duckdb(argument)
-    if filters is None:
-        return Pair("", f" FILTER (WHERE {given} IS NOT NULL)")
-    return joined(" FILTER (WHERE (", filters, ")", Pair("", f" AND {given} IS NOT NULL"), ")")
 
 
 def _count(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
@@ -105,7 +96,7 @@ def _array_agg(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], fi
         call = joined("ARRAY_AGG(DISTINCT ", argument, " ORDER BY ", argument, direction(draw), ")")
     else:
         call = joined("ARRAY_AGG(", argument, " ORDER BY ", order(draw, plain(columns), unique, 1), ")")
-    return Value(joined(call, without_nulls(argument, filters)), Kind.ARRAY)
+    return Value(joined(call, _filtered(filters)), Kind.ARRAY)
 
 
 def _first(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
@@ -113,4 +104,4 @@ def _first(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filter
     call = joined(
         draw.pick("FIRST(", "LAST("), argument.text, " ORDER BY ", order(draw, plain(columns), unique, 1), ")"
     )
-    return Value(joined(call, without_nulls(argument.text, filters)), argument.kind, argument.whole)
+    return Value(joined(call, _filtered(filters)), argument.kind, argument.whole)

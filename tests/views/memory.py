@@ -19,7 +19,7 @@ from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.lowering.worker_face import evaluator
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.plans.dataflow import Group, Node, Scan, inputs_of
+from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
 from queryleaf_cdc.plans.program import ViewStatement
 from queryleaf_cdc.plans.view import ViewPlan
 from tests.unit.dataflow.harness import BsonStore
@@ -75,7 +75,7 @@ class MemoryEngine:
             name: [(None, each) for each in documents.values()] for name, documents in self.documents.items()
         }
         existing |= {name: [(None, each) for each in known.rows.values()] for name, known in self.views.items()}
-        made = _Maintained(plan, self.random, self.mishaps)
+        made = _Maintained(plan.dataflow, self.random, self.mishaps)
         made.follow(existing, self.now)
         self.views[view.name] = made
 
@@ -86,9 +86,12 @@ class MemoryEngine:
         return [{name: value for name, value in row.items() if name != "_id"} for row in found.rows.values()]
 
     def leftovers(self, view: View) -> str | None:
+        """What a view that is created now does not have: a few rows are there without any document."""
         found = self.views[view.name]
-        left = found.store.documents
-        return str(found.store.load(list(left))) if len(left) > found.rows_always_there else None
+        new = _Maintained(found.plan, self.random, CALM)
+        new.follow({}, self.now)
+        left = [id for id in found.store.documents if id not in new.store.documents]
+        return str(found.store.load(left)) if left else None
 
     def close(self) -> None:
         pass
@@ -109,8 +112,8 @@ def _decoded(document: Document | None) -> Document | None:
 class _Maintained:
     """A view, its state, and its rows by the identity of their ``_id``."""
 
-    def __init__(self, plan: ViewPlan, random: Random, mishaps: Mishaps) -> None:
-        self.plan = plan.dataflow
+    def __init__(self, plan: DataflowPlan, random: Random, mishaps: Mishaps) -> None:
+        self.plan = plan
         self.random = random
         self.mishaps = mishaps
         self.store = BsonStore()
@@ -118,7 +121,6 @@ class _Maintained:
         self.rows: dict[Hashable, Document] = {}
         self.readers = [_Reader(scan) for scan in self.plan.scans]
         self.error: Exception | None = None
-        self.rows_always_there = _always(self.plan.root)
         self.start()
 
     def start(self) -> None:
@@ -156,11 +158,6 @@ class _Maintained:
             return known, None
         self.rows[key] = after = bson.decode(bson.encode({"_id": change.id, **change.after}), OPTIONS)
         return known, after
-
-
-def _always(node: Node) -> int:
-    """How many groups are there without any row: it is stored that they are."""
-    return sum(map(_always, inputs_of(node))) + (isinstance(node, Group) and node.always)
 
 
 class _Reader:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.views.aggregates import without_nulls
 from tests.views.drawing import Draw, Kind, Value, of_kind, plain
 from tests.views.expressions import comparison, direction, literal, order, value, variant
 from tests.views.texts import Choice, Optional, Text, joined
@@ -125,7 +124,7 @@ def _aggregate(draw: Draw, columns: Sequence[Value], window: Window, exact: bool
         case 10 | 11:
             return Value(joined("AVG(", number.text, ")"), Kind.FUZZY), filters
         case 12 if window.total:
-            return Value(joined("ARRAY_AGG(", one.text, ")"), Kind.ARRAY), without_nulls(one.text, None)
+            return Value(joined("ARRAY_AGG(", one.text, ")"), Kind.ARRAY), filters
         case _:
             return Value(joined(draw.pick("STDDEV(", "VAR_POP("), one.text, ")"), Kind.FUZZY), filters
 
