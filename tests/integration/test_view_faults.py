@@ -1,0 +1,334 @@
+"""When the ground moves under a materialized view: it is marked, and built again by itself, or stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.database import Database
+from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for, writing
+
+from queryleaf_cdc.mongo.embedded import start_embedded
+
+Db = Database[dict[str, Any]]
+
+STOPPING = TOTALS.replace(" AS SELECT", " WITH (on_error = 'stop') AS SELECT", 1)
+
+
+@pytest.fixture
+def ql(db: Db) -> Iterator[QuickLeaf]:
+    db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(200))
+    each = QuickLeaf(client=db.client, database=db.name)
+    yield each
+    each.close()
+
+
+def reasons(db: Db) -> set[str]:
+    """Starts collecting what a view's entry says of its trouble, as the worker writes it."""
+    found: set[str] = set()
+
+    def watch() -> None:
+        with db["_queryleaf.active"].watch() as stream:
+            ready.set()
+            while not stop.is_set():
+                event = stream.try_next()
+                if event is not None and (event.get("fullDocument") or {}).get("reason"):
+                    found.add(event["fullDocument"]["reason"])
+
+    stop, ready = threading.Event(), threading.Event()
+    threading.Thread(target=watch, daemon=True).start()
+    assert ready.wait(5)
+    return found
+
+
+def is_right(ql: QuickLeaf, db: Db) -> bool:
+    ql.drain(20)
+    return state(ql) == "running" and totals(db) == expected_totals(db) and not leftovers(db)
+
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_source_gives_the_empty_view(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        said = reasons(db)
+        db.orders.drop()
+        wait_for(lambda: totals(db) == {})
+        assert is_right(ql, db)
+        wait_for(lambda: any(each.startswith("QL611") for each in said))
+        db.orders.insert_one({"_id": 1, "c": 1, "v": 1})
+        db.orders.update_one({"_id": 1}, {"$inc": {"v": 1}})
+        assert is_right(ql, db)
+
+
+def test_a_source_that_is_renamed_away_and_another_that_takes_its_place(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        db.orders.rename("old_orders")
+        db.fresh.insert_many({"_id": n, "c": n, "v": 1} for n in range(5))
+        assert is_right(ql, db)
+        db.fresh.rename("orders", dropTarget=True)
+        wait_for(lambda: len(totals(db)) == 5)
+        assert is_right(ql, db)
+
+
+def test_it_is_dropped_while_no_worker_runs(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+    db.orders.drop()
+    db.orders.insert_one({"_id": 1, "c": 1, "v": 1})
+    with ql:
+        assert is_right(ql, db)
+
+
+def test_it_is_dropped_while_the_view_is_built(ql: QuickLeaf, db: Db) -> None:
+    ql.limits = dataclasses.replace(QUICK, piece_rows=5)
+    ql.execute(TOTALS)
+    with ql:
+        wait_for(lambda: (ql.status()["totals"]["progress"] or {}).get("rows", 0) > 20)
+        db.orders.drop()
+        db.orders.insert_one({"_id": 100, "c": 1, "v": 1})
+        assert is_right(ql, db)
+
+
+def test_images_that_are_switched_off_are_switched_on_again(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        said = reasons(db)
+        db.command("collMod", "orders", changeStreamPreAndPostImages={"enabled": False})
+        db.orders.update_one({"_id": 1}, {"$set": {"c": 3}})
+        assert is_right(ql, db)
+        assert any(each.startswith("QL607") for each in said)
+        db.orders.update_one({"_id": 1}, {"$set": {"c": 4}})
+        assert is_right(ql, db)
+
+
+def test_a_document_that_cannot_be_decoded(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        broken = bson.encode({"_id": 1000, "c": "abc", "v": 1}).replace(b"abc", b"a\xffc")
+        db.command({"insert": "orders", "documents": [RawBSONDocument(broken)]})
+        wait_for(lambda: state(ql) in ("rebuilding", "failed"))
+        db.orders.delete_one({"_id": 1000})
+        wait_for(lambda: state(ql) in ("running", "failed"))
+        if state(ql) == "failed":
+            ql.execute("REFRESH MATERIALIZED VIEW totals")
+        assert is_right(ql, db)
+
+
+def test_a_change_over_16_mb(ql: QuickLeaf, db: Db) -> None:
+    db.orders.insert_one({"_id": 1000, "c": 1, "v": 1, "text": "x" * 9_000_000})
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain(20)
+        said = reasons(db)
+        db.orders.update_one({"_id": 1000}, {"$set": {"text": "y" * 9_000_000, "c": 2}})
+        db.orders.update_one({"_id": 1}, {"$set": {"c": 2}})
+        ql.drain(30)
+        assert is_right(ql, db)
+        assert all(each.startswith("QL605") for each in said)
+
+
+# -- what is ours -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["row removed", "row in the way", "state removed", "target dropped"])
+def test_tampering(ql: QuickLeaf, db: Db, how: str) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        [uid] = [each["live"]["uid"] for each in db["_queryleaf.active"].find()]
+        if how == "row removed":
+            db.totals.delete_one({"c": 1})
+        elif how == "row in the way":
+            db.totals.insert_one({"_id": 77, "c": 77})
+            db.orders.insert_one({"_id": 5000, "c": 77, "v": 1})
+        elif how == "state removed":
+            db[f"_queryleaf.state.{uid}"].delete_many({})
+        else:
+            db.totals.drop()
+        db.orders.update_one({"_id": 1}, {"$inc": {"v": 1}})
+        assert is_right(ql, db)
+
+
+def test_another_writer_of_a_row_only_costs_time(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        with writing(db, keys=200):
+            for n in range(200):
+                db.totals.update_one({"c": 1}, {"$set": {"other": n}})
+        ql.drain()
+        db.orders.update_many({}, {"$inc": {"v": 1}})
+        ql.drain()
+        assert totals(db) == expected_totals(db)
+
+
+def test_a_function_that_raises(ql: QuickLeaf, db: Db) -> None:
+    broken = {150}
+
+    @ql.function("CHECKED", repeatable=True)
+    def checked(value: int) -> int:
+        if value in broken:
+            raise ValueError(f"no {value}")
+        return value
+
+    ql.execute("CREATE MATERIALIZED VIEW totals AS SELECT c, COUNT(*) AS n, SUM(CHECKED(v)) AS s, AVG(v) AS a FROM orders GROUP BY c")  # noqa: E501  # fmt: skip
+    with ql:
+        wait_for(lambda: state(ql) == "failed", 30)
+        assert "no 150" in ql.status()["totals"]["reason"]
+        broken.clear()
+        ql.resume("totals")
+        assert is_right(ql, db)
+        broken.add(1000)
+        db.orders.insert_one({"_id": 1000, "c": 1, "v": 1000})
+        wait_for(lambda: state(ql) != "running")
+        db.orders.delete_one({"_id": 1000})
+        assert is_right(ql, db)
+
+
+# -- on_error = 'stop' ------------------------------------------------------------------------------------------------
+
+
+def test_a_view_that_stops_says_why(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(STOPPING)
+    with ql:
+        ql.drain()
+        before = totals(db)
+        db.orders.drop()
+        wait_for(lambda: state(ql) == "stopped")
+        assert ql.status()["totals"]["reason"].startswith("QL611")
+        assert totals(db) == before
+        ql.drain()
+        ql.execute("REFRESH MATERIALIZED VIEW totals")
+        assert is_right(ql, db)
+
+
+# -- positions and workers --------------------------------------------------------------------------------------------
+
+
+def test_a_lost_position_rebuilds_the_view() -> None:
+    with start_embedded(oplog_mb=1, extra_args=("--syncdelay=1",)) as uri, MongoClient[Any](uri) as client:
+        db = client.shop
+        db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(200))
+        ql = QuickLeaf(client=client, database="shop")
+        ql.execute(TOTALS)
+        with ql:
+            ql.drain()
+        db.orders.delete_many({"c": 1})
+        held = db["_queryleaf.checkpoint"].find_one()["position"]["token"]  # type: ignore[index]
+        deadline = time.monotonic() + 60
+        while _can_resume(db, held) and time.monotonic() < deadline:
+            db.filler.insert_many({"text": "x" * 500_000} for _ in range(20))
+            db.filler.delete_many({})
+            time.sleep(0.2)
+        with ql:
+            assert is_right(ql, db)
+        ql.close()
+
+
+def _can_resume(db: Db, token: dict[str, Any]) -> bool:
+    from pymongo.errors import OperationFailure
+
+    try:
+        with db.watch(start_after=token):
+            return True
+    except OperationFailure:
+        return False
+
+
+_WORKER = """
+import sys
+sys.path.insert(0, sys.argv[3])
+import dataclasses
+from views import QUICK, QuickLeaf
+ql = QuickLeaf(sys.argv[1], sys.argv[2])
+ql.limits = dataclasses.replace(QUICK, max_view_events=40, piece_rows=30, lease_seconds=30, standby_poll_seconds=0.02)
+ql.run()
+"""
+
+
+def start_process(uri: str, db: Db) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", _WORKER, uri, db.name, str(Path(__file__).parent)])
+
+
+def wait_until_at_work(db: Db, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        checkpoint = db["_queryleaf.checkpoint"].find_one() or {}
+        holder = (checkpoint.get("worker") or {}).get("pid")
+        for each in processes:
+            if each.pid == holder:
+                return each
+        time.sleep(0.01)
+    raise AssertionError("nobody took over")
+
+
+def test_killed_at_fifty_moments(mongo_uri: str, ql: QuickLeaf, db: Db) -> None:
+    """While views are built, kept, refreshed and replaced; others write all the time."""
+    chance = random.Random(20261123)
+    over = "CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n"
+    ql.execute(f"{TOTALS}; {over}")
+    processes = [start_process(mongo_uri, db) for _ in range(2)]
+    try:
+        with writing(db, keys=200):
+            for moment in range(50):
+                victim = wait_until_at_work(db, processes)
+                time.sleep(chance.uniform(0.0, 0.3))
+                if moment % 4 == 1:
+                    ql.execute("REFRESH MATERIALIZED VIEW totals")
+                victim.kill()
+                victim.wait()
+                processes = [each for each in processes if each is not victim] + [start_process(mongo_uri, db)]
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
+    checkpoint = db["_queryleaf.checkpoint"].find_one()
+    assert checkpoint is not None
+    assert checkpoint["seq"] >= 50
+    with ql:
+        ql.drain(60)
+        assert totals(db) == expected_totals(db)
+        counts = [count for count, _, _ in expected_totals(db).values()]
+        assert {each["n"]: each["k"] for each in db.sizes.find()} == {n: counts.count(n) for n in counts}
+        assert leftovers(db) == set()
+        db.orders.delete_many({})
+        ql.drain(30)
+        assert all(db[name].count_documents({}) == 0 for name in db.list_collection_names() if ".state." in name)
+
+
+def test_workers_take_turns(ql: QuickLeaf, db: Db) -> None:
+    """The lease is taken away from whoever has it, in the middle of its work."""
+    second = QuickLeaf(client=db.client, database=db.name)
+    ql.limits = second.limits = dataclasses.replace(QUICK, piece_rows=10, max_view_events=10)
+    ql.execute(TOTALS)
+    chance = random.Random(7)
+    with ql, second:
+        for _ in range(8):
+            for _ in range(30):
+                change(db, chance, 200)
+            taken = {"$set": {"released": True}, "$inc": {"seq": 1}}
+            db["_queryleaf.checkpoint"].update_one({"_id": "stream"}, taken)
+            time.sleep(0.1)
+        wait_for(lambda: totals(db) == expected_totals(db) and state(ql) == "running" and not leftovers(db))
+        time.sleep(0.3)
+        assert totals(db) == expected_totals(db)
+    second.close()
