@@ -52,7 +52,7 @@ def next_piece(database: Database[dict[str, Any]], collection: str, after: tuple
     match = Piece(collection, after, (), 0).stages()
     pipeline = [*match, {"$sort": {"_id": 1}}, {"$skip": most - 1}, {"$limit": 1}, {"$project": {"_id": 1}}]
     try:
-        with documents.aggregate(pipeline, collation={"locale": "simple"}) as cursor:
+        with documents.aggregate(pipeline, collation={"locale": "simple"}, allowDiskUse=True) as cursor:
             last = next(iter(cursor), None)
     except PyMongoError as error:
         raise _fault(error) from error

@@ -41,6 +41,7 @@ def refuse_needed(name: str, view: ViewFacts, entries: Sequence[CatalogEntry], b
 
 
 def drop_target(database: Database[dict[str, Any]], name: str, target: str) -> None:
+    """Removes a view's rows, and what shows them under the view's own name."""
     database.drop_collection(target)
     if target != name and _kind(database, name) == "view":
         database.drop_collection(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pymongo import IndexModel, ReadPreference
 from pymongo.database import Database
@@ -11,14 +11,12 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from queryleaf_cdc.dataflow.state import StateChange
+from queryleaf_cdc.dataflow.view import RowChange
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.faults import batch_faults
 from queryleaf_cdc.mongo.write_buffer import DELETE, INSERT, UPDATE, Op
 from queryleaf_cdc.values import Document
-
-if TYPE_CHECKING:
-    from queryleaf_cdc.dataflow.view import RowChange
 
 _NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
 _MAX_IDS = 50_000
@@ -86,22 +84,25 @@ def row_ops(collection: str, changes: Iterable[RowChange]) -> list[Op]:
     return ops
 
 
-def create_collections(database: Database[dict[str, Any]], uid: str, target: str, indexes: Indexes) -> None:
-    """Makes the build's collections, if they are not there. Whoever watches the target with images, keeps them."""
+def create_collections(database: Database[dict[str, Any]], uid: str, indexes: Indexes) -> None:
+    """Makes the build's collections, if they are not there."""
     with batch_faults():
-        there = _options(database, {"$in": [state_name(uid), rows_name(uid), target]})
-        images = there.get(target, {}).get("changeStreamPreAndPostImages")
-        if state_name(uid) not in there:
-            _create(database, state_name(uid))
-        if rows_name(uid) not in there:
-            _create(database, rows_name(uid), **({"changeStreamPreAndPostImages": images} if images else {}))
+        there = _options(database, {"$in": [state_name(uid), rows_name(uid)]})
+        for name in (state_name(uid), rows_name(uid)):
+            if name not in there:
+                _create(database, name)
         if indexes:
             database[rows_name(uid)].create_indexes([IndexModel(list(each)) for each in indexes])
 
 
 def swap(database: Database[dict[str, Any]], uid: str, target: str) -> None:
-    """The build's rows take the target's place, at once for all readers. May be called again."""
+    """The build's rows take the target's place, at once for all readers. May be called again.
+
+    Whoever watches the target with images of its documents, keeps them."""
+    images = _options(database, target).get(target, {}).get("changeStreamPreAndPostImages")
     try:
+        if images:
+            database.command("collMod", rows_name(uid), changeStreamPreAndPostImages=images)
         database.client.admin.command(
             "renameCollection", f"{database.name}.{rows_name(uid)}", to=f"{database.name}.{target}", dropTarget=True
         )
@@ -133,9 +134,9 @@ def show_under_name(database: Database[dict[str, Any]], name: str, target: str) 
             database.create_collection(name, viewOn=target, pipeline=[])
 
 
-def _create(database: Database[dict[str, Any]], name: str, **options: Any) -> None:
+def _create(database: Database[dict[str, Any]], name: str) -> None:
     try:
-        database.create_collection(name, **options)
+        database.create_collection(name)
     except CollectionInvalid:
         return
     except OperationFailure as error:

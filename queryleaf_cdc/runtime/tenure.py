@@ -17,7 +17,7 @@ from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamF
 from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
-from queryleaf_cdc.mongo.faults import Todo, Unreachable
+from queryleaf_cdc.mongo.faults import Conflict, Todo, Unreachable, batch_faults
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
 from queryleaf_cdc.mongo.positions import Position
@@ -35,7 +35,7 @@ from queryleaf_cdc.runtime.catch_up import CatchUp
 from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
 from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
-from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.limits import Limits, backoff
 from queryleaf_cdc.runtime.provenance import Provenance
 from queryleaf_cdc.runtime.reader import Reader
 from queryleaf_cdc.runtime.view_states import after_change as after_view_change
@@ -75,7 +75,7 @@ class Tenure:
         position = self._start(checkpoint)
         self.lane = MainLane(NoProgram(), position, {}, self._vitals)
         self.views = ViewWork(self.database, self.engine, self.limits, self.lane, self.active, self.save_now)
-        self.views.start()
+        self._patiently(self.views.start)
         catch_up: CatchUp | None = None
         while True:
             try:
@@ -145,8 +145,20 @@ class Tenure:
                 self._reject(name, reason)
             return self._build()
         self.lane.program, self.lane.sql = program, running
-        self.views.attach(program)
+        self._patiently(lambda: self.views.attach(program))
         return None
+
+    def _patiently(self, act: Callable[[], None]) -> None:
+        """Does what may be done again, as often as the server does not answer."""
+        attempt = 0
+        while True:
+            try:
+                with batch_faults():
+                    return act()
+            except (Unreachable, Conflict) as fault:
+                attempt += 1
+                self.engine.trouble = str(fault)
+                self.engine.pause(backoff(attempt, self.limits.reconnect_seconds, self.limits.max_reconnect_seconds))
 
     def _triggers(self) -> dict[str, ActiveEntry]:
         return {name: each for name, each in self.active.items() if not each.is_view}
@@ -269,7 +281,8 @@ class Tenure:
         entry = None if event["operationType"] == "delete" else entry_of(self.database, event)
         known = self.active.get(name)
         if known is not None and known.is_view and (entry is None or entry.view is None):
-            self.views.removed(known)
+            removed = known
+            self._patiently(lambda: self.views.removed(removed))
         if entry is None:
             self.active.pop(name, None)
             self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)

@@ -14,7 +14,7 @@ from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.mongo.active import BEYOND, ActiveEntry, Build, Copied
 from queryleaf_cdc.mongo.faults import BatchTooLarge
 from queryleaf_cdc.mongo.handles import Db
-from queryleaf_cdc.mongo.snapshot import Piece, estimated, next_piece, read_piece, rows_within
+from queryleaf_cdc.mongo.snapshot import Piece, SnapshotGone, estimated, next_piece, read_piece, rows_within
 from queryleaf_cdc.mongo.state import store_active
 from queryleaf_cdc.plans.view import ViewSource
 from queryleaf_cdc.runtime.engine import Engine, Extra
@@ -62,7 +62,7 @@ class Copying:
         piece = next_piece(self.database, collection, known.last, self._rows)
         try:
             updated = self._copy(entry, build, source, piece)
-        except BatchTooLarge:
+        except (BatchTooLarge, SnapshotGone):
             if self._rows == 1:
                 raise
             self._rows //= 2

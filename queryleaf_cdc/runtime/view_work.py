@@ -12,7 +12,14 @@ from queryleaf_cdc.errors import QueryLeafError
 from queryleaf_cdc.events import Event, Program
 from queryleaf_cdc.mongo.active import ActiveEntry, Copied
 from queryleaf_cdc.mongo.deployment import cluster_now, signal
-from queryleaf_cdc.mongo.faults import BatchRefused, BatchTooLarge, WorkerFault
+from queryleaf_cdc.mongo.faults import (
+    BatchRefused,
+    BatchTooLarge,
+    Conflict,
+    Unreachable,
+    WorkerFault,
+    batch_faults,
+)
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.snapshot import SnapshotGone
@@ -44,6 +51,9 @@ from queryleaf_cdc.runtime.view_states import (
     troubled,
 )
 from queryleaf_cdc.runtime.views import CompiledView, RunningView, Views
+
+_UNREACHABLE = "QL503"
+_PAUSE = 0.05
 
 
 @dataclass(slots=True)
@@ -113,11 +123,12 @@ class ViewWork:
         rows = compiled.plan.options.target if is_live else rows_name(uid)
         if view is None:
             view = RunningView(compiled, self.database, rows)
+            view.store.is_empty = entry.build is not None and not is_live and not entry.build.copied
         view.attach(compiled)
         view.rows = rows
         if not is_live:
             assert entry.build is not None
-            create_collections(self.database, uid, compiled.plan.options.target, compiled.plan.options.indexes)
+            create_collections(self.database, uid, compiled.plan.options.indexes)
             self._copying_of(view).accept(entry.build)
         return view
 
@@ -222,7 +233,7 @@ class ViewWork:
         now = self.engine.clock.now()
         waits = [self.limits.heartbeat_seconds]
         if self._next_build(now) is not None:
-            waits.append(0.0 if self._mark is None else 0.05)
+            waits.append(0.0 if self._mark is None else _PAUSE)
         waits += [
             _seconds(each.build.not_before, now) for each in self.entries() if each.build and each.build.not_before
         ]
@@ -240,15 +251,23 @@ class ViewWork:
         assert entry.build is not None
         uid = entry.build.version.uid
         try:
-            return self._build_on(entry, self._running[uid])
+            with batch_faults():
+                return self._build_on(entry, self._running[uid])
         except SnapshotGone:
-            self.engine.pause(0.05)
+            self.engine.pause(_PAUSE)
+            return False
+        except (Unreachable, Conflict) as fault:
+            self.engine.trouble = str(fault)
+            self.engine.pause(self.limits.reconnect_seconds)
             return False
         except BatchTooLarge as error:
             raise TriggerStopped((uid,), f"QL606: it does not fit into a transaction: {error}") from error
         except BatchRefused as error:
-            raise TriggerStopped((uid,), f"QL602: the server refused to read for it: {error}") from error
+            raise TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}") from error
         except QueryLeafError as error:
+            if error.code == _UNREACHABLE:
+                self.engine.pause(self.limits.reconnect_seconds)
+                return False
             raise TriggerStopped((uid,), error_text(error)) from error
 
     def _tick(self) -> None:
@@ -280,6 +299,9 @@ class ViewWork:
     def _build_on(self, entry: ActiveEntry, view: RunningView) -> bool:
         build = entry.build
         assert build is not None
+        if build.swapping:
+            self._finish_swap(entry)
+            return True
         if self._copying is None or self._copying.view is not view:
             self._begin(entry, view)
             return False
@@ -322,7 +344,6 @@ class ViewWork:
         entry = replace(entry, build=replace(entry.build, swapping=True))
         self._store(entry)
         self._finish_swap(entry)
-        self.clean_up()
 
     def _finish_swap(self, entry: ActiveEntry) -> None:
         build = entry.build
@@ -339,6 +360,7 @@ class ViewWork:
         if entry.live is not None and entry.live.target != target:
             drop_target(self.database, entry.name, entry.live.target)
         self._mark, self._copying = None, None
+        self.clean_up()
 
     def clean_up(self) -> None:
         """Drops what no build needs any more. The list is made before the lease is renewed: what others create after

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.state import StateStore
+from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 from queryleaf_cdc.events import Event, MissingImage
 from queryleaf_cdc.mongo.faults import WorkerFault
 from queryleaf_cdc.mongo.handles import Db
@@ -21,9 +21,6 @@ from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
 from queryleaf_cdc.runtime.firing import ImageMissing
 from queryleaf_cdc.runtime.metrics import Metrics
-
-if TYPE_CHECKING:
-    from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 
 
 class ViewFailed(Exception):
@@ -47,8 +44,6 @@ class CompiledView:
         self.feeds = {number: feed for (owner, number), feed in feeds.items() if owner == uid}
 
     def dataflow(self, store: StateStore) -> ViewDataflow:
-        from queryleaf_cdc.dataflow.view import ViewDataflow
-
         return ViewDataflow(self.plan.dataflow, self.functions, store, self.plan.options.cache_rows)
 
     def scans_of_views(self) -> dict[int, DocumentScan]:

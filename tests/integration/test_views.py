@@ -369,3 +369,33 @@ class TestTogether:
             [row] = db.recent.find()
             assert row["n"] == 1
             wait_for(lambda: [each["n"] for each in db.recent.find()] == [0], 6)
+
+    def test_more_views_than_the_server_computes(self, ql: QuickLeaf, db: Db) -> None:
+        """Beyond 16 members of a collection the worker evaluates conditions and columns itself."""
+        fill(db)
+        for n in range(20):
+            ql.execute(f"CREATE MATERIALIZED VIEW v{n} AS SELECT c, SUM(v) AS s FROM orders WHERE v >= {n} GROUP BY c")
+        with ql:
+            ql.drain(60)
+            with writing(db):
+                time.sleep(0.3)
+            ql.drain(60)
+            for n in range(20):
+                expected: dict[Any, int] = {}
+                for each in db.orders.find({"v": {"$gte": n}}):
+                    expected[each["c"]] = expected.get(each["c"], 0) + each["v"]
+                assert {each["c"]: each["s"] for each in db[f"v{n}"].find()} == expected
+
+    def test_a_trigger_on_a_view(self, ql: QuickLeaf, db: Db) -> None:
+        fill(db)
+        ql.execute(TOTALS)
+        with ql:
+            ql.drain()
+            ql.execute("""CREATE TRIGGER moved AFTER UPDATE ON totals WHEN (OLD.n <> NEW.n)
+                BEGIN INSERT INTO log (was, now) VALUES (OLD.n, NEW.n); END""")
+            ql.execute("REFRESH MATERIALIZED VIEW totals")
+            ql.drain()
+            before = db.totals.find_one({"c": 1})["n"]  # type: ignore[index]
+            db.orders.insert_one({"_id": 1001, "c": 1, "v": 1})
+            ql.drain()
+            assert [(each["was"], each["now"]) for each in db.log.find()] == [(before, before + 1)]
