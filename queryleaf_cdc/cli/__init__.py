@@ -57,7 +57,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="queryleaf-cdc")
 def cli() -> None:
-    """SQL triggers over MongoDB change streams."""
+    """SQL triggers and materialized views over MongoDB change streams."""
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @json_option
 @connected
 def status_command(as_json: bool, connection: Connection) -> None:
-    """How each trigger is doing."""
+    """How each trigger and view is doing."""
     with connection.open() as ql:
         status = ql.status()
     if as_json:
@@ -37,7 +37,7 @@ _COLUMNS = {"state": "state", "lag s": "lag_seconds", "events": "events", "error
 @json_option
 @connected
 def list_command(as_json: bool, connection: Connection) -> None:
-    """The registered triggers."""
+    """The registered triggers and views."""
     with connection.open() as ql:
         entries = [{"name": e.name, "kind": e.kind, "state": e.state, "sql": e.sql} for e in ql.registered()]
     if as_json:
@@ -50,7 +50,7 @@ def list_command(as_json: bool, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def pause_command(name: str, connection: Connection) -> None:
-    """Stop trigger NAME where it is."""
+    """Stop trigger or view NAME where it is."""
     with connection.open() as ql:
         ql.pause(name)
     click.echo(f"{name}: paused")
@@ -60,7 +60,7 @@ def pause_command(name: str, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def resume_command(name: str, connection: Connection) -> None:
-    """Let trigger NAME go on from where it was stopped."""
+    """Let trigger NAME go on where it stopped; build view NAME anew."""
     with connection.open() as ql:
         ql.resume(name)
     click.echo(f"{name}: resumed")
@@ -70,7 +70,7 @@ def resume_command(name: str, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def drop_command(name: str, connection: Connection) -> None:
-    """Remove trigger NAME."""
+    """Remove trigger or view NAME."""
     with connection.open() as ql:
         ql.drop(name)
     click.echo(f"{name}: dropped")
@@ -80,6 +80,6 @@ def _show(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from queryleaf_cdc.cli.tables import show_table
 
     if not rows:
-        click.echo("no triggers are registered")
+        click.echo("nothing is registered")
         return
     show_table(rows, columns)

@@ -22,7 +22,7 @@ from queryleaf_cdc.cli.inputs import read_sql
 @click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
 @connected
 def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connection: Connection) -> None:
-    """Register the triggers of FILES.
+    """Register the triggers and views of FILES.
 
     Prints created, replaced, unchanged or dropped for each. All files are compiled before any is registered."""
     with connection.open() as ql:
@@ -45,7 +45,7 @@ def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tu
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @connected
 def run_command(files: tuple[Path, ...], connection: Connection) -> None:
-    """Register the triggers of FILES; work until SIGINT or SIGTERM."""
+    """Register what FILES hold; work until SIGINT or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
