@@ -2,14 +2,14 @@
 
 Avoided, since DuckDB differs by design: division by a column (x/0 is NULL here), numbers as text (1 and 1.0 are one
 value in two spellings), comparisons of different kinds (unequal or NULL here, errors there), casts that can fail, and
-decimals that would overflow DuckDB's."""
+decimals that would overflow DuckDB's. ``x = ANY(NULL)`` is NULL here, as in PostgreSQL, and FALSE there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from tests.views.drawing import PLAIN, Draw, Kind, Value, of_kind
-from tests.views.texts import Choice, Items, Optional, Pair, Text, joined
+from tests.views.texts import Choice, Items, Optional, Pair, Text, duckdb, joined, ours
 
 Condition = Callable[[], Text]
 
@@ -152,7 +152,9 @@ def comparison(draw: Draw, columns: Sequence[Value], depth: int = 1) -> Text:
         case 5 if texts:
             return joined(draw.one_of(texts).text, draw.pick(" LIKE ", " NOT LIKE "), draw.pick("'a%'", "'%b'", "'_'"))
         case 6 if lists:
-            return joined(draw.pick("'a'", "'b'"), " = ANY(", draw.one_of(lists).text, ")")
+            one = draw.one_of(lists)
+            item = draw.pick("'a'", "'b'")
+            return Pair(f"{item} = ANY({ours(one.text)})", f"list_contains({duckdb(one.text)}, {item})")
         case _:
             operator = draw.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ")
             return joined(left, operator, value(draw, kind, columns, depth).text)

@@ -12,16 +12,19 @@ from tests.views.texts import Choice, Optional, Pair, Text, joined
 Derived = Callable[[Draw], Query]
 """Draws a query whose columns are all of plain kinds, the first one a number."""
 
+_JOINS = ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
 _MAX_UNIQUE = 6
 """Columns in an ORDER BY that makes it total."""
 
 
 def sources(draw: Draw, derived: Derived, depth: int) -> Rows:
+    """A comma is looser than JOIN, so that an ON behind it may not name what stands before it: either or."""
     rows = source(draw, derived, depth)
+    kinds = (",",) if draw.chance(0.12) else _JOINS
     for _ in range(draw.pick(0, 0, 0, 1, 1, 2)):
         other = source(draw, derived, depth)
         if len(rows.unique) + len(other.unique) <= _MAX_UNIQUE:
-            rows = _join(draw, rows, other)
+            rows = _join(draw, rows, other, draw.one_of(kinds))
     return _unnested(draw, rows) if draw.chance(0.15) else rows
 
 
@@ -34,9 +37,8 @@ def source(draw: Draw, derived: Derived, depth: int) -> Rows:
     return draw.one_of(draw.relations).rows(alias)
 
 
-def _join(draw: Draw, left: Rows, right: Rows) -> Rows:
+def _join(draw: Draw, left: Rows, right: Rows, kind: str) -> Rows:
     columns, unique = left.columns + right.columns, left.unique + right.unique
-    kind = draw.pick("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", ",")
     if kind in ("CROSS JOIN", ","):
         text = joined(left.text, ", " if kind == "," else " CROSS JOIN ", right.text)
     else:
