@@ -21,18 +21,57 @@ _UNIT = 900
 _EXACT_INT = 1 << 53
 
 
-class Doubles:
-    """The exact sum of doubles, and their number."""
+class Apart:
+    """What the expansion of a sum cannot hold: hardly any sum has it."""
 
-    __slots__ = ("count", "infinite", "large", "negative_infinite", "not_a_number", "parts")
+    __slots__ = ("infinite", "large", "negative_infinite", "not_a_number")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.parts: tuple[float, ...] = ()
         self.large = 0
         self.not_a_number = 0
         self.infinite = 0
         self.negative_infinite = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.large or self.not_a_number or self.infinite or self.negative_infinite)
+
+    def add(self, value: float, weight: int) -> None:
+        """Counts NaN or an infinity."""
+        if value == inf:
+            self.infinite += weight
+        elif value == -inf:
+            self.negative_infinite += weight
+        else:
+            self.not_a_number += weight
+
+    def special(self) -> float | None:
+        """The sum, if it is no number for these."""
+        if self.not_a_number or (self.infinite and self.negative_infinite):
+            return nan
+        if self.infinite:
+            return inf
+        return -inf if self.negative_infinite else None
+
+    def document(self) -> tuple[Any, ...]:
+        return integers.stored(self.large), self.not_a_number, self.infinite, self.negative_infinite
+
+    @classmethod
+    def load(cls, document: Sequence[Any]) -> Apart:
+        found = cls()
+        large, found.not_a_number, found.infinite, found.negative_infinite = document
+        found.large = integers.loaded(large)
+        return found
+
+
+class Doubles:
+    """The exact sum of doubles, and their number."""
+
+    __slots__ = ("apart", "count", "parts")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts: tuple[float, ...] = ()
+        self.apart: Apart | None = None
 
     def add(self, values: Sequence[float], weight: int) -> None:
         self.count += weight * len(values)
@@ -48,72 +87,53 @@ class Doubles:
 
     def total(self, whole: int = 0) -> float:
         """The double nearest to the sum and an integer; beyond the doubles an infinity."""
-        special = self._special()
-        if special is not None:
-            return special
-        if self.large or not -_EXACT_INT <= whole <= _EXACT_INT:
-            return nearest(self.exact() + whole)
-        if whole:
+        if self.apart is not None:
+            special = self.apart.special()
+            return nearest(self.exact() + whole) if special is None else special
+        if not whole:
+            return self.parts[0] if self.parts else 0.0
+        if -_EXACT_INT <= whole <= _EXACT_INT:
             return fsum([*self.parts, whole]) + 0.0
-        return self.parts[0] if self.parts else 0.0
+        return nearest(self.exact() + whole)
 
     def mean(self, whole: int, count: int) -> float:
         """The sum and an integer, divided."""
         total = self.total(whole)
-        if isfinite(total) or self._special() is not None:
+        if self.apart is None or isfinite(total) or self.apart.special() is not None:
             return total / count
         return nearest((self.exact() + whole) / count)
 
     def exact(self) -> Fraction:
         """The sum of those that are finite."""
-        return sum(map(Fraction, self.parts), Fraction(self.large << _UNIT))
-
-    def _special(self) -> float | None:
-        if self.not_a_number or (self.infinite and self.negative_infinite):
-            return nan
-        if self.infinite:
-            return inf
-        return -inf if self.negative_infinite else None
+        large = self.apart.large << _UNIT if self.apart is not None else 0
+        return sum(map(Fraction, self.parts), Fraction(large))
 
     def _add_one_by_one(self, values: Sequence[float], weight: int) -> None:
-        terms: list[Fraction] = []
+        apart = self.apart or Apart()
+        total = self.exact()
         for value in values:
             if isfinite(value):
-                terms.append(Fraction(value) * weight)
-            elif value == inf:
-                self.infinite += weight
-            elif value == -inf:
-                self.negative_infinite += weight
+                total += Fraction(value) * weight
             else:
-                self.not_a_number += weight
-        self._set(sum(terms, self.exact()))
-
-    def _set(self, total: Fraction) -> None:
-        unit = 1 << _UNIT
-        self.large = int(total / unit) if abs(total) >= _LARGE else 0
-        rest = total - self.large * unit
+                apart.add(value, weight)
+        apart.large = int(total / (1 << _UNIT)) if abs(total) >= _LARGE else 0
+        total -= apart.large << _UNIT
         parts: list[float] = []
-        while rest:
-            parts.append(float(rest))
-            rest -= Fraction(parts[-1])
+        while total:
+            parts.append(float(total))
+            total -= Fraction(parts[-1])
         self.parts = tuple(parts)
+        self.apart = apart if apart else None
 
     def document(self) -> tuple[float, ...]:
         return (self.count, *self.parts)
 
-    def document_of_rest(self) -> tuple[Any, ...] | None:
-        """What hardly any sum has."""
-        rest = (self.large, self.not_a_number, self.infinite, self.negative_infinite)
-        return (integers.stored(self.large), *rest[1:]) if any(rest) else None
-
     @classmethod
-    def load(cls, document: Sequence[float], rest: Sequence[Any] | None) -> Doubles:
+    def load(cls, document: Sequence[float], apart: Sequence[Any] | None) -> Doubles:
         found = cls()
         count, *parts = document
         found.count, found.parts = int(count), tuple(parts)
-        if rest is not None:
-            large, found.not_a_number, found.infinite, found.negative_infinite = rest
-            found.large = integers.loaded(large)
+        found.apart = Apart.load(apart) if apart is not None else None
         return found
 
 
@@ -126,6 +146,8 @@ def nearest(value: Fraction) -> float:
 
 def _expansion(terms: list[float]) -> tuple[float, ...] | None:
     """The exact sum of the terms; None if it is large, or NaN or an infinity is among them."""
+    if len(terms) == 1 and -_LARGE < terms[0] < _LARGE:
+        return (terms[0],) if terms[0] else ()
     parts: list[float] = []
     try:
         part = fsum(terms)

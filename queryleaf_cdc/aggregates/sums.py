@@ -81,9 +81,8 @@ class Sum:
             found["i"] = (self.integers, self.wide, integers.stored(self.total))
         if self.doubles is not None:
             found["d"] = self.doubles.document()
-            rest = self.doubles.document_of_rest()
-            if rest is not None:
-                found["x"] = rest
+            if self.doubles.apart is not None:
+                found["x"] = self.doubles.apart.document()
         if self.decimals is not None:
             found["q"] = self.decimals.document()
         return found
