@@ -243,7 +243,8 @@ def _literal(value: object) -> Text:
         case str():
             return Text(_quoted(value))
         case datetime():
-            return Text(f"TIMESTAMP '{value.strftime('%Y-%m-%d %H:%M:%S')}{_fraction(value)}'")
+            digits = "milliseconds" if value.microsecond else "seconds"
+            return Text(f"TIMESTAMP '{value.isoformat(sep=' ', timespec=digits)}'")
         case Interval():
             return Text(f"INTERVAL '{_interval(value)}'")
         case list():
@@ -260,10 +261,6 @@ def _double(value: float) -> Text:
     if value != value or value in (float("inf"), float("-inf")):
         return Text(f"CAST('{str(value).replace('inf', 'Infinity').replace('nan', 'NaN')}' AS DOUBLE)")
     return Text(repr(value), _ATOM if repr(value)[0] != "-" else _SIGN)
-
-
-def _fraction(value: datetime) -> str:
-    return f".{value.microsecond // 1000:03}" if value.microsecond else ""
 
 
 def _interval(value: Interval) -> str:

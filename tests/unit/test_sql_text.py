@@ -46,6 +46,7 @@ PLAIN = [
     "EXTRACT(EPOCH FROM a - b)",
     "DATE_TRUNC('day', a AT TIME ZONE 'UTC')",
     "TIMESTAMP '2025-03-05 12:00:00.250' + INTERVAL '1 month 2 days 90 minutes'",
+    "TIMESTAMP '0001-01-01 00:00:00'",
     "INTERVAL '1 hour' - INTERVAL '1500 milliseconds'",
     "COALESCE(UPPER(a), 'none')",
     "TRUE AND FALSE",

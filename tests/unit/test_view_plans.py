@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from queryleaf_cdc import compile_sql
@@ -15,6 +18,7 @@ from queryleaf_cdc.plans.dataflow import Node as PlanNode
 from queryleaf_cdc.plans.dataflow import inputs_of
 from queryleaf_cdc.plans.program import ViewStatement
 
+ROOT = Path(__file__).parents[2]
 QUERIES = {
     "columns and conditions": "SELECT a FROM t GROUP BY a HAVING COUNT(*) > 1",
     "UNNEST": "SELECT x FROM t CROSS JOIN UNNEST(t.items) AS x",
@@ -96,6 +100,15 @@ def test_explain_tells_who_computes_and_why() -> None:
     assert "server: whether a > 5" in told
     assert "server: a + 1, _id" in told
     assert "worker: INITCAP(name) — MongoDB's $toUpper and $toLower know ASCII letters only" in told
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/views.sql")), ids=lambda path: path.parent.name)
+def test_plans_of_the_examples_are_as_the_schema_says_and_can_be_drawn(path: Path) -> None:
+    program = compile_sql(path.read_text("utf-8"))
+    document = program.to_json()
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "compiled.schema.json").read_text("utf-8")))
+    drawn = explain(program.source, program.statements)
+    assert len(drawn) == len(document["statements"]) > 20
 
 
 def test_an_operator_that_two_read_is_printed_once() -> None:
