@@ -107,7 +107,7 @@ def test_plans_of_the_examples_are_as_the_schema_says_and_can_be_drawn(path: Pat
     program = compile_sql(path.read_text("utf-8"))
     document = program.to_json()
     jsonschema.validate(document, json.loads((ROOT / "docs" / "compiled.schema.json").read_text("utf-8")))
-    drawn = explain(program.source, program.statements)
+    drawn = [each for each in explain(program.source, program.statements) if each.text.startswith("materialized view")]
     assert len(drawn) == len(document["statements"]) > 20
 
 
