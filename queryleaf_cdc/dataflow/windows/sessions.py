@@ -5,12 +5,15 @@ A row belongs to the session of the row before it if ``ts < previous ts + gap``;
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.windows.reach import Reached, Rule, Side, reading
 from queryleaf_cdc.dataflow.windows.sequence import Sequence
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.bson_order import order
+from queryleaf_cdc.functions.moments import LAST
+from queryleaf_cdc.functions.time_windows import length
 from queryleaf_cdc.lowering.worker_face import Evaluator
 from queryleaf_cdc.values import Value
 
@@ -23,13 +26,21 @@ class Session:
 
     moment: Evaluator
     gap: Value
+    span: timedelta | None
+    """the gap, if it is of days and time"""
 
     def joins(self, earlier: Row, later: Row) -> bool:
-        apart = order(self.moment(later), _plus(self.moment(earlier), self.gap))
+        first, second, span = self.moment(earlier), self.moment(later), self.span
+        if span is not None and type(first) is datetime and type(second) is datetime:
+            return second - first < span <= LAST - first  # the same, in a tenth of the time: sessions may be long
+        apart = order(second, _plus(first, self.gap))
         return apart is not None and apart < 0
 
     def is_after(self, row: Row, other: Row) -> bool:
-        apart = order(self.moment(row), self.moment(other))
+        first, second = self.moment(row), self.moment(other)
+        if type(first) is datetime and type(second) is datetime:
+            return first > second
+        apart = order(first, second)
         return apart is not None and apart > 0
 
     def begin(self, origin: Row) -> Reached:
@@ -52,17 +63,17 @@ class SessionBound:
 
     def __init__(self, moment: Evaluator, gap: Value, is_end: bool) -> None:
         self._moment, self._gap, self._is_end = moment, gap, is_end
-        self._session = Session(moment, gap)
+        self._session = Session(moment, gap, _span(gap))
         side = Side(frozenset((self._session,)))
         self.reach = reading(side, side)
 
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
         found: list[Value] = []
-        rows, first, end = sequence.rows, 0, 0
-        for at in range(start, stop):
-            if at >= end:
-                first, end = self._around(rows, at)
-            found.append(self._bound(rows, first, end))
+        rows, at = sequence.rows, start
+        while at < stop:
+            first, end = self._around(rows, at)
+            found += [self._bound(rows, first, end)] * (min(end, stop) - at)
+            at = end
         return found
 
     def _around(self, rows: list[Row], at: int) -> tuple[int, int]:
@@ -80,3 +91,8 @@ class SessionBound:
         if over is None or self._is_end:
             return over
         return self._moment(rows[first])
+
+
+def _span(gap: Value) -> timedelta | None:
+    milliseconds = length(gap)
+    return None if milliseconds is None else timedelta(milliseconds=milliseconds)
