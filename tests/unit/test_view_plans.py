@@ -31,7 +31,8 @@ QUERIES = {
     "EXISTS, IN on keys alone": "SELECT t.a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.k)",
     "outer join, EXISTS, IN with a further condition": "SELECT t.a, u.b FROM t LEFT JOIN u ON t.k = u.k AND t.a < u.b",
     "GROUP BY with COUNT, SUM, AVG, STDDEV, VARIANCE, BOOL_AND, BOOL_OR": "SELECT a, SUM(b) AS s FROM t GROUP BY a",
-    "GROUP BY with any other aggregate, or with DISTINCT inside": "SELECT a, SUM(DISTINCT b) AS s FROM t GROUP BY a",
+    "GROUP BY with DISTINCT in such an aggregate": "SELECT a, SUM(DISTINCT b) AS s FROM t GROUP BY a",
+    "GROUP BY with any other aggregate": "SELECT a, MAX(b) AS s FROM t GROUP BY a",
     "OVER (...)": "SELECT a, LAG(a) OVER (ORDER BY a) AS b FROM t",
     "ROW_NUMBER or RANK of which only the first n are wanted": (
         "SELECT a FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY a) <= 3"

@@ -99,12 +99,19 @@ GROUP = Rule(
     "one step per aggregate, however large the group is",
     "for each group its key, its number of rows, and a tally per aggregate",
 )  # fmt: skip
+DISTINCT_GROUP = Rule(
+    "group",
+    "GROUP BY with DISTINCT in such an aggregate",
+    "a value joins the tallies with its first row in the group, and leaves them with its last",
+    "one count per row, and one step per aggregate when that begins or ends",
+    "for each group its key, its number of rows and its tallies; for each different value in it how often it is there",
+)
 ORDERED_GROUP = Rule(
-    "group", "GROUP BY with any other aggregate, or with DISTINCT inside",
-    "the group's values are kept in order; MIN, MAX, FIRST and LAST read an end of them, percentiles a position, "
-    "COUNT(DISTINCT ...) their number, ARRAY_AGG and STRING_AGG all of them",
-    "the page of values that the row is in; all values of the group for what lists them",
-    "for each group its key and number of rows, and its different values in order, each with its count",
+    "group", "GROUP BY with any other aggregate",
+    "the group's values are kept in order; MIN, MAX, FIRST and LAST read an end of them, MEDIAN and percentiles a "
+    "position, MODE, ARRAY_AGG and STRING_AGG all of them",
+    "the page of values that the row is in; all values of the group for what reads them all",
+    "for each group its key, its number of rows and its tallies; for each order that aggregates read, the values in it",
 )  # fmt: skip
 WINDOW = Rule(
     "window", "OVER (...)",
@@ -134,7 +141,7 @@ WHILE = Rule(
 
 RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
-    GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
+    GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
 )  # fmt: skip
 
 
@@ -153,7 +160,7 @@ def rule_of(node: Node) -> Rule:
         case Join():
             return _join_rule(node)
         case Group(aggregates=aggregates):
-            return GROUP if all(map(_is_linear, aggregates)) else ORDERED_GROUP
+            return _group_rule(aggregates)
         case Over(first=first):
             return WINDOW if first is None else FIRST_WINDOW
         case Top():
@@ -172,5 +179,7 @@ def _join_rule(node: Join) -> Rule:
     return MARK_JOIN if node.kind == "MARK" else OUTER_JOIN
 
 
-def _is_linear(node: Aggregate) -> bool:
-    return isinstance(AGGREGATES[node.name], Linear) and not node.distinct
+def _group_rule(aggregates: tuple[Aggregate, ...]) -> Rule:
+    if not all(isinstance(AGGREGATES[each.name], Linear) for each in aggregates):
+        return ORDERED_GROUP
+    return DISTINCT_GROUP if any(each.distinct for each in aggregates) else GROUP
