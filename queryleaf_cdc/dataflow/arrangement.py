@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from queryleaf_cdc.dataflow.places import Order, place_by, placed, read, stored
 from queryleaf_cdc.dataflow.rows import Row, exact
@@ -96,7 +97,7 @@ class Page:
 class Arranged:
     """The rows of one key."""
 
-    __slots__ = ("_id", "_next", "_order", "_removed", "_store", "pages")
+    __slots__ = ("_id", "_next", "_order", "_removed", "_store", "memo", "pages")
 
     def __init__(self, id: bytes, store: StateStore, order: Order) -> None:
         self._id = id
@@ -106,6 +107,8 @@ class Arranged:
         self._removed: list[int] = []
         """numbers of stored pages that are empty now"""
         self.pages: list[Page] = [Page(0, b"")]
+        self.memo: Any = None
+        """What the operator has worked out from the rows as they are; lost when they leave memory or roll back."""
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,13 @@ from bson import Int64, ObjectId
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.partitions import Partition, Partitions
 from queryleaf_cdc.dataflow.rows import Delta, Row, exact
-from queryleaf_cdc.dataflow.windows import sequence
+from queryleaf_cdc.dataflow.windows.column import Running
 from queryleaf_cdc.dataflow.windows.columns import column
 from queryleaf_cdc.dataflow.windows.cut import Cut
+from queryleaf_cdc.dataflow.windows.memo import moved_on
 from queryleaf_cdc.dataflow.windows.reach import EVERYTHING, Reach, together
-from queryleaf_cdc.dataflow.windows.segments import Segment, segments
+from queryleaf_cdc.dataflow.windows.segments import Segment, Segments
+from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
 from queryleaf_cdc.plans.dataflow import Over
 from queryleaf_cdc.values import Value
 
@@ -29,10 +31,12 @@ class Windows:
         self._partitions = Partitions(node.partition_by, node.order_by, context)
         order = self._partitions.order
         self._columns = [column(each, node.order_by, order, context) for each in node.functions]
+        self._running = [each for each in self._columns if isinstance(each, Running)]
         self._reach = together(each.reach for each in self._columns)
         self._cut = Cut(node.first, node.first_by == "RANK", order) if node.first is not None else None
         if self._cut is not None:
             self._reach |= Reach(concerns_after=EVERYTHING, positions=True)
+        self._segments = Segments(self._reach, self._cut)
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         (delta,) = inputs
@@ -43,36 +47,42 @@ class Windows:
 
     def _pages(self, partition: Partition) -> set[int]:
         """The pages that will be read beyond those of changed rows, as far as that can be told."""
-        reach, arranged = self._reach, partition.arranged
+        reach, arranged, start = self._reach, partition.arranged, partition.changes[0][0]
         found: set[int] = set()
         if reach.head:
             found |= arranged.wanted_up_to(reach.head)
-        if reach.concerns_before.is_all or reach.reads_before.is_all:
-            found |= arranged.wanted_between(b"", partition.changes[0][0])
+        if reach.concerns_before.is_all or reach.reads_before.is_all or (reach.running and arranged.memo is None):
+            found |= arranged.wanted_between(b"", start)
         if self._cut is not None:
             return found | arranged.wanted_up_to(self._cut.first)
         if reach.concerns_after.is_all or reach.reads_after.is_all:
-            found |= arranged.wanted_between(partition.changes[0][0])
+            found |= arranged.wanted_between(start)
         return found
 
     def _change(self, partition: Partition, output: Delta) -> None:
-        found = list(segments(partition, self._reach, self._cut))
-        before = partition.arranged.total if self._reach.positions else 0
+        arranged = partition.arranged
+        found = list(self._segments.of(partition))
+        before = arranged.total if self._reach.positions else 0
         partition.apply()
         after = before + sum(weight for _, _, weight in partition.changes)
+        arranged.memo = None
         for segment in found:
-            was, now = self._computed(segment, False, before), self._computed(segment, True, after)
+            _, was = self._computed(segment, False, before)
+            stretch, now = self._computed(segment, True, after)
             _emit(segment, was, now, output)
+            if self._running and self._cut is None:
+                arranged.memo = moved_on(segment.memo, stretch, self._running)
 
-    def _computed(self, segment: Segment, now: bool, total: int) -> list[Row]:
-        """The functions' values for each of the rows that are concerned and wanted, in order."""
+    def _computed(self, segment: Segment, now: bool, total: int) -> tuple[Stretch, list[Row]]:
+        """A segment's rows, and the functions' values for each that is concerned and wanted, in order."""
         rows, start, stop = segment.rows(now)
-        stretch = sequence.Sequence(rows, self._partitions.order, segment.base, total, segment.head)
+        carried = segment.memo.carried if segment.memo is not None else {}
+        stretch = Stretch(rows, self._partitions.order, segment.base, total, segment.head, carried)
         if self._cut is not None:
             stop = self._cut.stop(stretch, stop)
         if start >= stop:
-            return []
-        return list(zip(*[each.values(stretch, start, stop) for each in self._columns], strict=True))
+            return stretch, []
+        return stretch, list(zip(*[each.values(stretch, start, stop) for each in self._columns], strict=True))
 
 
 def _emit(segment: Segment, was: list[Row], now: list[Row], output: Delta) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from queryleaf_cdc.dataflow.windows.reach import Reach
 from queryleaf_cdc.dataflow.windows.sequence import Sequence
@@ -14,4 +14,12 @@ class Column(Protocol):
 
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
         """Of the rows from ``start`` up to ``stop``, of which there is at least one. Whatever the function reads
-        around them is in the sequence, unless the partition ends. Equal rows give equal values, in kind too."""
+        around them is in the sequence, unless the partition ends."""
+
+
+@runtime_checkable
+class Running(Column, Protocol):
+    """A function that runs on from the partition's first row, and can be carried on from a later one."""
+
+    def carry(self, sequence: Sequence, at: int) -> Any:
+        """What it makes of all rows before this one, which is the first of its peers."""

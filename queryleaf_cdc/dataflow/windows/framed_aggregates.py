@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from queryleaf_cdc.aggregates import AGGREGATES, Linear, Ordered
+from queryleaf_cdc.aggregates import AGGREGATES, Linear, Ordered, Tally
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.ordering import sort_key, term
 from queryleaf_cdc.dataflow.rows import Row, exact
 from queryleaf_cdc.dataflow.windows.contents import Distinct, InOrder, InRowOrder
 from queryleaf_cdc.dataflow.windows.frames import Bounds
+from queryleaf_cdc.dataflow.windows.reach import EVERYTHING
 from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
 from queryleaf_cdc.plans.dataflow import WindowFunction
 from queryleaf_cdc.syntax.expressions import Aggregate
@@ -42,7 +44,7 @@ class FramedAggregate:
         offset = min(first for first, _ in frames)
         items = self._read(sequence.rows[offset : max(end for _, end in frames)])
         found: list[Value] = []
-        contents, last = self._empty(), (0, 0)
+        contents, last = self._first(sequence), (0, 0)
         for first, end in frames:
             frame = first - offset, end - offset
             if frame == last and found:
@@ -53,9 +55,12 @@ class FramedAggregate:
             found.append(self._result(contents))
         return found
 
+    def _first(self, sequence: Stretch) -> Contents:
+        return self._empty()
+
     def _moved(self, contents: Contents, items: list[Any], old: tuple[int, int], new: tuple[int, int]) -> Contents:
         (at, until), (first, end) = old, new
-        if first >= until or first - at > end - first:
+        if first > at and (first >= until or first - at > end - first):
             contents = self._empty()
             at = until = first
         if end > until:
@@ -63,6 +68,24 @@ class FramedAggregate:
         if first > at:
             contents.add(items[at:first], -1)
         return contents
+
+
+class RunningTally(FramedAggregate):
+    """A linear aggregate over frames that begin with the partition."""
+
+    def __init__(self, spec: Linear, read: Callable[[list[Row]], list[Value]], frame: Bounds) -> None:
+        super().__init__(spec.tally, read, spec.result, frame)
+        self._make, self._load = spec.tally, spec.tally.load
+        self.reach = replace(frame.reach_of_end, concerns_after=EVERYTHING, running=True)
+
+    def carry(self, sequence: Stretch, at: int) -> Any:
+        tally = self._first(sequence)
+        tally.add(self._read(sequence.rows[:at]), 1)
+        return tally.document()
+
+    def _first(self, sequence: Stretch) -> Tally:
+        carried = sequence.carried.get(self)
+        return self._make() if carried is None else self._load(carried)
 
 
 def aggregate(function: WindowFunction, frame: Bounds, context: Context) -> FramedAggregate:
@@ -84,6 +107,8 @@ def _linear(node: Aggregate, spec: Linear, frame: Bounds, context: Context) -> F
 
     if node.distinct:
         return FramedAggregate(lambda: Distinct(spec), read, lambda contents: contents.result(), frame)
+    if frame.is_from_the_first_row and not frame.is_to_the_last_row:
+        return RunningTally(spec, read, frame)
     return FramedAggregate(spec.tally, read, spec.result, frame)
 
 

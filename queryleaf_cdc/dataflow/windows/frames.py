@@ -106,6 +106,10 @@ class Bounds:
     def is_from_the_first_row(self) -> bool:
         return isinstance(self._start, Unbounded) and self._start.preceding
 
+    @property
+    def is_to_the_last_row(self) -> bool:
+        return isinstance(self._end, Unbounded) and not self._end.preceding
+
     def of(self, sequence: Sequence, start: int, stop: int) -> list[tuple[int, int]]:
         """Where the frame of each of the rows begins, and where it ends (not included; not before it begins)."""
         edges = zip(self._start.starts(sequence, start, stop), self._end.ends(sequence, start, stop), strict=True)

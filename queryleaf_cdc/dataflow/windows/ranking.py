@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from queryleaf_cdc.dataflow.partitions import Order
 from queryleaf_cdc.dataflow.windows.reach import EVERYTHING, Reach, peers
 from queryleaf_cdc.dataflow.windows.sequence import Sequence
@@ -27,13 +29,17 @@ class Rank:
 
 
 class DenseRank:
-    """Groups have no position of their own, so it counts them from the partition's first row."""
+    """Groups have no position of their own, so they are counted from the partition's first row."""
 
     def __init__(self, order: Order) -> None:
-        self.reach = Reach(EVERYTHING, concerns_after=EVERYTHING)
+        self.reach = Reach(peers(order), concerns_after=EVERYTHING, running=True)
 
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
-        return [group + 1 for group in sequence.group_of[start:stop]]
+        before = sequence.carried.get(self, 0) + 1
+        return [before + group for group in sequence.group_of[start:stop]]
+
+    def carry(self, sequence: Sequence, at: int) -> Any:
+        return sequence.carried.get(self, 0) + sequence.group_of[at]
 
 
 class PercentRank:

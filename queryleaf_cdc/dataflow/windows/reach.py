@@ -14,6 +14,10 @@ Reached = Callable[[Row, int], bool]
 """Asked for one row (and its weight) after the other while walking away: whether it is still within reach."""
 
 
+Begin = Callable[[Row], Reached]
+"""For a walk that starts beside a row, towards either end."""
+
+
 class Rule(Protocol):
     """One kind of distance. Rules that are equal reach equally far."""
 
@@ -97,16 +101,22 @@ class Side:
     def mirrored(self) -> Side:
         return Side(frozenset(rule.mirrored() for rule in self.rules))
 
-    def begin(self, origin: Row) -> Reached:
+    def walk(self) -> Begin:
+        """The function that begins a walk."""
         if not self.rules:
-            return _nothing
+            return lambda origin: _nothing
         if self.is_all:
-            return ALL.begin(origin)
+            return ALL.begin
         if len(self.rules) == 1:
             (rule,) = self.rules
-            return rule.begin(origin)
-        walks = [rule.begin(origin) for rule in self.rules]
-        return lambda row, weight: True in [walk(row, weight) for walk in walks]
+            return rule.begin
+        begins = [rule.begin for rule in self.rules]
+
+        def begin(origin: Row) -> Reached:
+            walks = [begin(origin) for begin in begins]
+            return lambda row, weight: True in [walk(row, weight) for walk in walks]
+
+        return begin
 
 
 def _nothing(row: Row, weight: int) -> bool:
@@ -130,7 +140,7 @@ def peers(order: Order, groups: int = 0) -> Side:
 class Reach:
     """``reads_before`` and ``reads_after``: the rows that a row's value is computed from. ``concerns_before`` and
     ``concerns_after``: the rows whose value a change may alter. Further: how many of the partition's first rows it
-    reads, and whether it knows positions."""
+    reads, whether it knows positions, and whether it runs on from the partition's first row."""
 
     reads_before: Side = NOTHING
     reads_after: Side = NOTHING
@@ -138,6 +148,7 @@ class Reach:
     concerns_after: Side = NOTHING
     head: int = 0
     positions: bool = False
+    running: bool = False
 
     def __or__(self, other: Reach) -> Reach:
         return Reach(
@@ -147,6 +158,7 @@ class Reach:
             self.concerns_after | other.concerns_after,
             max(self.head, other.head),
             self.positions or other.positions,
+            self.running or other.running,
         )
 
 

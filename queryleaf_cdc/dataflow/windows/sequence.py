@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Rows
 from functools import cached_property
 from itertools import accumulate
+from typing import Any
 
 from queryleaf_cdc.dataflow.partitions import Order
 from queryleaf_cdc.dataflow.rows import Row
@@ -17,13 +19,17 @@ class Sequence:
     """Consecutive rows of a partition, duplicates one by one.
 
     ``base`` rows stand before them, and ``total`` rows are in the partition (both only where a function knows
-    positions). ``head`` are the partition's first rows, where the stretch does not begin with them."""
+    positions). ``head`` are the partition's first rows, where the stretch does not begin with them; ``carried`` is
+    then, for each function that runs on from there, what it has made of the rows before the stretch."""
 
-    def __init__(self, rows: list[Row], order: Order, base: int, total: int, head: Rows[Row]) -> None:
+    def __init__(
+        self, rows: list[Row], order: Order, base: int, total: int, head: Rows[Row], carried: Mapping[object, Any]
+    ) -> None:
         self.rows = rows
         self.base = base
         self.total = total
         self.head = head
+        self.carried = carried
         self._order = order
 
     @cached_property

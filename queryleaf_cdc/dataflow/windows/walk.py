@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.windows.reach import Reached, Side
+from queryleaf_cdc.dataflow.windows.reach import Begin, Reached
 
 
 class Walk:
@@ -12,15 +14,15 @@ class Walk:
 
     __slots__ = ("_last", "_reached", "_sides", "phase")
 
-    def __init__(self, *sides: Side) -> None:
+    def __init__(self, sides: Sequence[Begin], origin: Row) -> None:
         self._sides = sides
-        self.phase = 0
-        self._last: Row
-        self._reached: Reached
+        self.begin(origin)
 
     def begin(self, origin: Row) -> None:
+        """Starts anew from this row."""
         self._last = origin
-        self._enter(0)
+        self.phase = 0
+        self._reached: Reached = self._sides[0](origin)
 
     def reaches(self, row: Row, weight: int, phases: int = 2) -> bool:
         """Whether one of the first so many sides still reaches the row. To be asked for one after the other, until it
@@ -39,4 +41,4 @@ class Walk:
 
     def _enter(self, phase: int) -> None:
         self.phase = phase
-        self._reached = self._sides[phase].begin(self._last)
+        self._reached = self._sides[phase](self._last)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from bson import Int64
@@ -14,6 +15,7 @@ from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.state import State
+from queryleaf_cdc.dataflow.windows import memo
 from queryleaf_cdc.plans.dataflow import Over, WindowFunction
 from queryleaf_cdc.syntax.expressions import Expr, Frame, OrderItem
 from queryleaf_cdc.values import Interval
@@ -245,3 +247,25 @@ def test_functions_of_all_kinds_together() -> None:
     hold(law(over(*functions)), range(30))
     hold(law(over(*functions, window("RANK"))), range(10))
     hold(law(over(*functions, window("FIRST_VALUE", column(3)))), range(10))
+
+
+def _mostly_later(rng: Random) -> Row:
+    """Rows that come in order, more or less: the clock is the generator's own."""
+    _CLOCK[0] += rng.choice((0, 1, 3))
+    return (rng.randrange(2), _CLOCK[0] - (rng.randrange(20) if rng.random() < 0.1 else 0), "x", rng.randrange(4))
+
+
+_CLOCK = [0]
+
+
+@pytest.mark.parametrize(("long", "kept"), [(4, 2), (12, 1), (3, 3)])
+def test_running_functions_go_on_from_what_is_remembered(long: int, kept: int) -> None:
+    frames = [None, Frame("ROWS", FIRST_ROW, CURRENT, SPAN), Frame("ROWS", FIRST_ROW, preceding(1), SPAN)]
+    sums = [window("SUM", column(3), frame=frame) for frame in frames]
+    nodes = [over(each) for each in (*sums, window("DENSE_RANK"))]
+    nodes.append(over(*sums, window("DENSE_RANK"), window("NTH_VALUE", column(3), literal(5))))
+    nodes.append(over(sums[0], window("LAG", column(3)), window("RANK"), order_by=(by(1, descending=True),)))
+    with patch.object(memo, "_LONG", long), patch.object(memo, "_KEPT", kept):
+        for node in nodes:
+            hold(law(node, _mostly_later), range(8))
+            hold(law(node), range(4))

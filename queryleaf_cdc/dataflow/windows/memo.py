@@ -1,0 +1,32 @@
+"""What running functions have made of a partition's first rows: rows that are appended need not read them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from queryleaf_cdc.dataflow.windows.column import Running
+from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
+
+_LONG = 128
+_KEPT = 32
+"""rows that stay after the memo's place: what comes a little late is still after it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """Of all rows before ``place``, for each function."""
+
+    place: bytes
+    carried: Mapping[object, Any]
+
+
+def moved_on(memo: Memo | None, stretch: Stretch, columns: Sequence[Running]) -> Memo | None:
+    """The memo for a partition that ends with this stretch, which begins where ``memo`` stands."""
+    if len(stretch.rows) < _LONG:
+        return memo
+    at = stretch.group_starts[stretch.group_of[-_KEPT]]
+    if not at:
+        return memo
+    return Memo(stretch.orders[at], {column: column.carry(stretch, at) for column in columns})
