@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.views.drawing import Draw, Kind, Value, of_kind, plain
 from tests.views.expressions import comparison, direction, order, value
-from tests.views.texts import Optional, Pair, Text, joined
+from tests.views.texts import Optional, Pair, Text, duckdb, joined, ours
 
 _LOGICAL: tuple[Text, ...] = ("BOOL_AND(", "BOOL_OR(", Pair("EVERY(", "BOOL_AND("))
 _DEVIATIONS = ("STDDEV(", "STDDEV_POP(", "STDDEV_SAMP(", "VARIANCE(", "VAR_POP(", "VAR_SAMP(")
@@ -82,7 +82,9 @@ def _deviation(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], fi
 
 
 def _percentile_cont(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
-    argument = draw.one_of(of_kind(columns, Kind.NUMBER)).text
+    """Of a decimal, DuckDB's has the decimal's digits."""
+    text = draw.one_of(of_kind(columns, Kind.NUMBER)).text
+    argument = Pair(ours(text), f"({duckdb(text)})::DOUBLE")
     ordered = joined(" WITHIN GROUP (ORDER BY ", argument, draw.pick("", " DESC"), ")")
     call = draw.pick(joined("MEDIAN(", argument, ")"), joined(f"PERCENTILE_CONT({draw.pick('0.5', '0.3')})", ordered))
     return Value(joined(call, _filtered(filters)), Kind.FUZZY)

@@ -88,9 +88,8 @@ class MemoryEngine:
     def leftovers(self, view: View) -> str | None:
         """What a view that is created now does not have: a few rows are there without any document."""
         found = self.views[view.name]
-        new = _Maintained(found.plan, self.random, CALM)
-        new.follow({}, self.now)
-        left = [id for id in found.store.documents if id not in new.store.documents]
+        at_first = stored_at_first(found.plan, self.now)
+        left = [id for id in found.store.documents if id not in at_first]
         return str(found.store.load(left)) if left else None
 
     def close(self) -> None:
@@ -102,6 +101,13 @@ def compiled(view: View, schema: Schema | None = None) -> ViewPlan:
     (statement,) = program.statements
     assert isinstance(statement, ViewStatement)
     return statement.plan
+
+
+def stored_at_first(plan: DataflowPlan, now: datetime) -> frozenset[bytes]:
+    """The state of a view over no documents: that of the rows that are there without any."""
+    view = _Maintained(plan, Random(0), CALM)
+    view.follow({}, now)
+    return frozenset(view.store.documents)
 
 
 def _decoded(document: Document | None) -> Document | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pymongo import MongoClient
@@ -10,8 +9,9 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from queryleaf_cdc import QueryLeaf
-from tests.views.documents import Document
+from tests.views.documents import START, Document
 from tests.views.histories import Batch, Change, History, Transaction
+from tests.views.memory import compiled, stored_at_first
 from tests.views.queries import View
 
 _PATIENCE = 60.0
@@ -63,15 +63,11 @@ class ServerEngine:
         return list(self.database[view.name].find({}, {"_id": 0}))
 
     def leftovers(self, view: View) -> str | None:
-        """State of any view, since its name does not tell whose it is."""
-        left = {name: self.database[name].find_one() for name in self._states()}
-        found = {name: document for name, document in left.items() if document is not None}
-        return str(found) if found else None
-
-    def _states(self) -> Iterator[str]:
-        for name in self.database.list_collection_names():
-            if name.startswith("_queryleaf.state."):
-                yield name
+        (entry,) = self.database["_queryleaf.active"].find({"_id": view.name})
+        state = self.database[f"_queryleaf.state.{entry['live']['uid']}"]
+        at_first = stored_at_first(compiled(view).dataflow, START)
+        left = [each for each in state.find() if each["_id"] not in at_first]
+        return str(left) if left else None
 
     def close(self) -> None:
         self.queryleaf.stop()
