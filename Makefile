@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak clean golden
+.PHONY: help demo test check format bench soak fuzz clean golden
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ bench: $(READY)  ## measure, and write docs/benchmarks.md
 
 soak: $(READY)  ## the long runs: 100,000 random expressions, crashes at random moments
 	$(BIN)/pytest -n 2 tests/properties tests/integration/test_runtime_exactly_once.py --faces-examples 100000 --timeout 3600
+
+fuzz: $(READY)  ## random views against DuckDB until it is stopped; what fails is kept as a test
+	$(BIN)/python -m tests.views.fuzz --seed $$(date +%s)
 
 clean:  ## remove what was made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
