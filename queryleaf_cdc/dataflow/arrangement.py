@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from operator import attrgetter
 from typing import Any
 
-from queryleaf_cdc.dataflow.places import Order, place_by, placed, read, stored
+from queryleaf_cdc.dataflow.places import Order, encoded_in, place_by, placed, read
 from queryleaf_cdc.dataflow.rows import Row, exact
 from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange, StateStore
 from queryleaf_cdc.values import Document
@@ -34,6 +34,7 @@ class Page:
     __slots__ = (
         "bytes",
         "changed",
+        "encoded",
         "is_stored",
         "low",
         "marks",
@@ -53,8 +54,10 @@ class Page:
         self.total = total
         """sum of the weights"""
         self.bytes = 0
+        """length of the encoded rows"""
         self.places: list[bytes] = []
         self.rows: list[Row] = []
+        self.encoded: list[bytes] = []
         self.weights: list[int] = []
         self.marks: list[int] = []
         self.is_stored = not loaded
@@ -65,14 +68,15 @@ class Page:
         return len(self.places) == self.size
 
     def fill(self, document: Document, order: Order) -> None:
-        self.places, self.rows = read(document["r"], order)
-        self.bytes = sum(map(len, self.places))
+        stored: bytes = document["r"]
+        self.places, self.rows, self.encoded = read(stored, order)
+        self.bytes = len(stored)
         self.weights = list(document.get("w") or [1] * len(self.rows))
         self.marks = list(document.get("m") or [0] * len(self.rows))
 
     def document(self) -> Document:
-        found: Document = {"r": stored(self.places)}
-        if any(weight != 1 for weight in self.weights):
+        found: Document = {"r": b"".join(self.encoded)}
+        if self.total != self.size:
             found["w"] = list(self.weights)
         if any(self.marks):
             found["m"] = list(self.marks)
@@ -82,12 +86,12 @@ class Page:
         """Its upper half, as a page of its own."""
         half = self.size // 2
         upper = Page(number, _separator(self.places[half - 1], self.places[half]))
-        for name in ("places", "rows", "weights", "marks"):
+        for name in ("places", "rows", "encoded", "weights", "marks"):
             values = getattr(self, name)
             setattr(upper, name, values[half:])
             del values[half:]
         upper.size, upper.total = len(upper.places), sum(upper.weights)
-        upper.bytes = sum(map(len, upper.places))
+        upper.bytes = sum(map(len, upper.encoded))
         self.bytes -= upper.bytes
         self.size, self.total = len(self.places), self.total - upper.total
         upper.changed = self.changed = True
@@ -116,7 +120,7 @@ class Arranged:
     def is_loaded(self) -> bool:
         """Whether all its rows are in memory."""
         pages = self.pages
-        return pages[0].is_loaded if len(pages) == 1 else all(page.is_loaded for page in pages)
+        return pages[0].number == 0 or all(page.is_loaded for page in pages)
 
     @property
     def total(self) -> int:
@@ -326,11 +330,13 @@ class Arranged:
         page = self.pages[index]
         page.places.insert(at, place)
         page.rows.insert(at, row)
+        encoded = encoded_in(place)
+        page.encoded.insert(at, encoded)
         page.weights.insert(at, weight)
         page.marks.insert(at, 0)
         page.size += 1
         page.total += weight
-        page.bytes += len(place)
+        page.bytes += len(encoded)
         page.changed = True
         if page.size >= 2 * max(_PAGE, len(self.pages)) or (page.bytes > _BYTES and page.size > 1):
             self._cut(index)
@@ -348,11 +354,10 @@ class Arranged:
 
     def _remove(self, index: int, at: int) -> None:
         page = self.pages[index]
-        place = page.places[at]
-        for values in (page.places, page.rows, page.weights, page.marks):
+        page.bytes -= len(page.encoded[at])
+        for values in (page.places, page.rows, page.encoded, page.weights, page.marks):
             del values[at]
         page.size -= 1
-        page.bytes -= len(place)
         page.changed = True
 
     def _drop_empty_pages(self) -> None:
@@ -424,6 +429,10 @@ class Arrangement:
             documents = self._store.load(ids)
             for arranged, numbers in wanted:
                 arranged.give(numbers, documents)
+
+    def values(self, identities: Iterable[Hashable]) -> list[Arranged]:
+        """Several for reading; the keys must be fetched."""
+        return self._cells.values(identities)
 
     def get(self, identity: Hashable) -> Arranged:
         """For reading; the key must be fetched."""

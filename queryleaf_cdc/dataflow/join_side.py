@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
@@ -62,12 +62,11 @@ class Side:
         return Arriving(keys, by_key, unkeyed)
 
     def read(
-        self, keys: Iterable[Hashable], changes: Mapping[Hashable, Changes], needs_all: Callable[[Hashable], bool]
+        self, keys: Collection[Hashable], changes: Mapping[Hashable, Changes], needs_all: Callable[[Hashable], bool]
     ) -> None:
         """Has the pages of these keys at hand, which were fetched: all of them, or those of rows that change."""
         wanted: list[tuple[Arranged, set[int]]] = []
-        for name in keys:
-            arranged = self.rows.get(name)
+        for name, arranged in zip(keys, self.rows.values(keys), strict=True):
             if arranged.is_loaded:
                 continue
             if needs_all(name):

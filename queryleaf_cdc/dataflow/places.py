@@ -1,9 +1,9 @@
 """A row's place among others: the bytes of its order, then the row itself, so that rows that differ in anything have
-places of their own. Rows are stored as they stand in their places: nothing is encoded a second time."""
+places of their own. Rows are stored as they stand in their places: nothing is encoded twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bson
@@ -26,16 +26,16 @@ def place_by(order: Order) -> Callable[[Row], bytes]:
     return lambda row: placed(order(row), exact(row))
 
 
-def stored(places: Sequence[bytes]) -> bytes:
-    """The rows in these places, one after another."""
-    return b"".join([each[-_LENGTH - int.from_bytes(each[-_LENGTH:], "little") : -_LENGTH] for each in places])
+def encoded_in(place: bytes) -> bytes:
+    """The encoded row that stands in a place."""
+    return place[-_LENGTH - int.from_bytes(place[-_LENGTH:], "little") : -_LENGTH]
 
 
-def read(rows: bytes, order: Order) -> tuple[list[bytes], list[Row]]:
-    """Places and rows, from what ``stored`` made of them."""
-    found = [tuple(each[""]) for each in bson.decode_all(rows, _OPTIONS)]
-    pairs = zip(found, _cut(rows), strict=True)
-    return [placed(order(row), encoded) for row, encoded in pairs], found
+def read(stored: bytes, order: Order) -> tuple[list[bytes], list[Row], list[bytes]]:
+    """Places, rows, and encoded rows, from encoded rows one after another."""
+    rows = [tuple(each[""]) for each in bson.decode_all(stored, _OPTIONS)]
+    encoded = list(_cut(stored))
+    return [placed(order(row), each) for row, each in zip(rows, encoded, strict=True)], rows, encoded
 
 
 def _cut(rows: bytes) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -132,6 +132,11 @@ class Cells(Generic[T]):
     def get(self, identity: Hashable) -> T:
         """The value, for reading. The key must have been fetched for this batch."""
         return self._cached[identity].value
+
+    def values(self, identities: Iterable[Hashable]) -> list[T]:
+        """The values, for reading. The keys must have been fetched for this batch."""
+        cached = self._cached
+        return [cached[identity].value for identity in identities]
 
     def change(self, identity: Hashable) -> Cell[T]:
         """The cell, to be changed. The key must have been fetched for this batch."""
