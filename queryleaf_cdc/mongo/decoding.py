@@ -5,9 +5,6 @@ is decoded by itself, and what still fails becomes a stub that carries what is n
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator
 from typing import Any
 
 import bson
@@ -15,6 +12,7 @@ from bson import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 
+from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.events import Event
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -29,23 +27,10 @@ POISON = "queryleaf.poison"
 def decode_reply(reply: RawBSONDocument) -> dict[str, Any]:
     """A reply with its events decoded; undecodable ones as stubs."""
     try:
-        with _without_collections():
+        with without_collections():
             return bson.decode(reply.raw, OPTIONS)
     except InvalidBSON:
         return _decode_one_by_one(reply)
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Decoding makes ten thousands of dicts and no garbage; the collections that they trigger cost a third of all of
-    the worker's processor time (measured on batches of 5,000)."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _decode_one_by_one(reply: RawBSONDocument) -> dict[str, Any]:

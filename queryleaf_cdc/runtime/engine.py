@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from bson.timestamp import Timestamp
 
+from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, Program, Trigger
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
@@ -35,6 +36,9 @@ from queryleaf_cdc.runtime.views import ViewFailed, Views
 
 _RAISED = "QL601"
 _NO_VIEWS = Views()
+_VIEW_FACTOR = 4
+"""Where only views are at work, a transaction takes that many times the events: each is computed in a fraction of the
+time, and the more changes of one row there are in a transaction, the fewer writes."""
 
 
 class TriggerStopped(Exception):
@@ -139,7 +143,8 @@ class Engine:
             cut = self._cut(lane, run)
             if cut is None:
                 try:
-                    self._commit(lane, run)
+                    with without_collections():
+                        self._commit(lane, run)
                 except (Conflict, Unreachable) as fault:
                     passing += 1
                     self._wait_out(fault, passing)
@@ -158,6 +163,10 @@ class Engine:
                     self.transaction.abort()
                     lane.views.rollback()
             runs += reversed(run.cut(cut)) if cut else [run]
+
+    def wanted(self, lane: Lane) -> int:
+        """How many events a transaction of the lane would best have, if there are so many. 0: as they come."""
+        return 0 if lane.program.fires or not lane.views else self._bound(lane)
 
     def apply(self, lane: Lane, change: Callable[[WriteBuffer], None], position: Position) -> None:
         """Commits the worker's own writes (catalog changes, held positions) together with a position."""
@@ -216,7 +225,7 @@ class Engine:
             self._write(buffer, firings, fields, run.position, written, views)
         views.commit()
         self._committed(lane, run, firings, buffer)
-        self._adapt(len(run.events), self.clock.monotonic() - began)
+        self._adapt(-(-len(run.events) // _factor(lane)), self.clock.monotonic() - began)
 
     def tick(self) -> datetime:
         """The time for views, in milliseconds."""
@@ -268,7 +277,7 @@ class Engine:
         self.trouble = None
         self.metrics.events += len(run.events)
         firings.count(self.metrics)
-        lane.views.count(run.events, self.metrics)
+        lane.views.count(self.metrics)
         if buffer.ops:
             self.metrics.transactions += 1
         if self._verdicts:
@@ -287,7 +296,7 @@ class Engine:
         if seconds > target:
             self._most_events = max(1, int(events * target / seconds))
         elif events >= self._most_events and seconds < target / 2:
-            self._most_events = min(int(events * self._growth) + 1, self.limits.max_view_events)
+            self._most_events = min(int(events * self._growth) + 1, self.limits.max_batch_events)
 
     # -- what went wrong ---------------------------------------------------------------------------------------
 
@@ -323,7 +332,8 @@ class Engine:
         if len(run.events) > 1:
             half = len(run.events) // 2
             if isinstance(fault, BatchTooLarge):
-                self._most_events, self._growth = half, 1.1  # beyond the bound again, but not soon
+                # beyond the bound again, but not soon
+                self._most_events, self._growth = max(1, half // _factor(lane)), 1.1
             return half
         event = run.events[0]
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
@@ -381,8 +391,7 @@ class Engine:
 
     def _cut(self, lane: Lane, run: Run) -> int | None:
         """Where a run must be cut before it is tried: at the size bound, and where the depth changes."""
-        bound = self.limits.max_batch_events if lane.program.fires else self.limits.max_view_events
-        most = min(bound, self._most_events)
+        most = self._bound(lane)
         cut = most if len(run.events) > most else None
         if len(self.provenance) and tracks_depth(lane.program):
             first = self.provenance.depth(run.events[0]) if run.events else 0
@@ -390,6 +399,9 @@ class Engine:
                 if self.provenance.depth(event) != first:
                     return index
         return cut
+
+    def _bound(self, lane: Lane) -> int:
+        return self._most_events * _factor(lane)
 
     def _mark_depth(self, events: list[Event]) -> int:
         depth = self.provenance.depth(events[0]) if events else 0
@@ -425,6 +437,10 @@ class Engine:
         """The cluster's time right after the commit: not earlier than the commit's own."""
         clock = self.transaction.session.cluster_time
         return clock["clusterTime"] if clock else None
+
+
+def _factor(lane: Lane) -> int:
+    return 1 if lane.program.fires or not lane.views else _VIEW_FACTOR
 
 
 def tracks_depth(program: Program) -> bool:

@@ -14,8 +14,6 @@ from typing import Protocol
 class Limits:
     max_batch_events: int = 5000
     """events in one transaction; measured: more gains nothing and holds locks for longer"""
-    max_view_events: int = 20_000
-    """the same where only views are at work: the more changes of one row in a transaction, the fewer writes"""
     first_batch_events: int = 500
     """before it is known how long they take"""
     target_batch_seconds: float = 1.0

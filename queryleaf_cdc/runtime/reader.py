@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.runtime.limits import Limits, backoff
 
+_GATHERING_SECONDS = 0.5
 _SILENT_FAILURES = 2
 """resumptions without a word; from the third on the worker is told, so that its status can say so"""
 
@@ -29,8 +31,9 @@ class Reader(threading.Thread):
         self.trouble: str | None = None
         """why nothing comes, while the reader tries again"""
 
-    def take(self, timeout: float) -> list[ChangeBatch]:
-        """All batches that are there, at least one within ``timeout`` seconds, else none.
+    def take(self, timeout: float, enough: int = 0) -> list[ChangeBatch]:
+        """All batches that are there, at least one within ``timeout`` seconds, else none. While there is a backlog
+        (batches come full), waits a moment for ``enough`` events.
 
         Raises StreamFault after the last batch before it."""
         with self._ready:
@@ -38,11 +41,23 @@ class Reader(threading.Thread):
                 self._ready.wait(timeout)
             if not self._batches and self._fault is not None:
                 raise self._fault
+            deadline = time.monotonic() + _GATHERING_SECONDS
+            while enough and self._more_is_coming(enough) and (left := deadline - time.monotonic()) > 0:
+                self._ready.wait(left)
             taken = list(self._batches)
             self._batches.clear()
             self._bytes = 0
             self._ready.notify_all()
             return taken
+
+    def _more_is_coming(self, enough: int) -> bool:
+        if self._fault is not None or self._abandoned or not self._batches or self._is_full():
+            return False
+        is_backlog = len(self._batches[-1].events) >= self._limits.max_batch_events
+        return is_backlog and sum(len(each.events) for each in self._batches) < enough
+
+    def _is_full(self) -> bool:
+        return len(self._batches) >= self._limits.max_queued_batches or self._bytes > self._limits.max_queued_bytes
 
     def abandon(self) -> None:
         """Returns at once; the thread ends when the server answers it next, at the latest after its await time."""

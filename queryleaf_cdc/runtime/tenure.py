@@ -20,7 +20,7 @@ from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, olde
 from queryleaf_cdc.mongo.faults import Conflict, Todo, Unreachable, batch_faults
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
-from queryleaf_cdc.mongo.positions import Position
+from queryleaf_cdc.mongo.positions import Position, token_time
 from queryleaf_cdc.mongo.state import (
     after_change,
     catalog_entries,
@@ -189,7 +189,7 @@ class Tenure:
         """Works on what has been read. False when the program has changed."""
         self.engine.pause(0)
         try:
-            batches = reader.take(0 if catch_up else self.views.patience())
+            batches = reader.take(0 if catch_up else self.views.patience(), self.engine.wanted(self.lane))
         except StreamFault as fault:
             return self._stream_failed(fault)
         self.engine.trouble = reader.trouble if not batches else None
@@ -220,7 +220,7 @@ class Tenure:
 
     def _fire(self, events: list[Event], position: Position) -> None:
         if events:
-            self._last_event = events[-1].get("wallTime")
+            self._last_event = _moment_of(events[-1])
             before = self.engine.metrics.transactions
             self.engine.work(self.lane, events, position)
             if self.engine.metrics.transactions != before:
@@ -396,6 +396,15 @@ def stream_error(fault: StreamFault) -> ServerError:
             return ServerError("QL513", f"the server rejects the stream: {fault}")
         case _:
             return ServerError("QL506", f"the change stream failed: {fault}")
+
+
+def _moment_of(event: Event) -> datetime | None:
+    """When the change was committed; to the second where the stream leaves more out."""
+    if "wallTime" in event:
+        moment: datetime = event["wallTime"]
+        return moment
+    time = token_time(event["_id"])
+    return time.as_datetime().replace(tzinfo=None) if time is not None else None
 
 
 def _is_control(event: Event) -> bool:

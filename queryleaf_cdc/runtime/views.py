@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -139,6 +138,7 @@ class Views:
     ordered: Sequence[RunningView] = ()
     marks: list[tuple[int, str]] = field(default_factory=list)
     """(index of a view's first effect in the buffer, the view's build)"""
+    _tally: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, views: Iterable[RunningView]) -> Views:
@@ -168,6 +168,7 @@ class Views:
                 by_collection[name].append(event)
             else:
                 by_collection[name] = [event]
+        self._tally = {name: len(found) for name, found in by_collection.items()}
         for view in self.ordered:
             for feed in view.compiled.feeds.values():
                 concerned = by_collection.get(feed.scan.collection)
@@ -186,13 +187,13 @@ class Views:
         collection = event["ns"]["coll"]
         return tuple(view.uid for view in self.ordered if collection in view.collections)
 
-    def count(self, events: Sequence[Event], metrics: Metrics) -> None:
-        """Counts what is done."""
-        tally = Counter(event["ns"]["coll"] for event in events)
+    def count(self, metrics: Metrics) -> None:
+        """Counts what was collected, once that is committed."""
         for view in self.ordered:
-            amount = sum(tally[name] for name in view.collections)
+            amount = sum(self._tally.get(name, 0) for name in view.collections)
             if amount:
                 metrics.count(view.compiled.plan.name, "events", amount)
+        self._tally = {}
 
     def step(self, buffer: WriteBuffer, now: datetime, first: Sequence[str] = ()) -> None:
         """Computes what the collected rows change; ``first`` are builds that step even without any."""

@@ -260,7 +260,7 @@ sys.path.insert(0, sys.argv[3])
 import dataclasses
 from views import QUICK, QuickLeaf
 ql = QuickLeaf(sys.argv[1], sys.argv[2])
-ql.limits = dataclasses.replace(QUICK, max_view_events=40, piece_rows=30, lease_seconds=30, standby_poll_seconds=0.02)
+ql.limits = dataclasses.replace(QUICK, max_batch_events=10, piece_rows=30, lease_seconds=30, standby_poll_seconds=0.02)
 ql.run()
 """
 
@@ -318,7 +318,7 @@ def test_killed_at_fifty_moments(mongo_uri: str, ql: QuickLeaf, db: Db) -> None:
 def test_workers_take_turns(ql: QuickLeaf, db: Db) -> None:
     """The lease is taken away from whoever has it, in the middle of its work."""
     second = QuickLeaf(client=db.client, database=db.name)
-    ql.limits = second.limits = dataclasses.replace(QUICK, piece_rows=10, max_view_events=10)
+    ql.limits = second.limits = dataclasses.replace(QUICK, piece_rows=10, max_batch_events=3)
     ql.execute(TOTALS)
     chance = random.Random(7)
     with ql, second:

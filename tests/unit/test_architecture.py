@@ -15,7 +15,7 @@ import queryleaf_cdc
 PACKAGE = Path(queryleaf_cdc.__file__).parent
 
 LAYERS = (
-    ("source",),
+    ("source", "collector"),
     ("errors", "values"),
     ("events",),
     ("syntax",),
