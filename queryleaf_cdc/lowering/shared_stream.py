@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, all_of, any_of, op
 from queryleaf_cdc.lowering.event_scope import OPERATION_TYPES
-from queryleaf_cdc.lowering.reads import BASE_FIELDS, event_fields, worker_expressions
-from queryleaf_cdc.lowering.trigger import active
+from queryleaf_cdc.lowering.reads import event_fields, worker_expressions
 from queryleaf_cdc.lowering.trigger_plan import Images, LoweredBody, any_test, choice_stages, event_match, lower_body
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stages import ALWAYS, AddFields, AllOf, AnyOf, FieldTest, Include, Match, Stage, Test
@@ -149,12 +148,12 @@ def _exact_test(in_server: list[Member], in_worker: list[Member]) -> Test | None
     exact = True
     for member in in_server:
         prefix = ".".join(member.prefix)
-        test = active(member.lowered.actions, prefix)
+        test = member.lowered.acts()
         if test == ALWAYS:
             return None
         exact = exact and member.lowered.matched().exact
         tests.append(test)
-        if member.lowered.images.missing_test(member.plan.operations):
+        if member.lowered.flags_missing():
             tests.append(FieldTest(f"{prefix}.missing", (("$eq", True),)))
     if not tests or exact:
         return None
@@ -176,9 +175,10 @@ def _kept(in_server: list[Member], in_worker: list[Member], keep: tuple[str, ...
         images = member.lowered.images
         reads |= {"fullDocument._id"} if images.new_on_update else set()
         reads |= {"fullDocumentBeforeChange._id"} if images.old else set()
+    base = dict.fromkeys(path for member in (*in_server, *in_worker) for path in member.lowered.base_fields)
     whole = {path for path in reads if "." not in path}
     paths = sorted(path for path in reads if path in whole or path.partition(".")[0] not in whole)
-    return tuple(dict.fromkeys((*BASE_FIELDS, *keep, *(("_ql",) if in_server else ()), *paths)))
+    return tuple(dict.fromkeys((*base, *keep, *(("_ql",) if in_server else ()), *paths)))
 
 
 def database_pipeline(stream: StreamPlan) -> tuple[Stage, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, any_of, op
+from queryleaf_cdc.functions.spec import WorkerSide
 from queryleaf_cdc.logical.rules.returns import fold_returns
 from queryleaf_cdc.logical.rules.specialize import specialize
 from queryleaf_cdc.logical.rules.subqueries import hoist_subqueries
@@ -21,6 +23,7 @@ from queryleaf_cdc.lowering.reads import (
     walk_actions,
     worker_expressions,
 )
+from queryleaf_cdc.lowering.scan_rows import NEW_SLOT, OLD_SLOT, SCAN_FIELDS, is_scan, rows_expressions, scan_rows
 from queryleaf_cdc.lowering.trigger import Body, BodyLowering, Layout, active
 from queryleaf_cdc.plans.actions import (
     Actions,
@@ -132,6 +135,22 @@ class LoweredBody:
     actions: Actions
     images: Images
     guards: tuple[tuple[str, Expr], ...]
+    present: tuple[str, ...] = ()
+    """of a view's scan: the slots of its rows; an event matters if one of them is there"""
+
+    @property
+    def base_fields(self) -> tuple[str, ...]:
+        return SCAN_FIELDS if self.present else BASE_FIELDS
+
+    def acts(self) -> Test:
+        """Of an event with what the server computed for it: whether anything is to be done."""
+        if self.present:
+            return AnyOf(tuple(FieldTest(f"{self.prefix}.{slot}", (("$exists", True),)) for slot in self.present))
+        return active(self.actions, self.prefix)
+
+    def flags_missing(self) -> bool:
+        """Whether a field tells that an image is missing; in a scan, the row itself does."""
+        return not self.present and bool(self.images.missing_test(self.operations))
 
     def matched(self) -> Matched:
         return event_match(self.guards)
@@ -139,6 +158,9 @@ class LoweredBody:
 
 def lower_body(node: CreateTrigger, prefix: str, gate: Expr | None = None) -> LoweredBody:
     """Runs the rules and lowers the body. ``gate`` is a further condition on the event."""
+    if is_scan(node):
+        with suppress(WorkerSide):
+            return _lower_scan(node, prefix, gate)
     operations = tuple(dict.fromkeys(event.operation for event in node.events))
     body = _gated(node)
     if gate is not None:
@@ -148,7 +170,21 @@ def lower_body(node: CreateTrigger, prefix: str, gate: Expr | None = None) -> Lo
     lowering = BodyLowering(prefix)
     actions = lowering.actions(body)
     guards = tuple((operation, specialize(reached(actions), operation)) for operation in operations)
-    return LoweredBody(prefix, operations, lowering.layout, actions, _images(actions, operations), guards)
+    images = _images(all_expressions(actions), operations)
+    return LoweredBody(prefix, operations, lowering.layout, actions, images, guards)
+
+
+def _lower_scan(node: CreateTrigger, prefix: str, gate: Expr | None) -> LoweredBody:
+    """The two rows of a view's scan. Raises WorkerSide when the server cannot make them."""
+    operations = tuple(dict.fromkeys(event.operation for event in node.events))
+    rows = scan_rows(node, prefix, gate)
+    actions = tuple(row.action for row in rows)
+    layout = Layout(prefix, {0: [row.field for row in rows]})
+    either = _any([row.condition for row in rows])
+    guards = tuple((operation, specialize(either, operation)) for operation in operations)
+    return LoweredBody(
+        prefix, operations, layout, actions, _images(rows_expressions(rows), operations), guards, (OLD_SLOT, NEW_SLOT)
+    )
 
 
 def _gated(node: CreateTrigger) -> Body:
@@ -229,19 +265,20 @@ def _stages(lowered: LoweredBody) -> tuple[Stage, ...]:
     stages: list[Stage] = [Match(any_test([matched.test, *missing]))]
     choices = choice_stages(lowered)
     stages += choices
-    exact = active(lowered.actions)
+    exact = lowered.acts()
     if exact != ALWAYS and not matched.exact:
-        stages.append(Match(any_test([exact, *([FieldTest("_ql.missing", (("$eq", True),))] if missing else [])])))
+        flag = [FieldTest("_ql.missing", (("$eq", True),))] if lowered.flags_missing() else []
+        stages.append(Match(any_test([exact, *flag])))
     stages += lowered.layout.value_stages()
     computes = ("_ql",) if choices or lowered.layout.values else ()
     reads = sorted(event_fields(worker_expressions(lowered.actions)))
-    return (*stages, Include((*BASE_FIELDS, *computes, *reads)))
+    return (*stages, Include((*lowered.base_fields, *computes, *reads)))
 
 
 def choice_stages(lowered: LoweredBody) -> list[AddFields]:
     """The branch numbers by depth; whether an image is missing goes with the first."""
     choices = lowered.layout.stages()
-    if not lowered.images.missing_test(lowered.operations):
+    if not lowered.flags_missing():
         return choices
     flag = (f"{lowered.prefix}.missing", lowered.images.missing_expr())
     return [AddFields((flag, *(choices[0].fields if choices else ()))), *choices[1:]]
@@ -281,8 +318,8 @@ def any_test(tests: list[Test]) -> Test:
 # -- needs --------------------------------------------------------------------------------------------------------
 
 
-def _images(actions: Actions, operations: tuple[str, ...]) -> Images:
-    sources = {(f.source, f.path) for expr in all_expressions(actions) for f in fields_in(expr)}
+def _images(expressions: Iterable[Expr], operations: tuple[str, ...]) -> Images:
+    sources = {(f.source, f.path) for expr in expressions for f in fields_in(expr)}
     changed = ("EVENT", ("changed_fields",)) in sources
     new = changed or any(source == "NEW" for source, _ in sources)
     old = changed or any(source == "OLD" for source, _ in sources)

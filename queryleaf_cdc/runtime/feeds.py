@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 
@@ -12,15 +12,17 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.events import Event, Origin
+from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.lowering.client_columns import finisher
+from queryleaf_cdc.lowering.scan_rows import NEW_SLOT, OLD_SLOT
 from queryleaf_cdc.lowering.shared_stream import Member
 from queryleaf_cdc.lowering.worker_face import evaluator
 from queryleaf_cdc.mongo.active import Copied
 from queryleaf_cdc.mongo.positions import token_time
-from queryleaf_cdc.plans.actions import Action, Choose, InsertRow
 from queryleaf_cdc.plans.dataflow import Scan
 from queryleaf_cdc.plans.view import NEW_ROW, OLD_ROW, ViewSource
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
+from queryleaf_cdc.syntax.expressions import Field
 from queryleaf_cdc.values import Document, Value
 
 _WEIGHTS = {OLD_ROW: -1, NEW_ROW: 1}
@@ -40,9 +42,8 @@ class ViewFeed:
         self.accept: Accept | None = None
         images = member.lowered.images
         actions = member.lowered.actions
-        slots = list(_slots(actions)) if member.prefix else [None]
-        if None not in slots:
-            self._collect = _in_server(member.prefix, [each for each in slots if each is not None])
+        if member.prefix and member.lowered.present:
+            self._collect = _in_server(member.prefix)
         else:
             body = FiringCompiler(source.plan.name, bool(member.prefix)).body(actions)
             lacks = _lacks(member.prefix, images.new_on_update, images.old)
@@ -65,8 +66,8 @@ class ImageLacking(Exception):
 Collect = Callable[[Iterable[Event], Delta], None]
 
 
-def _in_server(prefix: tuple[str, ...], slots: Sequence[tuple[str, int]]) -> Collect:
-    """Collects rows that the server has made as a whole."""
+def _in_server(prefix: tuple[str, ...]) -> Collect:
+    """Collects rows that the server has made, as arrays; false stands for an image that is missing."""
     member = prefix[1] if len(prefix) > 1 else None
 
     def collect(events: Iterable[Event], rows: Delta) -> None:
@@ -75,28 +76,18 @@ def _in_server(prefix: tuple[str, ...], slots: Sequence[tuple[str, int]]) -> Col
             computed = event["_ql"] if member is None else event["_ql"].get(member)
             if not computed:
                 continue
-            if computed.get("missing"):
-                raise ImageLacking(event)
-            for slot, weight in slots:
-                row = computed.get(slot)
-                if row is not None:
-                    append((tuple(row.values()), weight))
+            row = computed.get(OLD_SLOT)
+            if row is not None:
+                if row is False:
+                    raise ImageLacking(event)
+                append((tuple(row), -1))
+            row = computed.get(NEW_SLOT)
+            if row is not None:
+                if row is False:
+                    raise ImageLacking(event)
+                append((tuple(row), 1))
 
     return collect
-
-
-def _slots(actions: Sequence[Action]) -> Iterable[tuple[str, int] | None]:
-    """(slot, weight) of each row; a None for each that only the worker can make, or tell whether it is there."""
-    for action in actions:
-        match action:
-            case InsertRow(collection=target, slot=(slot,)):
-                yield slot, _WEIGHTS[target]
-            case Choose(slot=(_,), branches=branches, otherwise=otherwise):
-                for _, body in branches:
-                    yield from _slots(body)
-                yield from _slots(otherwise)
-            case _:
-                yield None
 
 
 class _Rows:
@@ -213,11 +204,52 @@ class SnapshotScan:
         self._env = Frame({"operationType": "snapshot"}, _NO_EFFECTS, {}, functions)
         self.pipeline: list[Document] = FiringCompiler("", False).template(query.pipeline)(self._env)
         self._finish = finisher(query.client) if query.client is not None else None
-        self._row = row_of(len(source.scan.columns))
+        names = _plain_fields(source.scan)
+        if names is not None and query.client is None and "$replaceWith" in self.pipeline[-1]:
+            self.pipeline = [*self.pipeline[:-1], _only(names)]
+            self._row = _fields_of(names)
+        else:
+            self._row = row_of(len(source.scan.columns))
 
     def rows(self, documents: list[Document]) -> Delta:
         whole = documents if self._finish is None else self._finish(documents, self._env.env)
         return [(row, 1) for row in map(self._row, whole)]
+
+
+def _plain_fields(scan: Scan) -> tuple[str, ...] | None:
+    """The names of the columns where each is just a field of the document. Then the server need not compute anything:
+    to make documents of expressions costs it twice as much as to leave fields out."""
+    names = []
+    for column in scan.columns:
+        match column:
+            case Field(scan.alias, (str() as name,)) if is_plain(name):
+                names.append(name)
+            case _:
+                return None
+    return tuple(names) if names else None
+
+
+def _only(names: tuple[str, ...]) -> Document:
+    return {"$project": {**({} if "_id" in names else {"_id": 0}), **dict.fromkeys(names, 1)}}
+
+
+def _fields_of(names: tuple[str, ...]) -> Callable[[Document], tuple[Any, ...]]:
+    """A missing field is NULL."""
+
+    def carefully(document: Document) -> tuple[Any, ...]:
+        return tuple([document.get(name) for name in names])
+
+    if len(names) == 1:
+        return carefully
+    whole = itemgetter(*names)
+
+    def row(document: Document) -> tuple[Any, ...]:
+        try:
+            return whole(document)  # type: ignore[no-any-return]
+        except KeyError:
+            return carefully(document)
+
+    return row
 
 
 _NO_EFFECTS: Any = None

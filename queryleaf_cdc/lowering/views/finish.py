@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from queryleaf_cdc.logical.walk import conjuncts
+from queryleaf_cdc.functions.spec import WorkerSide
+from queryleaf_cdc.logical.walk import conjunction, conjuncts, rebuild
+from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth
+from queryleaf_cdc.lowering.views.leaves import leaves_in
+from queryleaf_cdc.lowering.views.relation import column
 from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While, inputs_of
 from queryleaf_cdc.plans.dataflow import Combine as CombineNode
 from queryleaf_cdc.source import NO_SPAN
@@ -23,7 +27,7 @@ def finished(root: Node) -> tuple[Node, tuple[Scan, ...]]:
     def finish(node: Node) -> Node:
         if id(node) not in known:
             changed = with_inputs(node, finish)
-            found = _numbered(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
+            found = _placed(changed, scans) if isinstance(changed, Scan) else _bounded(changed)
             known[id(node)] = made.setdefault(_likeness(found), found)
         return known[id(node)]
 
@@ -37,6 +41,34 @@ def _likeness(node: Node) -> object:
 
 
 _NOTHING = Concat(())
+
+
+def _placed(scan: Scan, scans: dict[str, Scan]) -> Node:
+    """The scan, and above it the terms of its condition that only the worker can compute."""
+    terms = conjuncts(scan.condition)
+    late = [term for term in terms if not _runs_in_server(term, scan.alias)]
+    if not late:
+        return _numbered(scan, scans)
+    leaves = {repr(leaf): leaf for term in late for leaf in leaves_in(term)}
+    count = len(scan.columns)
+    places = {text: column(count + at) for at, text in enumerate(leaves)}
+    condition = conjunction([_with_columns(term, places) for term in late])
+    early = conjunction([term for term in terms if term not in late])
+    below = _numbered(replace(scan, columns=(*scan.columns, *leaves.values()), condition=early), scans)
+    return Map(below, tuple(map(column, range(count))), condition)
+
+
+def _runs_in_server(term: Expr, alias: str) -> bool:
+    try:
+        lower_truth(term, ServerScope({alias: "$fullDocument"}))
+    except WorkerSide:
+        return False
+    return True
+
+
+def _with_columns(expr: Expr, places: dict[str, Field]) -> Expr:
+    known = places.get(repr(expr))
+    return known if known is not None else rebuild(expr, lambda each: _with_columns(each, places))
 
 
 def _numbered(scan: Scan, scans: dict[str, Scan]) -> Scan:

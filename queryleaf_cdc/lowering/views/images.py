@@ -29,5 +29,7 @@ def _image_of(action: object) -> Image:
     match action:
         case Choose(slot, because, ((_, (InsertRow(fields=fields, slot=row),)),)):
             return Image(slot, because, row, tuple(value for _, value in fields))
+        case InsertRow(fields=fields, slot=row):
+            return Image(row, "", row, tuple(value for _, value in fields))
         case _:
             raise AssertionError(action)
