@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from tests.views.checking import Engine
@@ -40,16 +40,18 @@ class Chosen:
 
 @dataclass
 class Findings:
-    """``wrong``: what differed first, by the view's name. ``rows``: how many there were to compare at most."""
+    """By the view's name. ``wrong``: what differed first, or state that is kept when all documents are gone. ``rows``:
+    how many there were to compare at most."""
 
     wrong: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
 
 
 def run(example: Example, engine: Engine, before: Sequence[Change], after: Iterable[Sequence[Change]]) -> Findings:
-    """The views are created when half of ``before`` is there, and compared when all of it is, and after each batch of
-    ``after``."""
+    """The views are created when half of ``before`` is there, and compared when all of it is, after each batch of
+    ``after``, and when everything is deleted."""
     oracle, findings = example.oracle(), Findings()
+    later = list(after)
     views = [View(name, Pair(text, example.DUCKDB[name])) for name, text in example.VIEWS.items()]
     half = len(before) // 2
     oracle.apply(before)
@@ -61,12 +63,22 @@ def run(example: Example, engine: Engine, before: Sequence[Change], after: Itera
             findings.wrong[view.name] = f"not created: {error}"
     engine.apply(_batch(before[half:], 1))
     _compare("as loaded", views, oracle, engine, findings)
-    for number, changes in enumerate(after):
+    for number, changes in enumerate([*later, _deletions([*before, *chain.from_iterable(later)])]):
         oracle.apply(changes)
         engine.apply(_batch(changes, number + 2))
         _compare(f"after batch {number}", views, oracle, engine, findings)
+    for view in views:
+        left = engine.leftovers(view) if view.name not in findings.wrong else None
+        if left is not None:
+            findings.wrong[view.name] = f"left behind: {left}"
     oracle.close()
     return findings
+
+
+def _deletions(changes: Iterable[Change]) -> list[Change]:
+    """Of all that is there after these changes."""
+    last = {(each.collection, each.key): each for each in changes}
+    return [Change(each.collection, "delete", each.after, None) for each in last.values() if each.after is not None]
 
 
 def batches(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:

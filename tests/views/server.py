@@ -9,6 +9,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from queryleaf_cdc import QueryLeaf
+from queryleaf_cdc.logical.schema import Schema
 from tests.views.documents import START, Document
 from tests.views.histories import Batch, Change, History, Transaction
 from tests.views.memory import compiled, stored_at_first
@@ -19,6 +20,9 @@ _PATIENCE = 60.0
 
 class ServerEngine:
     """A database of its own, dropped at the end."""
+
+    schema: Schema | None = None
+    """what the views are compiled with"""
 
     def __init__(self, client: MongoClient[dict[str, Any]], name: str, history: History) -> None:
         self.client = client
@@ -65,7 +69,7 @@ class ServerEngine:
     def leftovers(self, view: View) -> str | None:
         (entry,) = self.database["_queryleaf.active"].find({"_id": view.name})
         state = self.database[f"_queryleaf.state.{entry['live']['uid']}"]
-        at_first = stored_at_first(compiled(view).dataflow, START)
+        at_first = stored_at_first(compiled(view, self.schema).dataflow, START)
         left = [each for each in state.find() if each["_id"] not in at_first]
         return str(left) if left else None
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from queryleaf_cdc.compiler import compile_sql
 from tests.views import nexmark, tpch
 from tests.views.documents import Collection
 from tests.views.example_files import tables_of
@@ -28,6 +29,7 @@ class ExampleOnServer(ServerEngine):
     def __init__(self, client: Client, name: str, example: Example) -> None:
         tables = tables_of(example.TEXT)
         super().__init__(client, name, History(tuple(Collection(each, ()) for each in tables), ()))
+        self.schema = compile_sql("\n".join(tables.values())).schema
         views = [f"CREATE MATERIALIZED VIEW {name} AS {query};" for name, query in example.VIEWS.items()]
         self.waiting = "\n".join((*tables.values(), *views))
 
