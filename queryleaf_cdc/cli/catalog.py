@@ -25,6 +25,9 @@ def status_command(as_json: bool, connection: Connection) -> None:
     rows = [{"name": name, **{title: each[key] for title, key in _COLUMNS.items()}} for name, each in status.items()]
     _show(rows, ("name", *_COLUMNS))
     for name, each in status.items():
+        progress = each.get("progress")
+        if progress:
+            click.echo(f"{name}: {progress['rows']:,} of {progress['total']:,} documents are read")
         if each["reason"]:
             click.echo(f"{name}: {each['reason']}")
 

@@ -15,6 +15,8 @@ import click
 from queryleaf_cdc.cli.connection import Connection, connected
 from queryleaf_cdc.cli.inputs import read_sql
 
+_BAR_WIDTH = 20
+
 
 @click.command("apply")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
@@ -94,6 +96,7 @@ def _totals(worker: Any) -> dict[str, Any]:
         "errors": sum(each["errors"] for each in counters),
         "dead_letters": sum(each["dead_letters"] for each in counters),
         "trouble": worker.trouble,
+        "building": worker.building(),
     }
 
 
@@ -102,4 +105,12 @@ def _terminal_line(line: dict[str, Any]) -> str:
         f"{line['state']}  {line['events_per_second']:10,.0f} events/s   lag {line['lag_seconds']:.1f} s"
         f"   errors {line['errors']}   dead letters {line['dead_letters']}"
     )
-    return f"{text}   {line['trouble']}" if line["trouble"] else text
+    parts = [text, *(_bar(name, **each) for name, each in line["building"].items())]
+    return "   ".join([*parts, line["trouble"]] if line["trouble"] else parts)
+
+
+def _bar(name: str, rows: int, total: int) -> str:
+    """How far a view is built."""
+    share = rows / total if total else 0.0
+    filled = round(share * _BAR_WIDTH)
+    return f"{name} {'█' * filled}{'░' * (_BAR_WIDTH - filled)} {share:4.0%}"

@@ -70,6 +70,9 @@ class Build:
     swapping: bool = False
     not_before: datetime | None = None
 
+    def progress(self) -> dict[str, int]:
+        return {"rows": self.rows, "total": max(self.rows, self.total)}
+
     @classmethod
     def new(cls, sql: str, target: str, not_before: datetime | None = None) -> Build:
         return cls(Version(uuid.uuid4().hex, sql, target), not_before=not_before)

@@ -45,7 +45,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
             "reason": _reason(active.get(entry.name), checkpoint, alive),
-            **({"progress": _progress(active.get(entry.name))} if entry.view is not None else {}),
+            **(_progress(active.get(entry.name)) if entry.view is not None else {}),
         }
         for entry in entries
     }
@@ -70,13 +70,11 @@ def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
     return active.state if active is not None and active.state in ("backfilling", "rebuilding") else "running"
 
 
-def _progress(active: ActiveEntry | None) -> dict[str, int] | None:
-    if active is None or active.build is None:
-        return None
-    return {"rows": active.build.rows, "total": max(active.build.total, active.build.rows)}
-
-
 def _reason(active: ActiveEntry | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
     if active is not None and active.reason:
         return active.reason
     return None if alive else (checkpoint or {}).get("fault")
+
+
+def _progress(active: ActiveEntry | None) -> dict[str, Any]:
+    return {"progress": active.build.progress() if active is not None and active.build is not None else None}

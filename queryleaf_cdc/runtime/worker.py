@@ -104,11 +104,18 @@ class Worker:
         """Why nothing moves at the moment, while the worker tries again; None when all is well."""
         return self._engine.trouble if self._engine is not None else None
 
+    def building(self) -> dict[str, dict[str, int]]:
+        """Views that this worker is building: name → {rows, total}, the documents that are read and that there are."""
+        tenure = self._tenure
+        entries = list(tenure.active.values()) if tenure is not None and hasattr(tenure, "active") else []
+        return {each.name: each.build.progress() for each in entries if each.build is not None}
+
     # -- waiting and watching ------------------------------------------------------------------------------------
 
     def drain(self, timeout: float = 10.0) -> None:
-        """Returns once everything committed before this call is processed, and what triggers wrote because of it,
-        and all calls are delivered or given up. Raises TimeoutError, or the error that ended the worker."""
+        """Returns once everything committed before this call is processed, and what triggers wrote because of it, all
+        views are built, and all calls are delivered or given up. Raises TimeoutError, or the error that ended the
+        worker."""
         deadline = self._clock.monotonic() + timeout
         while True:
             mark = signal(self._database)
