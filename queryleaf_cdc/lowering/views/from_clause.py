@@ -76,6 +76,8 @@ class _From:
     also_read: tuple[Expr, ...] = ()
     pushed: dict[str, list[Expr]] = field(default_factory=dict)
     waiting: list[Expr] = field(default_factory=list)
+    held: list[Expr] = field(default_factory=list)
+    """terms of WHERE that must not be met before the last RIGHT or FULL JOIN: it brings back what they leave out"""
     leaves: dict[str, dict[str, Leaf]] = field(default_factory=dict)
 
     def rows(self, base: OuterValues | None) -> tuple[Relation, list[Expr]]:
@@ -92,6 +94,8 @@ class _From:
                 continue
             current = self._flushed(current, pool)
             current = self._joined(current, join)
+            if join is self._last_late():
+                self.waiting += self.held
         current = self._flushed(current, pool)
         later = [term for term in self.waiting if any_node(term, _is_subquery)]
         rest = [term for term in self.waiting if not any_node(term, _is_subquery)]
@@ -99,7 +103,7 @@ class _From:
 
     def _sort_terms(self, base: OuterValues | None) -> None:
         """Which terms of WHERE go into the scan of their one source, and what else is read of each source."""
-        late = any(join.kind in ("RIGHT", "FULL") for join in self.query.joins)
+        late = self._last_late() is not None
         padded = {join.item.alias for join in self.query.joins if join.kind in ("LEFT", "FULL")}
         tables = {item.alias for item in from_items(self.query) if not isinstance(item, UnnestRef)}
         for term in terms_of(self.query.where):
@@ -108,8 +112,12 @@ class _From:
             if single and not late and not any_node(term, _is_subquery):
                 self.pushed.setdefault(aliases.pop(), []).append(term)
             else:
-                self.waiting.append(term)
-        self.leaves = needed([*own_clauses(self.query), *from_clauses(self.query), *self.waiting, *self.also_read])
+                (self.held if late else self.waiting).append(term)
+        terms = (*self.waiting, *self.held)
+        self.leaves = needed([*own_clauses(self.query), *from_clauses(self.query), *terms, *self.also_read])
+
+    def _last_late(self) -> JoinClause | None:
+        return next((join for join in reversed(self.query.joins) if join.kind in ("RIGHT", "FULL")), None)
 
     def _where(self, current: Relation, terms: Sequence[Expr]) -> Relation:
         moving = [term for term in terms if is_timed(term)]
@@ -208,6 +216,9 @@ class _From:
             raise CompileError("QL303", f"ON of a {join.kind} JOIN cannot hold a subquery in a view", join.span)
         if isinstance(join.item, UnnestRef):
             return self._unnested(left, join.item, join.kind == "LEFT", join.on)
+        if join.kind in ("RIGHT", "FULL") and self.waiting:
+            hint = "join those before it in a subquery in FROM, and say this there in WHERE"
+            raise CompileError("QL303", f"this condition cannot be met before the {join.kind} JOIN", join.span, hint)
         right = self._item(join.item)
         terms = terms_of(join.on)
         if any(map(is_timed, terms)):
