@@ -35,13 +35,14 @@ def _count(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filter
 
 
 def _sum(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
-    argument = value(draw, Kind.NUMBER, columns, 1)
+    wild = of_kind(columns, Kind.WILD)
+    argument = draw.one_of(wild) if wild and draw.chance(0.3) else value(draw, Kind.NUMBER, columns, 1)
     call = joined("SUM(", draw.pick("", "", "DISTINCT "), argument.text, ")")
-    return Value(joined(call, _filtered(filters)), Kind.NUMBER, argument.whole)
+    return Value(joined(call, _filtered(filters)), argument.kind, argument.whole)
 
 
 def _extreme(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
-    kind = draw.one_of(of_kind(columns, Kind.NUMBER, Kind.TEXT, Kind.TIME)).kind
+    kind = draw.one_of(of_kind(columns, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.WILD)).kind
     argument = value(draw, kind, columns, 1)
     return Value(joined(draw.pick("MIN(", "MAX("), argument.text, ")", _filtered(filters)), kind, argument.whole)
 

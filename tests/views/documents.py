@@ -24,6 +24,7 @@ class Family(Enum):
     KEY = "BIGINT"
     INT = "HUGEINT"
     REAL = "DOUBLE"
+    WILD = "double"
     DECIMAL = "DECIMAL(18,2)"
     TEXT = "VARCHAR"
     BOOL = "BOOLEAN"
@@ -54,9 +55,9 @@ class Collection:
 _OPTIONAL = (
     ("j", Family.KEY), ("n", Family.INT), ("x", Family.REAL), ("y", Family.REAL), ("d", Family.DECIMAL),
     ("g", Family.TEXT), ("s", Family.TEXT), ("f", Family.BOOL), ("ts", Family.TIME), ("p.q", Family.KEY),
-    ("p.t", Family.TEXT), ("l", Family.TEXTS), ("m", Family.INTS),
+    ("p.t", Family.TEXT), ("w", Family.WILD), ("l", Family.TEXTS), ("m", Family.INTS),
 )  # fmt: skip
-_RARE = ("d", "y", "p.t", "m")
+_RARE = ("d", "y", "p.t", "m", "w")
 
 
 def draw_collections(random: Random) -> tuple[Collection, ...]:
@@ -99,6 +100,8 @@ def draw_value(random: Random, family: Family) -> Any:
             return _width(random, 2**40 if random.random() < 0.04 else random.randint(-3, 8))
         case Family.REAL:
             return random.randint(-20, 40) / 4
+        case Family.WILD:
+            return random.choice((1.5, 1.5, -0.25, 2.0, float("nan"), float("inf"), float("-inf")))
         case Family.DECIMAL:
             return Decimal128(str(random.randint(-20, 40) / 4))
         case Family.TEXT:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Kind(Enum):
-    """Values of different kinds never meet. FUZZY is a double that both engines may round differently: it is only
+    """Values of different kinds never meet. WILD are doubles with NaN and infinities, with which nobody reckons. FUZZY is a double that both engines may round differently: it is only
     ever put out, or compared where the rounding cannot matter. ARRAY likewise has no order here."""
 
     NUMBER = "number"
@@ -24,17 +24,18 @@ class Kind(Enum):
     TIME = "time"
     TEXTS = "texts"
     INTS = "ints"
+    WILD = "wild"
     FUZZY = "fuzzy"
     ARRAY = "array"
 
 
-PLAIN = (Kind.NUMBER, Kind.TEXT, Kind.BOOL, Kind.TIME)
+PLAIN = (Kind.NUMBER, Kind.TEXT, Kind.BOOL, Kind.TIME, Kind.WILD)
 """kinds that can be compared, sorted and grouped"""
 
 _KINDS = {
     Family.KEY: Kind.NUMBER, Family.INT: Kind.NUMBER, Family.REAL: Kind.NUMBER, Family.DECIMAL: Kind.NUMBER,
     Family.TEXT: Kind.TEXT, Family.BOOL: Kind.BOOL, Family.TIME: Kind.TIME,
-    Family.TEXTS: Kind.TEXTS, Family.INTS: Kind.INTS,
+    Family.TEXTS: Kind.TEXTS, Family.INTS: Kind.INTS, Family.WILD: Kind.WILD,
 }  # fmt: skip
 
 
@@ -73,6 +74,7 @@ class Relation:
     name: str
     columns: tuple[tuple[str, str, Kind, bool], ...]
     unique: tuple[int, ...]
+    is_collection: bool = False
 
     @staticmethod
     def of_collection(collection: Collection) -> Relation:
@@ -80,7 +82,7 @@ class Relation:
             (each.path, each.name, _KINDS[each.family], each.family in (Family.KEY, Family.INT))
             for each in collection.columns
         )
-        return Relation(collection.name, columns, (0,))
+        return Relation(collection.name, columns, (0,), True)
 
     @staticmethod
     def of_query(name: str, query: Query) -> Relation:

@@ -17,6 +17,7 @@ _LITERALS: dict[Kind, tuple[Text, ...]] = {
     Kind.NUMBER: ("0", "1", "2", "3", "-1", "7", Pair("1.5", "1.5::DOUBLE"), Pair("-0.25", "-0.25::DOUBLE")),
     Kind.TEXT: ("'a'", "'b'", "'ab'", "''", "'é'"),
     Kind.BOOL: ("TRUE", "FALSE"),
+    Kind.WILD: (Pair("1.5", "1.5::DOUBLE"), Pair("2", "2::DOUBLE")),
     Kind.TIME: ("TIMESTAMP '2025-03-01 02:00:00'", "TIMESTAMP '2025-03-01 06:40:00'"),
 }
 
@@ -110,7 +111,11 @@ def _time(draw: Draw, one: Value, other: Value, columns: Sequence[Value]) -> Val
             return Value(joined("(", one.text, sign, f"INTERVAL '{span}')"), Kind.TIME)
 
 
-_COMPUTED = {Kind.NUMBER: _number, Kind.TEXT: _text, Kind.BOOL: _bool, Kind.TIME: _time}
+def _wild(draw: Draw, one: Value, other: Value, columns: Sequence[Value]) -> Value:
+    return Value(joined(draw.pick("GREATEST(", "LEAST("), one.text, ", ", other.text, ")"), Kind.WILD)
+
+
+_COMPUTED = {Kind.WILD: _wild, Kind.NUMBER: _number, Kind.TEXT: _text, Kind.BOOL: _bool, Kind.TIME: _time}
 
 
 # -- conditions -----------------------------------------------------------------------------------------------------

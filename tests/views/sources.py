@@ -8,6 +8,7 @@ from tests.views.aggregates import aggregate
 from tests.views.drawing import PLAIN, Draw, Kind, Query, Relation, Rows, Value, of_kind, plain
 from tests.views.expressions import Condition, comparison, order, where
 from tests.views.texts import Choice, Optional, Pair, Text, joined
+from tests.views.time_windows import time_window
 
 Derived = Callable[[Draw], Query]
 """Draws a query whose columns are all of plain kinds, the first one a number."""
@@ -34,7 +35,9 @@ def source(draw: Draw, derived: Derived, depth: int) -> Rows:
         query = derived(draw)
         named = Relation.of_query("", query).rows(alias)
         return Rows(joined("(", query.text, f") AS {alias}"), named.columns, named.unique)
-    return draw.one_of(draw.relations).rows(alias)
+    relation = draw.one_of(draw.relations)
+    windows = time_window(draw, relation) if relation.is_collection and draw.chance(0.08) else None
+    return relation.rows(alias) if windows is None else windows
 
 
 def _join(draw: Draw, left: Rows, right: Rows, kind: str) -> Rows:
@@ -112,7 +115,7 @@ def _exists(draw: Draw, derived: Derived, columns: Sequence[Value], depth: int) 
 
 def _among(draw: Draw, derived: Derived, columns: Sequence[Value], depth: int) -> Text:
     inner = source(draw, derived, depth - 1)
-    shared = [kind for kind in (Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.TIME) if of_kind(columns, kind)]
+    shared = [kind for kind in (Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.WILD) if of_kind(columns, kind)]
     kind = draw.one_of([each for each in shared if of_kind(inner.columns, each)])
     item = _key(draw, inner.columns, kind).text
     negated = draw.pick("", "NOT ")

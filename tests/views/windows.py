@@ -88,7 +88,9 @@ def _positional(draw: Draw, columns: Sequence[Value], window: Window, name: str 
         case 1:
             return Value(joined(f"NTILE({draw.pick(1, 2, 3, 20)})", _over(window, name, "")), Kind.NUMBER, True)
         case 2 | 3:
+            # DuckDB casts the default to the argument's type: no fractions.
             default = joined(", ", literal(draw, one.kind).text) if draw.chance(0.4) else ""
+            default = draw.pick(", 0", ", 7") if default and one.kind is Kind.NUMBER else default
             offset = joined(f", {draw.pick(0, 1, 2, 3)}", default) if draw.chance(0.6) else ""
             call = joined(draw.pick("LAG(", "LEAD("), text, offset, ")")
             return Value(joined(call, _over(window, name, "")), one.kind)
@@ -106,7 +108,8 @@ def _aggregate(draw: Draw, columns: Sequence[Value], window: Window, exact: bool
     filters: Text = Optional(joined(" FILTER (WHERE ", comparison(draw, columns), ")")) if draw.chance(0.15) else ""
     one = draw.one_of(of_kind(columns, Kind.NUMBER))
     any_ = value(draw, draw.one_of(plain(columns)).kind, columns, 1)
-    number = value(draw, Kind.NUMBER, columns, 1)
+    wild = of_kind(columns, Kind.WILD)
+    number = draw.one_of(wild) if wild and draw.chance(0.3) else value(draw, Kind.NUMBER, columns, 1)
     dice = draw.random.randrange(10 if exact else 14)
     match dice:
         case 0:
@@ -114,9 +117,9 @@ def _aggregate(draw: Draw, columns: Sequence[Value], window: Window, exact: bool
         case 1:
             return Value(joined("COUNT(", draw.pick("", "DISTINCT "), any_.text, ")"), Kind.NUMBER, True), filters
         case 2 | 3 | 4:
-            return Value(joined("SUM(", number.text, ")"), Kind.NUMBER, number.whole), filters
+            return Value(joined("SUM(", number.text, ")"), number.kind, number.whole), filters
         case 5 | 6 | 7:
-            extreme = draw.one_of(of_kind(columns, Kind.NUMBER, Kind.TEXT, Kind.TIME))
+            extreme = draw.one_of(of_kind(columns, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.WILD))
             return Value(joined(draw.pick("MIN(", "MAX("), extreme.text, ")"), extreme.kind, extreme.whole), filters
         case 8 | 9:
             test = value(draw, Kind.BOOL, columns, 1).text
