@@ -115,7 +115,7 @@ def lower_trigger(
         stream=stream,
         actions=actions,
         guards=lowered.guards,
-        fields=event_fields(all_expressions(actions)),
+        fields=event_fields((*all_expressions(actions), *(guard for _, guard in lowered.guards))),
         options=options,
         requires=_requires(node.collection, actions, images, functions),
         targets=_targets(actions),

@@ -42,11 +42,13 @@ class ViewFeed:
         self.accept: Accept | None = None
         images = member.lowered.images
         actions = member.lowered.actions
-        if member.prefix and member.lowered.present:
+        lacks = _lacks(member.prefix, images.new_on_update, images.old)
+        if not member.prefix:
+            self._collect = _of_images(DocumentScan(source.scan, functions), lacks)
+        elif member.lowered.present:
             self._collect = _in_server(member.prefix)
         else:
             body = FiringCompiler(source.plan.name, bool(member.prefix)).body(actions)
-            lacks = _lacks(member.prefix, images.new_on_update, images.old)
             self._collect = _in_worker(body, member.prefix, lacks, len(source.scan.columns), functions)
 
     def collect(self, events: Iterable[Event]) -> None:
@@ -86,6 +88,21 @@ def _in_server(prefix: tuple[str, ...]) -> Collect:
                 if row is False:
                     raise ImageLacking(event)
                 append((tuple(row), 1))
+
+    return collect
+
+
+def _of_images(scan: DocumentScan, lacks: Callable[[Event], bool]) -> Collect:
+    """Makes rows of the images, where too many share the stream for the server to do it."""
+
+    def collect(events: Iterable[Event], rows: Delta) -> None:
+        for event in events:
+            if lacks(event):
+                raise ImageLacking(event)
+            if event["operationType"] != "insert":
+                scan.add(event.get("fullDocumentBeforeChange") or {}, -1, rows)
+            if event["operationType"] != "delete":
+                scan.add(event.get("fullDocument") or {}, 1, rows)
 
     return collect
 
