@@ -80,16 +80,19 @@ def _check_function(node: Call, ordered: bool, warnings: list[Diagnostic]) -> No
         wanted = "1 argument" if low == high == 1 else wanted
         raise CompileError("QL205", f"{node.name} takes {wanted}, not {count}", node.span)
     place = _POSITIVE.get(node.name)
-    if place is not None and _is_below_one(node.args[place]):
-        raise CompileError("QL226", f"{node.name} counts from 1", node.args[place].span)
+    if place is not None:
+        _check_number(node.name, node.args[place])
     if node.name in _NEED_ORDER and not ordered:
         text = f"{node.name} without ORDER BY: which row comes first is left open"
         warnings.append(warning("QL230", text, node.span, "write OVER (ORDER BY column)"))
     return None
 
 
-def _is_below_one(expr: Expr) -> bool:
-    return isinstance(expr, Literal) and isinstance(expr.value, int | float) and expr.value < 1
+def _check_number(name: str, expr: Expr) -> None:
+    if not isinstance(expr, Literal):
+        raise CompileError("QL226", f"the number of {name} is a constant", expr.span)
+    if isinstance(expr.value, int | float) and expr.value < 1:
+        raise CompileError("QL226", f"{name} counts from 1", expr.span)
 
 
 # -- frames ---------------------------------------------------------------------------------------------------------

@@ -245,6 +245,7 @@ WRONG_QUERIES = [
     ("SELECT ROW_NUMBER(a) OVER (ORDER BY a) FROM t", "QL205", "ROW_NUMBER(a)"),
     ("SELECT NTH_VALUE(a) OVER (ORDER BY a) FROM t", "QL205", "NTH_VALUE(a)"),
     ("SELECT NTILE(0) OVER (ORDER BY a) FROM t", "QL226", "0"),
+    ("SELECT NTILE(b) OVER (ORDER BY a) FROM t", "QL226", "b"),
     ("SELECT a, AVG(x) OVER () FROM t GROUP BY a", "QL217", "AVG(x)"),
     ("SELECT a, COUNT(DISTINCT x) OVER () FROM t GROUP BY a", "QL217", "COUNT(DISTINCT x)"),
     # frames
