@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from bson import Int64
 
+from queryleaf_cdc.dataflow.arrangement import Arranged
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Row
@@ -269,3 +270,61 @@ def test_running_functions_go_on_from_what_is_remembered(long: int, kept: int) -
         for node in nodes:
             hold(law(node, _mostly_later), range(8))
             hold(law(node), range(4))
+
+
+class TestManyRows:
+    """One partition of 20,000 rows in pages, of which none are in memory."""
+
+    def _opened(self, *functions: WindowFunction, **options: Any) -> tuple[BsonStore, State, Windows]:
+        store = BsonStore()
+        state = State(store, 100_000)
+        node = over(*functions, **options)
+        Windows(node, Context(state, {})).step([[((0, at, "x", at), 1) for at in range(20_000)]], START)
+        store.write(state.changes())
+        state = State(store, 100_000)
+        store.reads = 0
+        return store, state, Windows(node, Context(state, {}))
+
+    def test_a_row_at_the_end_costs_what_it_reaches(self) -> None:
+        near = Frame("ROWS", preceding(2), CURRENT, SPAN)
+        functions = (window("LAG", column(3)), window("ROW_NUMBER"), window("SUM", column(3), frame=near))
+        store, state, windows = self._opened(*functions)
+        row = (0, 20_000, "x", 7)
+        assert windows.step([[(row, 1)]], START) == [((*row, 19_999, 20_001, 40_004), 1)]
+        assert store.reads <= 2
+        assert len(state.changes()) <= 3
+
+    def test_a_row_in_the_middle_concerns_its_neighbours_only(self) -> None:
+        store, _, windows = self._opened(window("LEAD", column(3)))
+        row = (0, 9_000.5, "x", 7)
+        output = windows.step([[(row, 1)]], START)
+        before = (0, 9_000, "x", 9_000)
+        assert sorted(output) == sorted([((*before, 9_001), -1), ((*before, 7), 1), ((*row, 9_001), 1)])
+        assert store.reads <= 3
+
+    def test_of_a_partition_whose_head_is_wanted_the_rest_is_not_looked_at(self) -> None:
+        store, _, windows = self._opened(window("RANK"), first=3, first_by="RANK")
+        late, tie = (0, 15_000, "y", 1), (0, 2, "y", 1)
+        assert windows.step([[(late, 1)]], START) == []
+        assert windows.step([[(tie, 1)]], START) == [((*tie, 3), 1)]
+        assert store.reads <= 4
+
+    def test_a_running_sum_goes_on_where_it_was(self) -> None:
+        store, _, windows = self._opened(window("SUM", column(3)), window("DENSE_RANK"))
+        total = sum(range(20_000))
+        assert windows.step([[((0, 20_000, "x", 1), 1)]], START) == [((0, 20_000, "x", 1, total + 1, 20_001), 1)]
+        reads = store.reads
+        with patch.object(Arranged, "entries", _few_entries(Arranged.entries)):
+            assert windows.step([[((0, 20_001, "x", 1), 1)]], START) == [((0, 20_001, "x", 1, total + 2, 20_002), 1)]
+        assert store.reads == reads
+
+
+def _few_entries(entries: Any) -> Any:
+    """Fails where more than a few entries are looked at."""
+
+    def counted(*args: Any) -> Iterator[Any]:
+        for at, entry in enumerate(entries(*args)):
+            assert at < 200
+            yield entry
+
+    return counted
