@@ -6,7 +6,7 @@ either all its rows, or the directory of its pages: from which place on, how man
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -134,8 +134,8 @@ class Arranged:
 
     def weighted(self) -> list[tuple[Row, int]]:
         """All rows with their weights, in order."""
-        if len(self.pages) == 1:
-            page = self._loaded(self.pages[0])
+        page = self.pages[0]
+        if page.number == 0:
             return list(zip(page.rows, page.weights, strict=True))
         return [(row, weight) for _, row, weight in self.entries()]
 
@@ -267,10 +267,11 @@ class Arranged:
         self.pages = [Page(number, bytes(low), size, total, False) for low, number, size, total in document["pages"]]
 
     def changes(self, is_stored: bool) -> Iterator[StateChange]:
-        self._drop_empty_pages()
+        if self.pages[0].number:
+            self._drop_empty_pages()
         for number in self._removed:
             yield StateChange(self.page_id(number), None, False)
-        if len(self.pages) == 1 and self.pages[0].number == 0:
+        if self.pages[0].number == 0:
             if self.pages[0].changed:
                 empty = not self.pages[0].size
                 if is_stored or not empty:
@@ -362,8 +363,6 @@ class Arranged:
 
     def _drop_empty_pages(self) -> None:
         """Not before the batch is computed: their places would pass to pages that may not be in memory."""
-        if self.pages[0].number == 0:
-            return
         self._removed += [page.number for page in self.pages if not page.size and page.is_stored]
         self.pages = [page for page in self.pages if page.size]
         if not self.pages:
@@ -430,9 +429,10 @@ class Arrangement:
             for arranged, numbers in wanted:
                 arranged.give(numbers, documents)
 
-    def values(self, identities: Iterable[Hashable]) -> list[Arranged]:
-        """Several for reading; the keys must be fetched."""
-        return self._cells.values(identities)
+    def partial(self, identities: Collection[Hashable]) -> list[tuple[Hashable, Arranged]]:
+        """Those of these keys that are not in memory as a whole. They must be fetched."""
+        found = zip(identities, self._cells.values(identities), strict=True)
+        return [(identity, each) for identity, each in found if each.pages[0].number and not each.is_loaded]
 
     def get(self, identity: Hashable) -> Arranged:
         """For reading; the key must be fetched."""

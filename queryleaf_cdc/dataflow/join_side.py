@@ -66,9 +66,7 @@ class Side:
     ) -> None:
         """Has the pages of these keys at hand, which were fetched: all of them, or those of rows that change."""
         wanted: list[tuple[Arranged, set[int]]] = []
-        for name, arranged in zip(keys, self.rows.values(keys), strict=True):
-            if arranged.is_loaded:
-                continue
+        for name, arranged in self.rows.partial(keys):
             if needs_all(name):
                 wanted.append((arranged, arranged.wanted_between()))
             else:
