@@ -27,8 +27,6 @@ from queryleaf_cdc.values import Document, Value
 
 _WEIGHTS = {OLD_ROW: -1, NEW_ROW: 1}
 
-Accept = Callable[[Event], bool]
-
 
 class ViewFeed:
     """One scan of one build of a view: its member of the shared stream. ``rows`` is what came in since it was cleared.
@@ -39,7 +37,7 @@ class ViewFeed:
         self.uid = uid
         self.scan = source.scan
         self.rows: Delta = []
-        self.accept: Accept | None = None
+        self.accept: Watermarks | None = None
         images = member.lowered.images
         actions = member.lowered.actions
         lacks = _lacks(member.prefix, images.new_on_update, images.old)
@@ -180,8 +178,14 @@ class DocumentScan:
         self.copied_to: bytes | None = None
         """while the other view's rows are being copied: the encoded last ``_id``"""
 
+        self.has_passed_over = False
+        """whether a row was not accepted since that was copied"""
+
     def accepts(self, id: Value) -> bool:
-        return self.copied_to is None or encode_value(id) <= self.copied_to
+        if self.copied_to is None or encode_value(id) <= self.copied_to:
+            return True
+        self.has_passed_over = True
+        return False
 
     def add(self, document: Document | None, weight: int, rows: Delta) -> None:
         if document is None:
@@ -197,10 +201,15 @@ class Watermarks:
     def __init__(self, copied: Copied) -> None:
         self._to = [to for to, _ in copied.chunks]
         self._at = [at for _, at in copied.chunks]
+        self.has_passed_over = False
+        """whether there was a change of a document that is not copied"""
 
     def __call__(self, event: Event) -> bool:
         chunk = bisect_left(self._to, encode_value(event["documentKey"]["_id"]))
-        return chunk < len(self._to) and event_time(event) > self._at[chunk]
+        if chunk == len(self._to):
+            self.has_passed_over = True
+            return False
+        return event_time(event) > self._at[chunk]
 
     def concerns(self, time: Timestamp) -> bool:
         """Whether something that happened then, to the collection as a whole, is not in what is copied."""

@@ -37,7 +37,7 @@ class Limits:
     call_retry_seconds: float = 0.5
     max_call_retry_seconds: float = 60.0
     outbox_page: int = 200
-    piece_rows: int = 50_000
+    piece_rows: int = 200_000
     """documents that a view's build copies in one transaction"""
     piece_bytes: int = 64 * 1024 * 1024
     view_attempts: int = 5

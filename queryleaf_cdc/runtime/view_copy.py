@@ -6,9 +6,15 @@ the lane has passed the last piece's time, the build is exact at the lane's posi
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from bson.timestamp import Timestamp
+
+from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.mongo.active import BEYOND, ActiveEntry, Build, Copied
@@ -28,6 +34,34 @@ _SECONDS = 1.0
 """that a piece may take: so long nothing else moves"""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One piece of a scan's collection as it was at a time."""
+
+    scan: int
+    piece: Piece
+    time: Timestamp
+    rows: Delta
+
+
+class Ahead(threading.Thread):
+    """Reads the next piece while one is computed. It may be used as long as no change was passed over meanwhile."""
+
+    def __init__(self, read: Callable[[], Read]) -> None:
+        super().__init__(name="queryleaf-copy", daemon=True)
+        self._read = read
+        self._found: Read | None = None
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(Exception):  # whoever reads the piece anew will meet it again
+            self._found = self._read()
+
+    def result(self) -> Read | None:
+        self.join()
+        return self._found
+
+
 @dataclass(slots=True)
 class Copying:
     """The copying of one build. ``read_from`` says where a scan's collection really is."""
@@ -39,6 +73,7 @@ class Copying:
     view: RunningView
     read_from: Callable[[str], str]
     _rows: int = 0
+    _ahead: Ahead | None = None
 
     def is_done(self, build: Build) -> bool:
         return all(build.copied.get(each.scan.number, Copied()).done for each in self.view.compiled.plan.sources)
@@ -55,19 +90,20 @@ class Copying:
         source = next(
             each for each in self.view.compiled.plan.sources if not build.copied.get(each.scan.number, Copied()).done
         )
-        began = self.engine.clock.monotonic()
-        collection = self.read_from(source.scan.collection)
-        self._rows = self._rows or self._at_first(collection)
         known = build.copied.get(source.scan.number, Copied())
-        piece = next_piece(self.database, collection, known.last, self._rows)
+        began = self.engine.clock.monotonic()
         try:
-            updated = self._copy(entry, build, source, piece)
+            read = self._read_ahead(source, known) or self._read(source, known.last)
+            if read.piece.to and not self._has_passed_over(source.scan.number):
+                self._ahead = Ahead(lambda: self._read(source, read.piece.to))
+            updated = self._commit(entry, build, read)
         except (BatchTooLarge, SnapshotGone):
+            self._ahead = None
             if self._rows == 1:
                 raise
             self._rows //= 2
             return entry
-        self._adapt(self.engine.clock.monotonic() - began, collection)
+        self._adapt(self.engine.clock.monotonic() - began, source)
         return updated
 
     def accept(self, build: Build) -> None:
@@ -77,31 +113,55 @@ class Copying:
         for number, scan in self.view.scans.items():
             chunks = build.copied.get(number, Copied()).chunks
             scan.copied_to = chunks[-1][0] if chunks else b""
+            scan.has_passed_over = False
 
-    def _copy(self, entry: ActiveEntry, build: Build, source: ViewSource, piece: Piece) -> ActiveEntry:
+    def _read_ahead(self, source: ViewSource, known: Copied) -> Read | None:
+        ahead, self._ahead = self._ahead, None
+        read = ahead.result() if ahead is not None else None
+        if read is None or self._has_passed_over(source.scan.number):
+            return None
+        return read if (read.scan, read.piece.after) == (source.scan.number, known.last) else None
+
+    def _has_passed_over(self, scan: int) -> bool:
+        """Whether there was a change, since the last piece, of what is not copied: so there will be others."""
+        feed = self.view.compiled.feeds.get(scan)
+        if feed is None:
+            return self.view.scans[scan].has_passed_over
+        return feed.accept is not None and feed.accept.has_passed_over
+
+    def _read(self, source: ViewSource, after: tuple[Any, ...]) -> Read:
+        collection = self.read_from(source.scan.collection)
+        self._rows = self._rows or self._at_most(source)
+        piece = next_piece(self.database, collection, after, self._rows)
         scan = SnapshotScan(source, self.view.compiled.functions)
         time, batches = read_piece(self.database, piece, scan.pipeline)
-        delta: Delta = []
-        for batch in batches:
-            delta += scan.rows(batch)
-        chunk = (encode_value(piece.to[0]) if piece.to else BEYOND, time)
-        count = piece.count if piece.to else max(len(delta), build.total - build.rows)
-        build = copied_on(build, source.scan.number, chunk, piece.to, count, self.lane.position.time)
+        rows: Delta = []
+        with without_collections():
+            for batch in batches:
+                rows += scan.rows(batch)
+        return Read(source.scan.number, piece, time, rows)
+
+    def _commit(self, entry: ActiveEntry, build: Build, read: Read) -> ActiveEntry:
+        piece = read.piece
+        chunk = (encode_value(piece.to[0]) if piece.to else BEYOND, read.time)
+        count = piece.count if piece.to else max(len(read.rows), build.total - build.rows)
+        build = copied_on(build, read.scan, chunk, piece.to, count, self.lane.position.time)
         updated = replace(entry, build=build)
 
         def feed() -> None:
-            self.view.add(source.scan.number, delta)
+            self.view.add(read.scan, read.rows)
 
         extra = Extra(feed, lambda buffer: store_active(buffer, updated), (self.view.uid,))
         self.engine.compute(self.lane, extra)
         self.accept(build)
         return updated
 
-    def _at_first(self, collection: str) -> int:
+    def _at_most(self, source: ViewSource) -> int:
+        collection = self.read_from(source.scan.collection)
         return rows_within(self.database, collection, self.limits.piece_bytes, self.limits.piece_rows)
 
-    def _adapt(self, seconds: float, collection: str) -> None:
+    def _adapt(self, seconds: float, source: ViewSource) -> None:
         if seconds > 2 * _SECONDS:
             self._rows = max(1, self._rows // 2)
         elif seconds < _SECONDS / 2:
-            self._rows = max(self._rows, min(self._rows * 2, self._at_first(collection)))
+            self._rows = max(self._rows, min(self._rows * 2, self._at_most(source)))
