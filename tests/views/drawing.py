@@ -15,8 +15,9 @@ T = TypeVar("T")
 
 
 class Kind(Enum):
-    """Values of different kinds never meet. WILD are doubles with NaN and infinities, with which nobody reckons. FUZZY is a double that both engines may round differently: it is only
-    ever put out, or compared where the rounding cannot matter. ARRAY likewise has no order here."""
+    """Values of different kinds never meet. WILD are doubles with NaN and infinities, with which nobody reckons. FUZZY
+    is a double that both engines may round differently: it is only ever put out, or compared where the rounding cannot
+    matter. ARRAY likewise has no order here."""
 
     NUMBER = "number"
     TEXT = "text"

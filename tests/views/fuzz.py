@@ -74,9 +74,14 @@ class _Fuzzing:
             self.views += 1
             self.rows += verdict.rows
             if verdict.refused is not None:
-                self.refused[_first_line(verdict.refused)] += 1
+                self._refused(seed, number, verdict.refused)
             if verdict.failure is not None:
                 self._failed(seed, number, group, history, created_after, verdict.failure)
+
+    def _refused(self, seed: int, number: int, reason: str) -> None:
+        self.refused[_first_line(reason)] += 1
+        if self.refused[_first_line(reason)] == 1:
+            click.echo(f"\nseed {seed}, view {number} is refused: {_first_line(reason)}")
 
     def _failed(
         self, seed: int, number: int, views: tuple[View, ...], history: History, created_after: int, failure: Failure

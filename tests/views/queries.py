@@ -8,7 +8,7 @@ from random import Random
 
 from tests.views.aggregates import aggregate
 from tests.views.drawing import Draw, Kind, Query, Relation, Rows, Value, of_kind, plain
-from tests.views.expressions import comparison, condition, direction, literal, value, variant, where
+from tests.views.expressions import comparison, condition, direction, literal, order, value, variant, where
 from tests.views.histories import History
 from tests.views.sources import now, scalar, sources, subquery_conditions
 from tests.views.texts import Choice, Items, Optional, Text, duckdb, joined, listed, ours
@@ -51,8 +51,10 @@ def _view(draw: Draw) -> Text:
 
 
 def _body(draw: Draw) -> Text:
-    shapes = (_plain, _plain, _grouped, _grouped, _grouped, _grouping_sets, _windowed, _windowed, _top)
-    shape = draw.one_of((*shapes, _set_operation, _distinct, _star, _temporal if draw.clock else _plain))
+    shapes = (_plain, _plain, _grouped, _grouped, _grouped, _grouping_sets, _windowed, _windowed, _top, _set_operation)
+    shape = draw.one_of(
+        (*shapes, _distinct, _distinct_on, _windowed_groups, _star, _temporal if draw.clock else _plain)
+    )
     return shape(draw, _DEPTH, False).text
 
 
@@ -62,7 +64,7 @@ def _derived(draw: Draw) -> Query:
     return shape(draw, 0, True)
 
 
-def _select(columns: Sequence[Value], rest: Text, distinct: str = "") -> Text:
+def _select(columns: Sequence[Value], rest: Text, distinct: Text = "") -> Text:
     items = tuple(joined(each.text, f" AS c{number}") for number, each in enumerate(columns))
     return joined("SELECT ", distinct, Items(items), rest)
 
@@ -106,6 +108,16 @@ def _distinct(draw: Draw, depth: int, exact: bool) -> Query:
     kinds = (Kind.NUMBER, *draw.some(_KINDS, 0, 2))
     columns = tuple(value(draw, kind, rows.columns, 1) for kind in kinds)
     return Query(_select(columns, _from_where(draw, rows, depth), "DISTINCT "), columns, _everything(columns))
+
+
+def _distinct_on(draw: Draw, depth: int, exact: bool) -> Query:
+    """The first row of each group."""
+    rows = sources(draw, _derived, depth)
+    key = draw.one_of(of_kind(rows.columns, Kind.NUMBER))
+    columns = (key, *(value(draw, draw.one_of(_KINDS), rows.columns) for _ in range(2)))
+    by = joined(" ORDER BY ", key.text, direction(draw), ", ", order(draw, plain(rows.columns), rows.unique, 1))
+    text = joined("DISTINCT ON (", key.text, ") ")
+    return Query(_select(columns, joined(_from_where(draw, rows, depth), by), text), columns, (0,))
 
 
 def _star(draw: Draw, depth: int, exact: bool) -> Query:
@@ -153,7 +165,7 @@ def _grouped(draw: Draw, depth: int, exact: bool) -> Query:
     calls = [aggregate(draw, rows.columns, rows.unique, exact) for _ in range(draw.random.randint(1, 3))]
     places = draw.chance(0.3)
     by = [f"{number + 1}" if places else each.text for number, each in enumerate(keys)]
-    having = _having(draw, rows, keys) if draw.chance(0.3) else ""
+    having = _having(draw, rows, keys, depth) if draw.chance(0.3) else ""
     if places or not keys:
         having = Optional(joined(" HAVING ", _aggregate_test(draw, rows))) if having else ""
     rest = joined(_from_where(draw, rows, depth), " GROUP BY " if keys else "", listed(by), having)
@@ -166,10 +178,13 @@ def _aggregate_test(draw: Draw, rows: Rows) -> Text:
     return joined(one.text, draw.pick(" > ", " <= ", " <> "), literal(draw, one.kind).text)
 
 
-def _having(draw: Draw, rows: Rows, keys: Sequence[Value]) -> Text:
+def _having(draw: Draw, rows: Rows, keys: Sequence[Value], depth: int) -> Text:
     tests = [_aggregate_test(draw, rows)]
+    columns = [each for each in keys if each.column]
     if keys and draw.chance(0.4):
-        tests.append(condition(draw, [each for each in keys if each.column] or [keys[0]], (), 0))
+        tests.append(condition(draw, columns or [keys[0]], (), 0))
+    if of_kind(columns, Kind.NUMBER) and draw.chance(0.4):
+        tests.append(condition(draw, columns, subquery_conditions(draw, _derived, columns, depth), 0))
     return Optional(joined(" HAVING ", Items(tuple(tests), draw.pick(" AND ", " OR "))))
 
 
@@ -224,6 +239,31 @@ def _windowed(draw: Draw, depth: int, exact: bool) -> Query:
         )
     places = places if len(places) <= len(unique) else _everything(columns)
     return Query(_select(columns, rest), tuple(columns), places)
+
+
+def _windowed_groups(draw: Draw, depth: int, exact: bool) -> Query:
+    """Windows over groups: SUM(SUM(x)) OVER ..."""
+    rows = sources(draw, _derived, depth)
+    keys = [each for each in _keys(draw, rows, 1, 2) if each.column] or [
+        draw.one_of(of_kind(rows.columns, Kind.NUMBER))
+    ]
+    calls = [_sum_or_count(draw, rows), aggregate(draw, rows.columns, rows.unique, True)]
+    cells = [*keys, *calls]
+    columns = [*cells]
+    for _ in range(draw.random.randint(1, 2)):
+        window = draw_window(draw, cells, keys)
+        columns.append(window_function(draw, cells, window, None, exact))
+    by = joined(" GROUP BY ", listed([each.text for each in keys]))
+    having = Optional(joined(" HAVING ", _aggregate_test(draw, rows))) if draw.chance(0.2) else ""
+    rest = joined(_from_where(draw, rows, depth), by, having)
+    return Query(_select(columns, rest), tuple(columns), tuple(range(len(keys))))
+
+
+def _sum_or_count(draw: Draw, rows: Rows) -> Value:
+    """A number, for the windows."""
+    one = draw.one_of(of_kind(rows.columns, Kind.NUMBER))
+    call = draw.one_of((joined("SUM(", one.text, ")"), joined("COUNT(", one.text, ")")))
+    return Value(call, Kind.NUMBER, one.whole)
 
 
 # -- orders and sets ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from tests.views.aggregates import aggregate
 from tests.views.drawing import PLAIN, Draw, Kind, Query, Relation, Rows, Value, of_kind, plain
 from tests.views.expressions import Condition, comparison, order, where
-from tests.views.texts import Choice, Optional, Pair, Text, joined
+from tests.views.texts import Choice, Optional, Pair, Text, joined, ours
 from tests.views.time_windows import time_window
 
 Derived = Callable[[Draw], Query]
@@ -22,11 +22,19 @@ def sources(draw: Draw, derived: Derived, depth: int) -> Rows:
     """A comma is looser than JOIN, so that an ON behind it may not name what stands before it: either or."""
     rows = source(draw, derived, depth)
     kinds = (",",) if draw.chance(0.12) else _JOINS
-    for _ in range(draw.pick(0, 0, 0, 1, 1, 2)):
+    for number in range(draw.pick(0, 0, 0, 1, 1, 2)):
         other = source(draw, derived, depth)
+        if number == 0 and _has_k(rows) and _has_k(other) and draw.chance(0.1):
+            rows = _join(draw, rows, other, draw.pick("JOIN USING", "LEFT JOIN USING", "FULL JOIN USING"))
+            continue
         if len(rows.unique) + len(other.unique) <= _MAX_UNIQUE:
             rows = _join(draw, rows, other, draw.one_of(kinds))
     return _unnested(draw, rows) if draw.chance(0.15) else rows
+
+
+def _has_k(rows: Rows) -> bool:
+    """Whether it is a collection: all of them have it."""
+    return any(ours(each.text).endswith(".k") for each in rows.columns)
 
 
 def source(draw: Draw, derived: Derived, depth: int) -> Rows:
@@ -42,7 +50,9 @@ def source(draw: Draw, derived: Derived, depth: int) -> Rows:
 
 def _join(draw: Draw, left: Rows, right: Rows, kind: str) -> Rows:
     columns, unique = left.columns + right.columns, left.unique + right.unique
-    if kind in ("CROSS JOIN", ","):
+    if kind.endswith("USING"):
+        text = joined(left.text, f" {kind.removesuffix('USING')}", right.text, " USING (k)")
+    elif kind in ("CROSS JOIN", ","):
         text = joined(left.text, ", " if kind == "," else " CROSS JOIN ", right.text)
     else:
         text = joined(left.text, f" {kind} ", right.text, " ON ", _matching(draw, left, right, kind))
