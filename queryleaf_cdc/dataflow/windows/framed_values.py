@@ -21,7 +21,9 @@ class NthValue:
             self.reach = replace(frame.reach_of_end, concerns_after=EVERYTHING, head=nth)
 
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
-        if sequence.head:  # so many rows stand before the stretch that every frame has this one
+        if (
+            sequence.head and self._frame.is_from_the_first_row
+        ):  # so many rows stand before the stretch that every frame has this one
             return [self._value(sequence.head[self._nth - 1])] * (stop - start)
         rows, value, nth = sequence.rows, self._value, self._nth
         return [

@@ -250,6 +250,12 @@ def test_functions_of_all_kinds_together() -> None:
     hold(law(over(*functions, window("FIRST_VALUE", column(3)))), range(10))
 
 
+def test_the_first_rows_of_the_partition_are_not_those_of_other_frames() -> None:
+    peers = Frame("RANGE", CURRENT, CURRENT, SPAN)
+    functions = [window("NTH_VALUE", column(3), literal(nth), frame=frame) for nth, frame in ((1, None), (3, peers))]
+    hold(law(over(*functions)), range(10))
+
+
 def _mostly_later(rng: Random) -> Row:
     """Rows that come in order, more or less: the clock is the generator's own."""
     _CLOCK[0] += rng.choice((0, 1, 3))
