@@ -54,7 +54,9 @@ def reasons(db: Db) -> set[str]:
 
 def is_right(ql: QuickLeaf, db: Db) -> bool:
     ql.drain(20)
-    return state(ql) == "running" and totals(db) == expected_totals(db) and not leftovers(db)
+    assert (state(ql), ql.status()["totals"]["reason"]) == ("running", None)
+    assert totals(db) == expected_totals(db)
+    return not leftovers(db)
 
 
 # -- sources ----------------------------------------------------------------------------------------------------------

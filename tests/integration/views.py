@@ -18,7 +18,7 @@ from queryleaf_cdc.runtime.worker import Worker
 Db = Database[dict[str, Any]]
 
 TOTALS = "CREATE MATERIALIZED VIEW totals AS SELECT c, COUNT(*) AS n, SUM(v) AS s, AVG(v) AS a FROM orders GROUP BY c"
-QUICK = Limits(heartbeat_seconds=0.2, standby_poll_seconds=0.05, lease_seconds=1.0, view_retry_seconds=0.02)
+QUICK = Limits(heartbeat_seconds=0.2, standby_poll_seconds=0.05, lease_seconds=10.0, view_retry_seconds=0.02)
 
 
 class QuickLeaf(QueryLeaf):
