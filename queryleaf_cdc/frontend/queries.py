@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 from sqlglot import exp
@@ -172,14 +173,25 @@ def _from(self: Converter, node: exp.Select) -> tuple[FromItem | None, tuple[Joi
     only(from_, "this")
     first = from_.this
     joins = [*(first.args.get("joins") or []), *(node.args.get("joins") or [])]
-    return _from_item(self, first), tuple(_join(self, each) for each in joins)
+    return _from_item(self, first), _joins(self, joins)
+
+
+def _joins(self: Converter, nodes: Sequence[exp.Expr]) -> tuple[Join, ...]:
+    """A comma is CROSS JOIN that binds last, which makes a difference only where the join's right side is kept."""
+    commas = [at for at, node in enumerate(nodes) if node.args["kind"] == ","]
+    for node in nodes[commas[0] :] if commas else ():
+        if node.args["kind"] in ("RIGHT", "FULL"):
+            what = f"{node.args['kind']} JOIN behind a comma in FROM"
+            raise unsupported(what, span_of(node), "write CROSS JOIN for the comma, or put the comma's sources last")
+    return tuple(_join(self, node) for node in nodes)
 
 
 def _join(self: Converter, node: exp.Expr) -> Join:
     only(node, "this", "kind", "on", "using")
     using = tuple(self.single(each, "a column") for each in node.args.get("using") or [])
     on = self.optional(node.args.get("on"))
-    return Join(str(node.args["kind"]), _from_item(self, node.this), on, using, span_of(node))
+    kind = "CROSS" if node.args["kind"] == "," else str(node.args["kind"])
+    return Join(kind, _from_item(self, node.this), on, using, span_of(node))
 
 
 def _from_item(self: Converter, node: exp.Expr) -> FromItem:

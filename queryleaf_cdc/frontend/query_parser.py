@@ -98,7 +98,7 @@ class QueryParser(CallParser):
     @marked
     def _parse_join(self, *_: Any, **__: Any) -> exp.Join | None:
         if self._match(T.COMMA):
-            return self.expression(exp.Join(this=self._parse_table(), kind="CROSS"))
+            return self.expression(exp.Join(this=self._parse_table(), kind=","))
         if self._curr.token_type == T.NATURAL:
             self._refuse("NATURAL JOIN", self._curr, "name the columns: JOIN ... USING (column)")
         kind = self._join_kind()

@@ -281,3 +281,18 @@ def test_wrong_text_is_an_error(text: str) -> None:
     with pytest.raises(CompileError) as caught:
         parse_query(text)
     assert caught.value.code.startswith("QL1") or caught.value.code == "QL302"
+
+
+@pytest.mark.parametrize("kind", ["RIGHT", "FULL"])
+def test_a_comma_before_a_join_that_keeps_its_right_side_is_refused(kind: str) -> None:
+    text = f"SELECT a.x FROM a, c {kind} JOIN x ON x.k = c.k"
+    with pytest.raises(CompileError) as caught:
+        parse_query(text)
+    assert caught.value.code == "QL302"
+    assert text[caught.value.span.start :].startswith(f"{kind} JOIN")
+    assert "CROSS JOIN" in str(caught.value.hint)
+
+
+def test_a_comma_behind_such_a_join_is_a_cross_join() -> None:
+    query = parse_query("SELECT a.x FROM a FULL JOIN x ON x.k = a.k, d")
+    assert [join.kind for join in query.joins] == ["FULL", "CROSS"]
