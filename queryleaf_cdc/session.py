@@ -11,6 +11,8 @@ from queryleaf_cdc.compiler import Program, compile_sql
 from queryleaf_cdc.errors import CompileError, InputError, ServerError, did_you_mean
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.lowering.client_columns import finisher
+from queryleaf_cdc.lowering.default_order import Order, in_order, order_of, unordered_source
+from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry, ViewFacts
 from queryleaf_cdc.mongo.images import enable_images
@@ -234,7 +236,7 @@ class QueryLeaf:
             if_not_exists=node.if_not_exists,
             images=[each for each in plan.requires.images if each not in maintained],
             kind=statement.kind,
-            view=ViewFacts(plan.options.target, reads, plan.columns, plan.options.on_error),
+            view=ViewFacts(plan.options.target, reads, plan.columns, plan.options.on_error, order_of(node.query)),
         )
         return Result(status=status, name=plan.name)
 
@@ -264,9 +266,20 @@ class QueryLeaf:
                 raise CompileError("QL234", f"unknown procedure {name}", span, hint, program.source)
 
     def _query(self, query: QueryTemplate) -> list[Document]:
+        order = self._default_order(unordered_source(query.query))
+        if order:
+            query = lower_one_shot_query(in_order(query.query, order))
         frame = _statement_frame(_NoEffects(), self._functions)
         pipeline = FiringCompiler("", False).template(query.pipeline)(frame)
         return finisher(query.client)(run_query(self.database, query.collection, pipeline), frame.env)
+
+    def _default_order(self, source: str | None) -> Order:
+        """That of a materialized view; () for whoever may read the view, but not the catalog."""
+        try:
+            known = self._catalog.get(source) if source is not None else None
+        except ServerError:
+            return ()
+        return known.view.order if known is not None and known.view is not None else ()
 
     def _write(self, statement: WriteStatement) -> int:
         calls = [action for action in statement.actions if isinstance(action, CallAction)]
@@ -362,9 +375,9 @@ class QueryLeaf:
         self._catalog.resume(name)
 
     def drop(self, name: str) -> None:
-        """Raises InputError QL411 when there is no such trigger."""
+        """Removes a trigger, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
         if not self._catalog.drop(name):
-            raise InputError("QL411", f"there is no trigger {name}")
+            raise InputError("QL411", f"there is no trigger or view {name}")
 
     def close(self) -> None:
         """Stops the worker and closes the connection."""

@@ -41,6 +41,8 @@ class ViewFacts:
     reads: tuple[str, ...]
     columns: tuple[str, ...] | None
     on_error: str = "rebuild"
+    order: tuple[tuple[str, bool, bool], ...] = ()
+    """of its rows by default: (column, descending, NULLs first)"""
     refreshes: int = 0
     """how often the user wanted it rebuilt"""
 
@@ -51,6 +53,7 @@ class ViewFacts:
             "reads": list(self.reads),
             "columns": columns,
             "on_error": self.on_error,
+            "order": [list(each) for each in self.order],
             "refreshes": self.refreshes,
         }
 
@@ -58,7 +61,10 @@ class ViewFacts:
     def of(cls, document: dict[str, Any]) -> ViewFacts:
         columns = document["columns"]
         found = tuple(columns) if columns is not None else None
-        return cls(document["target"], tuple(document["reads"]), found, document["on_error"], document["refreshes"])
+        order = tuple((name, descending, first) for name, descending, first in document["order"])
+        return cls(
+            document["target"], tuple(document["reads"]), found, document["on_error"], order, document["refreshes"]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,8 @@ class Catalog:
         self._change(name, changed)
 
     def get(self, name: str) -> CatalogEntry | None:
-        found = self._entries.find_one({"_id": name})
+        with server_errors("read the catalog", f"read on {self._database.name}"):
+            found = self._entries.find_one({"_id": name})
         return CatalogEntry.of(found) if found else None
 
     def list(self) -> list[CatalogEntry]:

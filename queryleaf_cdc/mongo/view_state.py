@@ -19,6 +19,8 @@ from queryleaf_cdc.mongo.write_buffer import DELETE, INSERT, UPDATE, Op
 from queryleaf_cdc.values import Document
 
 _NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
+PARALLEL_ARRAYS = 171
+"""code of a write that no index of several fields takes"""
 _MAX_IDS = 50_000
 """of one find: the command must stay under 16 MB with ids of 512 bytes at most, mostly far shorter"""
 
@@ -93,6 +95,14 @@ def create_collections(database: Database[dict[str, Any]], uid: str, indexes: In
                 _create(database, name)
         if indexes:
             database[rows_name(uid)].create_indexes([IndexModel(list(each)) for each in indexes])
+
+
+def drop_indexes_of_several_fields(database: Database[dict[str, Any]], collection: str) -> None:
+    """MongoDB refuses a document with arrays in two fields of one index: then the row matters more than the index."""
+    with batch_faults():
+        for name, index in database[collection].index_information().items():
+            if len(index["key"]) > 1:
+                database[collection].drop_index(name)
 
 
 def swap(database: Database[dict[str, Any]], uid: str, target: str) -> None:
