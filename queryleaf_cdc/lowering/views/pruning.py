@@ -23,15 +23,16 @@ def pruned(root: Node) -> Node:
     """The tree with narrower rows. A node that is used twice stays as it is."""
     uses: Counter[int] = Counter()
     _count(root, uses)
-    known: dict[int, Node] = {}
+    known: dict[int, tuple[Node, Node]] = {}
+    """each node beside what became of it: while it is held here, no other node can have its id"""
 
     def prune(node: Node) -> Node:
         if id(node) not in known:
             narrow = node
             if isinstance(node, Map) and isinstance(node.input, Carrier) and uses[id(node.input)] == 1:
                 narrow = _narrowed(node, node.input)
-            known[id(node)] = with_inputs(narrow, prune)
-        return known[id(node)]
+            known[id(node)] = node, with_inputs(narrow, prune)
+        return known[id(node)][1]
 
     return prune(root)
 
