@@ -26,6 +26,7 @@ from queryleaf_cdc.mongo.faults import (
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
+from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
@@ -256,9 +257,13 @@ class Engine:
                 break
             except WriteFailed as fault:
                 build = views.blamed(fault.index)
-                if build is not None:
-                    raise ViewFailed(build, f"QL609: its rows are not as they were written: {fault}") from fault
-                raise firings.refused(fault, buffer) from fault
+                if build is None:
+                    raise firings.refused(fault, buffer) from fault
+                if fault.code == PARALLEL_ARRAYS:
+                    self.transaction.abort()
+                    drop_indexes_of_several_fields(self.database, views.rows_of(build))
+                    raise Conflict(fault.message) from fault
+                raise ViewFailed(build, f"QL609: its rows are not as they were written: {fault}") from fault
             except Conflict as fault:
                 attempt += 1
                 if buffer.has_read:

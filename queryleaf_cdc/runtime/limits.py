@@ -37,8 +37,10 @@ class Limits:
     call_retry_seconds: float = 0.5
     max_call_retry_seconds: float = 60.0
     outbox_page: int = 200
+    first_piece_rows: int = 20_000
+    """documents that a view's build copies in one transaction, before it is known how long they take"""
     piece_rows: int = 200_000
-    """documents that a view's build copies in one transaction"""
+    """at most; where each has a group of its own, memory asks for far fewer"""
     piece_bytes: int = 64 * 1024 * 1024
     view_attempts: int = 5
     """how often a view is built again when trouble comes back"""

@@ -131,7 +131,7 @@ class Copying:
 
     def _read(self, source: ViewSource, after: tuple[Any, ...]) -> Read:
         collection = self.read_from(source.scan.collection)
-        self._rows = self._rows or self._at_most(source)
+        self._rows = self._rows or min(self.limits.first_piece_rows, self._at_most(source))
         piece = next_piece(self.database, collection, after, self._rows)
         scan = SnapshotScan(source, self.view.compiled.functions)
         time, batches = read_piece(self.database, piece, scan.pipeline)

@@ -72,6 +72,8 @@ class ViewWork:
     _mark: Timestamp | None = None
     """of the build whose copy is complete: what the position must pass"""
     _ticked_at: float = 0.0
+    _littered: bool = False
+    """a build was given up since the last cleaning"""
 
     # -- what is at work -----------------------------------------------------------------------------------------
 
@@ -115,6 +117,9 @@ class ViewWork:
         for view in running.values():
             view.reads = self._read_by(view)
         self.lane.views = Views.of(running.values())
+        if self._littered:
+            self._littered = False
+            self.clean_up()
 
     def _attached(self, uid: str, compiled: CompiledView, view: RunningView | None) -> RunningView:
         entry = entry_of_build(self.active, uid)
@@ -156,6 +161,7 @@ class ViewWork:
         entry = entry_of_build(self.active, uid)
         if entry is None:
             return False
+        self._littered = True
         self._store(troubled(entry, uid, reason, self.engine.clock.now(), self.limits))
         return True
 
@@ -163,6 +169,7 @@ class ViewWork:
         """A build whose SQL does not compile here."""
         entry = entry_of_build(self.active, uid)
         if entry is not None:
+            self._littered = True
             self._store(failed(entry, uid, reason))
 
     def lose_position(self, reason: str) -> None:
@@ -351,14 +358,14 @@ class ViewWork:
         target = build.version.target
         self.save_now()
         swap(self.database, build.version.uid, target)
+        if entry.live is not None and entry.live.target != target:
+            drop_target(self.database, entry.name, entry.live.target)
         show_under_name(self.database, entry.name, target)
         changed = [swapped(entry, cluster_now(self.database))]
         for reader in readers(self.active, entry):
             if reader.name != entry.name and reader.live is not None:
                 changed.append(rebuilt(replace(reader, followed=False), None))
         self._store(*changed)
-        if entry.live is not None and entry.live.target != target:
-            drop_target(self.database, entry.name, entry.live.target)
         self._mark, self._copying = None, None
         self.clean_up()
 

@@ -154,6 +154,10 @@ class Views:
     def get(self, uid: str) -> RunningView | None:
         return next((each for each in self.ordered if each.uid == uid), None)
 
+    def rows_of(self, uid: str) -> str:
+        """The collection of a build's rows."""
+        return next(each.rows for each in self.ordered if each.uid == uid)
+
     def clear(self) -> None:
         self.marks = []
         for each in self.ordered:
