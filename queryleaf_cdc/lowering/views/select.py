@@ -125,9 +125,15 @@ def _outputs(item: SelectItem, rows: Relation) -> list[tuple[str | None, Expr]]:
 
 
 def _named_key(key: Key, places: list[int], outputs: list[tuple[str | None, Expr]]) -> Key:
-    """The key's columns; one that is an output is called like it."""
+    """The key's columns; one that is an output is called like it. No name in an ``_id`` may begin with a dollar."""
     names = [(outputs[at][0] or name) if at < len(outputs) else name for (name, _), at in zip(key, places, strict=True)]
-    unique = [name if names.count(name) == 1 else f"{name}{at}" for at, name in enumerate(names)]
+    storable = [name.lstrip("$") or "key" for name in names]
+    unique: list[str] = []
+    for at, name in enumerate(storable):
+        found = name if storable.count(name) == 1 else f"{name}{at}"
+        while found in unique:
+            found += "_"
+        unique.append(found)
     return tuple(zip(unique, places, strict=True))
 
 
