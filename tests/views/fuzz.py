@@ -100,8 +100,9 @@ class _Fuzzing:
 
     def _write(self, name: str, case: Case, seed: int, mishaps: Mishaps) -> None:
         failure = check(case, lambda: MemoryEngine(seed, mishaps=mishaps)).failure
-        assert failure is not None
-        remark = _symptom(failure) if failure.symptom == "raised" else failure.message
+        remark = "only sometimes" if failure is None else failure.message
+        if failure is not None and failure.symptom == "raised":
+            remark = _symptom(failure)
         path = self.cases / f"{name}.sql"
         path.write_text(written(case, f"{mishaps}\n{remark}"))
         click.echo(f"\n{path}\n{path.read_text()}")

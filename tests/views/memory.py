@@ -157,6 +157,7 @@ class _Maintained:
         return found
 
     def _written(self, change: RowChange) -> tuple[Document | None, Document | None]:
+        assert not (isinstance(change.id, dict) and any(name.startswith("$") for name in change.id)), change.id
         key, known = identity(change.id), self.rows.get(identity(change.id))
         assert (known is None) == (change.before is None), f"{change} where there is {known}"
         if change.after is None:
