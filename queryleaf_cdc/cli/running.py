@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -80,7 +81,7 @@ def _report_until(stop: threading.Event, worker: Any) -> None:
         line = {"events_per_second": round((now - before) / (at - since), 1), "state": worker.state, **_totals(worker)}
         before, since = now, at
         if terminal:
-            click.echo(f"\r\x1b[K{_terminal_line(line)}", nl=False)
+            click.echo(f"\r\x1b[K{_fitting(_terminal_line(line))}", nl=False)
         else:
             click.echo(json.dumps(line))
         sys.stdout.flush()
@@ -101,12 +102,19 @@ def _totals(worker: Any) -> dict[str, Any]:
 
 
 def _terminal_line(line: dict[str, Any]) -> str:
+    """What matters most comes first: a narrow terminal shows no more."""
     text = (
         f"{line['state']}  {line['events_per_second']:10,.0f} events/s   lag {line['lag_seconds']:.1f} s"
         f"   errors {line['errors']}   dead letters {line['dead_letters']}"
     )
-    parts = [text, *(_bar(name, **each) for name, each in line["building"].items())]
-    return "   ".join([*parts, line["trouble"]] if line["trouble"] else parts)
+    bars = [_bar(name, **each) for name, each in line["building"].items()]
+    return "   ".join([*([line["trouble"]] if line["trouble"] else []), *bars, text])
+
+
+def _fitting(text: str) -> str:
+    """A line that wraps could not be written over."""
+    width = shutil.get_terminal_size().columns - 1
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _bar(name: str, rows: int, total: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bson import Binary, ObjectId
+from bson import Binary, ObjectId, Regex
 
 from queryleaf_cdc.dataflow.build import Steps, build
 from queryleaf_cdc.dataflow.operator import Context
@@ -131,12 +131,14 @@ def row_id(names: Sequence[str], values: Sequence[Value]) -> Value:
         kind = type(value)
         if kind in (int, ObjectId, datetime) or (kind is str and len(value) < _LONGEST_ID):
             return value
+        if isinstance(value, (list, Regex)):
+            return _hashed(values)
     if not all(isinstance(value, _IDS) or _is_storable(value) for value in values):
         return _hashed(values)
     encoded = encode(values)
     if len(encoded) > _LONGEST_ID:
         return _hashed(values)
-    return values[0] if len(values) == 1 and not isinstance(values[0], list) else dict(zip(names, values, strict=True))
+    return values[0] if len(values) == 1 else dict(zip(names, values, strict=True))
 
 
 def _hashed(values: Sequence[Value]) -> str:

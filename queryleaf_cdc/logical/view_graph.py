@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.logical.options import is_collection_name
 from queryleaf_cdc.logical.walk import table_refs
+from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.statements import CreateMaterializedView
 
 
@@ -18,10 +20,12 @@ class ViewGraph:
     """the names that a view reads: those of collections, or of other views"""
 
     def add(self, node: CreateMaterializedView, target: str) -> None:
-        """Adds a bound view. Raises CompileError QL231, QL239."""
+        """Adds a bound view. Raises CompileError QL231, QL239, QL240."""
+        _check_name(node.name, node.name_span)
         self._check_free(node, target)
         refs = table_refs(node.query)
         for ref in refs:
+            _check_name(ref.name, ref.span)
             if ref.name in (node.name, target):
                 raise CompileError("QL239", f"{node.name} reads itself", ref.span, "a view reads other collections")
         self.targets[node.name] = target
@@ -60,3 +64,9 @@ class ViewGraph:
         if name in self.reads:
             return name
         return next((view for view, target in self.targets.items() if target == name and view in self.reads), None)
+
+
+def _check_name(name: str, span: Span) -> None:
+    if not is_collection_name(name):
+        text = f"{name!r} is no name of a collection of yours"
+        raise CompileError("QL240", text, span, "names that begin with _queryleaf. or system. are taken")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pymongo.database import Database
@@ -18,8 +18,10 @@ def refuse_impossible(
     database: Database[dict[str, Any]], name: str, view: ViewFacts, entries: Sequence[CatalogEntry]
 ) -> None:
     """Raises InputError: QL412 for a target that is not ours, QL413 for a cycle, QL414 when other views read columns
-    that would change."""
+    that would change, QL415 for a source without changes."""
     _refuse_cycle(name, view, entries)
+    views = {each for other in entries if other.view is not None for each in (other.name, other.view.target)}
+    refuse_unfollowable(database, [each for each in view.reads if each not in views])
     known = next((each for each in entries if each.name == name), None)
     if known is not None and known.view is not None:
         same = known.view.columns == view.columns and known.view.target == view.target
@@ -38,6 +40,26 @@ def refuse_needed(name: str, view: ViewFacts, entries: Sequence[CatalogEntry], b
     if readers:
         text = f"materialized view {name} is read by {', '.join(readers)}"
         raise InputError("QL414", f"{text}: {because}" if because else text, hint="drop these first")
+
+
+def refuse_unfollowable(database: Database[dict[str, Any]], collections: Iterable[str]) -> None:
+    """Raises InputError (QL415) for what the change stream does not tell all changes of."""
+    for name in collections:
+        found = database.command("listCollections", filter={"name": name})["cursor"]["firstBatch"]
+        kind = found[0]["type"] if found else "collection"
+        if kind == "collection" and found and found[0].get("options", {}).get("capped"):
+            kind = "capped"
+        if kind in _UNFOLLOWABLE:
+            what, hint = _UNFOLLOWABLE[kind]
+            raise InputError("QL415", f"{name} is {what}: a materialized view cannot follow it", hint=hint)
+
+
+_UNFOLLOWABLE = {
+    "view": ("a MongoDB view", "read the collections that it reads"),
+    "timeseries": ("a time-series collection", "MongoDB tells no changes of it; use an ordinary collection"),
+    "capped": ("a capped collection", "MongoDB does not tell which documents leave it; use an ordinary collection"),
+}
+"""kind of collection → what it is called, and a hint"""
 
 
 def drop_target(database: Database[dict[str, Any]], name: str, target: str) -> None:

@@ -109,7 +109,10 @@ def swap(database: Database[dict[str, Any]], uid: str, target: str) -> None:
     """The build's rows take the target's place, at once for all readers. May be called again.
 
     Whoever watches the target with images of its documents, keeps them."""
-    images = _options(database, target).get(target, {}).get("changeStreamPreAndPostImages")
+    options = _options(database, target).get(target, {})
+    images = options.get("changeStreamPreAndPostImages")
+    if "viewOn" in options:  # it showed the rows under this name, and no collection can be renamed over it
+        drop_collections(database, [target])
     try:
         if images:
             database.command("collMod", rows_name(uid), changeStreamPreAndPostImages=images)

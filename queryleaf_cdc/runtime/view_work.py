@@ -24,7 +24,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.snapshot import SnapshotGone
 from queryleaf_cdc.mongo.state import store_active
-from queryleaf_cdc.mongo.view_rules import drop_target
+from queryleaf_cdc.mongo.view_rules import drop_target, refuse_unfollowable
 from queryleaf_cdc.mongo.view_state import (
     collections_of_builds,
     create_collections,
@@ -275,7 +275,7 @@ class ViewWork:
             if error.code == _UNREACHABLE:
                 self.engine.pause(self.limits.reconnect_seconds)
                 return False
-            raise TriggerStopped((uid,), error_text(error)) from error
+            raise TriggerStopped((uid,), f"{error.code}: {error.message}") from error
 
     def _tick(self) -> None:
         """Rows come and go with the time alone."""
@@ -328,6 +328,7 @@ class ViewWork:
         """Also after an interruption: then a part of it is copied already."""
         assert entry.build is not None
         if not entry.build.copied:
+            refuse_unfollowable(self.database, view.collections)
             maintained = self.maintained()
             enable_images(
                 self.database, [each for each in view.compiled.plan.requires.images if each not in maintained]

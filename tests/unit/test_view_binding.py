@@ -495,6 +495,10 @@ def graph(*views: tuple[str, str]) -> ViewGraph:
         ([("a", "SELECT x FROM c"), ("b", "SELECT x FROM a"), ("c", "SELECT x FROM t JOIN b USING (x)")], "QL239"),
         ([("a", "SELECT x FROM t"), ("a", "SELECT x FROM t")], "QL231"),
         ([("a", "SELECT x FROM t"), ("b WITH (target = 'a')", "SELECT x FROM t")], "QL231"),
+        ([('""', "SELECT x FROM t")], "QL240"),
+        ([('"a$b"', "SELECT x FROM t")], "QL240"),
+        ([('"system.x"', "SELECT x FROM t")], "QL240"),
+        ([("v", 'SELECT x FROM t JOIN "_queryleaf.active" USING (x)')], "QL240"),
     ],
 )
 def test_names_that_are_taken_and_circles(views: list[tuple[str, str]], code: str) -> None:
