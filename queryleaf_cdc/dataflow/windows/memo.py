@@ -9,8 +9,8 @@ from typing import Any
 from queryleaf_cdc.dataflow.windows.column import Running
 from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
 
-_LONG = 128
-_KEPT = 32
+_LONG = 32
+_KEPT = 8
 """rows that stay after the memo's place: what comes a little late is still after it"""
 
 
