@@ -132,6 +132,12 @@ class Arranged:
         """How many places."""
         return sum(page.size for page in self.pages)
 
+    @property
+    def in_memory(self) -> int:
+        """Places in memory; of pages that are not, 1 each."""
+        first = self.pages[0]
+        return first.size if first.number == 0 else sum([len(page.places) or 1 for page in self.pages])
+
     def weighted(self) -> list[tuple[Row, int]]:
         """All rows with their weights, in order."""
         page = self.pages[0]
@@ -398,7 +404,7 @@ class _Codec:
         value.stored()
 
     def size(self, value: Arranged) -> int:
-        return value.size
+        return value.in_memory
 
 
 class Arrangement:
@@ -428,6 +434,7 @@ class Arrangement:
             documents = self._store.load(ids)
             for arranged, numbers in wanted:
                 arranged.give(numbers, documents)
+            self._cells.grown()
 
     def partial(self, identities: Collection[Hashable]) -> list[tuple[Hashable, Arranged]]:
         """Those of these keys that are not in memory as a whole. They must be fetched."""

@@ -42,8 +42,10 @@ def _identity_of_rare(value: Value) -> Hashable:
     kind = type_of_value(value)
     match kind:
         case Type.NUMBER:
-            number = value.to_decimal() if isinstance(value, Decimal128) else value
-            return number if number == number else _NAN
+            if isinstance(value, Decimal128):
+                number = value.to_decimal()
+                return _NAN if number.is_nan() else number
+            return value if value == value else _NAN
         case Type.DATE:
             return (kind.value, milliseconds(value))
         case Type.BINARY:

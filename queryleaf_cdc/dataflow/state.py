@@ -1,7 +1,10 @@
 """Keyed state of operators: cached within a bound, read in bulk, written once per batch.
 
 What an operator keeps for one key is a cell. Cells change in memory while a batch is computed; then ``changes`` says
-what to write, and ``commit`` or ``rollback`` tells how it went. After a rollback the changed cells are read anew."""
+what to write, and ``commit`` or ``rollback`` tells how it went. After a rollback the changed cells are read anew.
+
+A state that began with an empty store knows which keys may be stored and not in memory. All others are new: they are
+not asked for."""
 
 from __future__ import annotations
 
@@ -11,17 +14,24 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from queryleaf_cdc.dataflow.filters import Filter
 from queryleaf_cdc.dataflow.ordering import encode
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.values import Document
 
 _LONGEST_ID = 512
+_HASHED = b"\x00"
+"""begins no encoded value"""
 
 T = TypeVar("T")
 
 
 class StateStore(Protocol):
     """Where state is kept: documents by binary ids, as of the last commit."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known to hold nothing. Asked once, before anything is loaded."""
 
     def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
         """The documents that exist, without their ``_id``. Asked for many at once."""
@@ -50,7 +60,7 @@ class Codec(Protocol[T]):
         """The changes are committed."""
 
     def size(self, value: T) -> int:
-        """In rows; 0 when nothing is left of it."""
+        """Rows in memory, at least 1; 0 when nothing is left of it."""
 
 
 class Cell(Generic[T]):
@@ -73,6 +83,13 @@ class State:
         self.cache_rows = cache_rows
         self.rows = 0
         self._all: list[Cells[object]] = []
+        self._began_empty: bool | None = None
+
+    @property
+    def began_empty(self) -> bool:
+        if self._began_empty is None:
+            self._began_empty = self.store.is_empty
+        return self._began_empty
 
     def cells(self, codec: Codec[T]) -> Cells[T]:
         """The state of one more operator. Operators must ask in the same order every time."""
@@ -106,11 +123,16 @@ class Cells(Generic[T]):
         self._codec = codec
         self._cached: OrderedDict[Hashable, Cell[T]] = OrderedDict()
         self._dirty: dict[Hashable, Cell[T]] = {}
+        self._elsewhere = Filter()
+        """keys that may be stored and are not in memory, if the state began empty"""
+        self._fetched: list[Iterable[Hashable]] = []
+        self._grown = False
         self.rows = 0
 
     def fetch(self, keys: Mapping[Hashable, Row]) -> None:
         """Has the cells of these keys (identity → key) at hand; what is not in memory is read at once."""
         cached, missing = self._cached, []
+        self._fetched.append(keys)
         for identity in keys:
             if identity in cached:
                 cached.move_to_end(identity)
@@ -119,7 +141,7 @@ class Cells(Generic[T]):
         if not missing:
             return
         ids = [self.id_of(keys[identity]) for identity in missing]
-        found = self._state.store.load(ids)
+        found = self._load(missing, ids)
         codec = self._codec
         for identity, id in zip(missing, ids, strict=True):
             document = found.get(id)
@@ -128,6 +150,12 @@ class Cells(Generic[T]):
             cell = cached[identity] = Cell(key, id, value, document is not None)
             cell.counted = codec.size(value) or 1
             self._count(cell.counted)
+
+    def _load(self, missing: list[Hashable], ids: list[bytes]) -> Mapping[bytes, Document]:
+        if self._state.began_empty:
+            may_be_there = self._elsewhere.may_hold
+            ids = [id for identity, id in zip(missing, ids, strict=True) if may_be_there(identity)]
+        return self._state.store.load(ids) if ids else {}
 
     def get(self, identity: Hashable) -> T:
         """The value, for reading. The key must have been fetched for this batch."""
@@ -147,12 +175,16 @@ class Cells(Generic[T]):
     def id_of(self, key: Row) -> bytes:
         encoded = self._prefix + encode(key)
         if len(encoded) > _LONGEST_ID:
-            return encoded[:64] + hashlib.sha256(encoded).digest()
+            return self._prefix + _HASHED + hashlib.sha256(encoded).digest()
         return encoded
 
     def changes(self) -> Iterator[StateChange]:
         for cell in self._dirty.values():
             yield from self._codec.changes(cell)
+
+    def grown(self) -> None:
+        """More of some values is in memory than when they were fetched."""
+        self._grown = True
 
     def commit(self) -> None:
         for identity, cell in self._dirty.items():
@@ -160,27 +192,48 @@ class Cells(Generic[T]):
             cell.is_stored = size > 0
             if size:
                 self._codec.stored(cell.value)
-                self._count(size - cell.counted)
-                cell.counted = size
+                self._recount(cell)
             else:
                 self._forget(identity, cell)
-        self._dirty.clear()
+        self._end()
 
     def rollback(self) -> None:
         for identity, cell in self._dirty.items():
             self._forget(identity, cell)
+            self._may_be_stored(identity)  # also what is new: the transaction may have succeeded for all that
+        self._end()
+
+    def _end(self) -> None:
+        """Of a batch."""
         self._dirty.clear()
+        if self._grown:
+            for cell in {identity: self._cached.get(identity) for keys in self._fetched for identity in keys}.values():
+                if cell is not None:
+                    self._recount(cell)
+        self._grown = False
+        self._fetched.clear()
 
     def evict(self, rows: int) -> None:
         """Forgets what was not used for longest, about this many rows of it."""
         least = self.rows - rows
         while self._cached and self.rows > least:
-            _, cell = self._cached.popitem(last=False)
+            identity, cell = self._cached.popitem(last=False)
             self._count(-cell.counted)
+            if cell.is_stored:
+                self._may_be_stored(identity)
 
     def _forget(self, identity: Hashable, cell: Cell[T]) -> None:
         if self._cached.pop(identity, None) is not None:
             self._count(-cell.counted)
+
+    def _may_be_stored(self, identity: Hashable) -> None:
+        if self._state.began_empty:
+            self._elsewhere.add(identity)
+
+    def _recount(self, cell: Cell[T]) -> None:
+        size = self._codec.size(cell.value) or 1
+        self._count(size - cell.counted)
+        cell.counted = size
 
     def _count(self, rows: int) -> None:
         self.rows += rows
@@ -192,6 +245,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.documents: dict[bytes, Document] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.documents
 
     def load(self, ids: Sequence[bytes]) -> dict[bytes, Document]:
         return {id: self.documents[id] for id in ids if id in self.documents}
