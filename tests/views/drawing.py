@@ -52,11 +52,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Rows:
-    """What stands in FROM. No two rows agree in all of ``unique``, unless they are the same in everything."""
+    """What stands in FROM. No two rows agree in all of ``unique``, unless they are the same in everything, which in
+    ``distinct`` rows they never are."""
 
     text: Text
     columns: tuple[Value, ...]
     unique: tuple[Value, ...]
+    distinct: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Query:
     text: Text
     columns: tuple[Value, ...]
     unique: tuple[int, ...]
+    distinct: bool = False
+    """whether no two rows are the same in everything"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Relation:
     columns: tuple[tuple[str, str, Kind, bool], ...]
     unique: tuple[int, ...]
     is_collection: bool = False
+    distinct: bool = True
 
     @staticmethod
     def of_collection(collection: Collection) -> Relation:
@@ -88,14 +93,14 @@ class Relation:
     @staticmethod
     def of_query(name: str, query: Query) -> Relation:
         columns = tuple((f"c{n}", f"c{n}", each.kind, each.whole) for n, each in enumerate(query.columns))
-        return Relation(name, columns, query.unique)
+        return Relation(name, columns, query.unique, distinct=query.distinct)
 
     def rows(self, alias: str) -> Rows:
         columns = tuple(
             Value(Pair(f"{alias}.{path}", f"{alias}.{name}"), kind, whole, True)
             for path, name, kind, whole in self.columns
         )
-        return Rows(f"{self.name} AS {alias}", columns, tuple(columns[each] for each in self.unique))
+        return Rows(f"{self.name} AS {alias}", columns, tuple(columns[each] for each in self.unique), self.distinct)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _everything(columns: Sequence[Value]) -> tuple[int, ...]:
 
 
 def _items(draw: Draw, rows: Rows, depth: int, exact: bool) -> tuple[list[Value], tuple[int, ...]]:
-    """Columns of a SELECT, and which of them identify a row. The first one is a number."""
+    """Columns of a SELECT, and which of them identify a row, if any. The first one is a number."""
     if draw.chance(0.5):
         columns = [*rows.unique]
         if not of_kind(columns[:1], Kind.NUMBER):
@@ -89,7 +89,7 @@ def _items(draw: Draw, rows: Rows, depth: int, exact: bool) -> tuple[list[Value]
             columns.append(draw.one_of(rows.columns))
         else:
             columns.append(value(draw, draw.one_of(_KINDS), rows.columns))
-    return columns, unique or _everything(columns)
+    return columns, unique
 
 
 def _from_where(draw: Draw, rows: Rows, depth: int) -> Text:
@@ -100,14 +100,18 @@ def _from_where(draw: Draw, rows: Rows, depth: int) -> Text:
 def _plain(draw: Draw, depth: int, exact: bool) -> Query:
     rows = sources(draw, _derived, depth)
     columns, unique = _items(draw, rows, depth, exact)
-    return Query(_select(columns, _from_where(draw, rows, depth)), tuple(columns), unique)
+    return _with_items(_select(columns, _from_where(draw, rows, depth)), columns, unique, rows)
+
+
+def _with_items(text: Text, columns: Sequence[Value], unique: tuple[int, ...], rows: Rows) -> Query:
+    return Query(text, tuple(columns), unique or _everything(columns), bool(unique) and rows.distinct)
 
 
 def _distinct(draw: Draw, depth: int, exact: bool) -> Query:
     rows = sources(draw, _derived, depth)
     kinds = (Kind.NUMBER, *draw.some(_KINDS, 0, 2))
     columns = tuple(value(draw, kind, rows.columns, 1) for kind in kinds)
-    return Query(_select(columns, _from_where(draw, rows, depth), "DISTINCT "), columns, _everything(columns))
+    return Query(_select(columns, _from_where(draw, rows, depth), "DISTINCT "), columns, _everything(columns), True)
 
 
 def _distinct_on(draw: Draw, depth: int, exact: bool) -> Query:
@@ -117,7 +121,7 @@ def _distinct_on(draw: Draw, depth: int, exact: bool) -> Query:
     columns = (key, *(value(draw, draw.one_of(_KINDS), rows.columns) for _ in range(2)))
     by = joined(" ORDER BY ", key.text, direction(draw), ", ", order(draw, plain(rows.columns), rows.unique, 1))
     text = joined("DISTINCT ON (", key.text, ") ")
-    return Query(_select(columns, joined(_from_where(draw, rows, depth), by), text), columns, (0,))
+    return Query(_select(columns, joined(_from_where(draw, rows, depth), by), text), columns, (0,), True)
 
 
 def _star(draw: Draw, depth: int, exact: bool) -> Query:
@@ -125,7 +129,7 @@ def _star(draw: Draw, depth: int, exact: bool) -> Query:
     named = Relation.of_query("", query).rows(alias)
     filtered = where(draw, named.columns, (), 0.7)
     text = joined("SELECT * FROM (", query.text, f") AS {alias}", filtered)
-    return Query(Choice(text, (query.text,)), query.columns, query.unique)
+    return Query(Choice(text, (query.text,)), query.columns, query.unique, query.distinct)
 
 
 def _temporal(draw: Draw, depth: int, exact: bool) -> Query:
@@ -141,11 +145,11 @@ def _temporal(draw: Draw, depth: int, exact: bool) -> Query:
         limit = joined(limit, Optional(joined(" AND ", comparison(draw, rows.columns))))
     if draw.chance(0.5):
         columns, unique = _items(draw, rows, 0, exact)
-        return Query(_select(columns, joined(" FROM ", rows.text, limit)), tuple(columns), unique)
+        return _with_items(_select(columns, joined(" FROM ", rows.text, limit)), columns, unique, rows)
     columns = [aggregate(draw, rows.columns, rows.unique, exact) for _ in range(2)]
     keys = [draw.one_of(of_kind(rows.columns, Kind.NUMBER))] if draw.chance(0.6) else []
     by = joined(" GROUP BY ", keys[0].text) if keys else ""
-    return Query(_select([*keys, *columns], joined(" FROM ", rows.text, limit, by)), (*keys, *columns), (0,))
+    return Query(_select([*keys, *columns], joined(" FROM ", rows.text, limit, by)), (*keys, *columns), (0,), True)
 
 
 # -- groups ---------------------------------------------------------------------------------------------------------
@@ -170,7 +174,7 @@ def _grouped(draw: Draw, depth: int, exact: bool) -> Query:
         having = Optional(joined(" HAVING ", _aggregate_test(draw, rows))) if having else ""
     rest = joined(_from_where(draw, rows, depth), " GROUP BY " if keys else "", listed(by), having)
     columns = (*keys, *calls)
-    return Query(_select(columns, rest), columns, tuple(range(len(keys))) or (0,))
+    return Query(_select(columns, rest), columns, tuple(range(len(keys))) or (0,), True)
 
 
 def _aggregate_test(draw: Draw, rows: Rows) -> Text:
@@ -224,7 +228,8 @@ def _windowed(draw: Draw, depth: int, exact: bool) -> Query:
     rows = sources(draw, _derived, depth)
     unique = rows.unique
     columns, places = _items(draw, rows, 0, True)
-    windows = [draw_window(draw, rows.columns, unique) for _ in range(draw.pick(1, 1, 2))]
+    # What is the same in everything may come in one order here and in another there: then there is one order only.
+    windows = [draw_window(draw, rows.columns, unique) for _ in range(draw.pick(1, 1, 2) if rows.distinct else 1)]
     named = draw.chance(0.3)
     for number, window in enumerate(windows):
         for _ in range(draw.random.randint(1, 2)):
@@ -237,8 +242,7 @@ def _windowed(draw: Draw, depth: int, exact: bool) -> Query:
         rest = joined(
             rest, Optional(joined(" QUALIFY ", number_function(draw, window), " <= ", draw.pick("1", "2", "3")))
         )
-    places = places if len(places) <= len(unique) else _everything(columns)
-    return Query(_select(columns, rest), tuple(columns), places)
+    return _with_items(_select(columns, rest), columns, places, rows)
 
 
 def _windowed_groups(draw: Draw, depth: int, exact: bool) -> Query:
@@ -256,7 +260,7 @@ def _windowed_groups(draw: Draw, depth: int, exact: bool) -> Query:
     by = joined(" GROUP BY ", listed([each.text for each in keys]))
     having = Optional(joined(" HAVING ", _aggregate_test(draw, rows))) if draw.chance(0.2) else ""
     rest = joined(_from_where(draw, rows, depth), by, having)
-    return Query(_select(columns, rest), tuple(columns), tuple(range(len(keys))))
+    return Query(_select(columns, rest), tuple(columns), tuple(range(len(keys))), True)
 
 
 def _sum_or_count(draw: Draw, rows: Rows) -> Value:
@@ -271,11 +275,12 @@ def _sum_or_count(draw: Draw, rows: Rows) -> Value:
 
 def _top(draw: Draw, depth: int, exact: bool) -> Query:
     rows = sources(draw, _derived, depth)
-    columns, unique = _items(draw, rows, depth, True)
+    columns, places = _items(draw, rows, depth, True)
+    unique = places or _everything(columns)
     limit = draw.pick(" LIMIT 1", " LIMIT 3", " LIMIT 5", " LIMIT 2 OFFSET 1", " LIMIT 4 OFFSET 3", " OFFSET 2")
     by = _output_order(draw, columns, unique)
     text = _select(columns, joined(_from_where(draw, rows, depth), " ORDER BY ", by, limit))
-    return Query(text, tuple(columns), unique)
+    return _with_items(text, columns, places, rows)
 
 
 def _output_order(draw: Draw, columns: Sequence[Value], unique: Sequence[int]) -> Text:
@@ -314,7 +319,7 @@ def _branch(draw: Draw, kinds: Sequence[Kind], depth: int) -> Query:
         keys = [draw.one_of([each for each in of_kind(rows.columns, kinds[0]) if each.column])]
         columns = (*keys, *(_of_kind(draw, rows, kind) for kind in kinds[1:]))
         text = _select(columns, joined(_from_where(draw, rows, depth), " GROUP BY ", keys[0].text))
-        return Query(text, columns, (0,))
+        return Query(text, columns, (0,), True)
     columns = tuple(value(draw, kind, rows.columns, 1) for kind in kinds)
     return Query(_select(columns, _from_where(draw, rows, depth)), columns, _everything(columns))
 

@@ -42,7 +42,7 @@ def source(draw: Draw, derived: Derived, depth: int) -> Rows:
     if depth > 0 and draw.chance(0.2):
         query = derived(draw)
         named = Relation.of_query("", query).rows(alias)
-        return Rows(joined("(", query.text, f") AS {alias}"), named.columns, named.unique)
+        return Rows(joined("(", query.text, f") AS {alias}"), named.columns, named.unique, named.distinct)
     relation = draw.one_of(draw.relations)
     windows = time_window(draw, relation) if relation.is_collection and draw.chance(0.08) else None
     return relation.rows(alias) if windows is None else windows
@@ -56,7 +56,7 @@ def _join(draw: Draw, left: Rows, right: Rows, kind: str) -> Rows:
         text = joined(left.text, ", " if kind == "," else " CROSS JOIN ", right.text)
     else:
         text = joined(left.text, f" {kind} ", right.text, " ON ", _matching(draw, left, right, kind))
-    return Rows(Choice(text, (left.text, right.text)), columns, unique)
+    return Rows(Choice(text, (left.text, right.text)), columns, unique, left.distinct and right.distinct)
 
 
 def _matching(draw: Draw, left: Rows, right: Rows, kind: str) -> Text:
@@ -95,12 +95,16 @@ def _unnested(draw: Draw, rows: Rows) -> Rows:
     array, alias = draw.one_of(arrays), draw.alias()
     kind = Kind.TEXT if array.kind is Kind.TEXTS else Kind.NUMBER
     element = Value(f"{alias}.e", kind, kind is Kind.NUMBER, True)
-    unnest = joined("UNNEST(", array.text, ")")
+    place = Value(f"{alias}.o", Kind.NUMBER, True, True)
     form = draw.pick(", ", " CROSS JOIN ", " LEFT JOIN ")
     on = " ON TRUE" if form == " LEFT JOIN " else ""
-    text = joined(rows.text, form, unnest, f" AS {alias}(e){on}")
+    start = joined(rows.text, form, "UNNEST(", array.text, ")")
+    if draw.chance(0.5):
+        text = Choice(joined(start, f" WITH ORDINALITY AS {alias}(e, o){on}"), (rows.text,))
+        return Rows(text, (*rows.columns, element, place), (*rows.unique, place), rows.distinct)
     # Rows with equal elements of one array are the same in everything.
-    return Rows(Choice(text, (rows.text,)), (*rows.columns, element), (*rows.unique, element))
+    text = Choice(joined(start, f" AS {alias}(e){on}"), (rows.text,))
+    return Rows(text, (*rows.columns, element), (*rows.unique, element), False)
 
 
 # -- subqueries -----------------------------------------------------------------------------------------------------
