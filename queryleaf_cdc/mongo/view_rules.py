@@ -97,12 +97,18 @@ def _refuse_foreign(
             raise InputError(
                 "QL412", f"{taken} holds the rows of materialized view {owner.name}", hint="take another name"
             )
-        if _kind(database, taken) is not None and not _was_ours(database, taken):
+        if _holds_something(database, taken) and not _was_ours(database, taken):
             raise InputError(
                 "QL412",
                 f"{taken} exists, and is no materialized view: its documents would be lost",
                 hint="take another name, or WITH (target = '...'), or drop it",
             )
+
+
+def _holds_something(database: Database[dict[str, Any]], name: str) -> bool:
+    """Nothing is lost with an empty collection: one comes to be when a view reads what is not there yet."""
+    kind = _kind(database, name)
+    return kind is not None and (kind != "collection" or database[name].find_one({}, {"_id": 1}) is not None)
 
 
 def _was_ours(database: Database[dict[str, Any]], collection: str) -> bool:

@@ -273,6 +273,16 @@ class TestImpossible:
         assert caught.value.code == "QL412"
         assert db.totals.count_documents({}) == 1
 
+    def test_an_empty_collection_is_nobodys_loss(self, ql: QuickLeaf, db: Db) -> None:
+        fill(db, 20)
+        ql.execute("CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n")
+        with ql:
+            ql.drain()
+            assert "totals" in db.list_collection_names()
+            ql.execute(TOTALS)
+            ql.drain()
+            assert {each["n"]: each["k"] for each in db.sizes.find()} == {3: 6, 2: 1}
+
     def test_two_views_of_one_target(self, ql: QuickLeaf) -> None:
         ql.execute(TOTALS)
         with pytest.raises(InputError) as caught:
