@@ -35,7 +35,7 @@ class NthValue:
 class LastValue:
     def __init__(self, value: Evaluator, frame: Bounds) -> None:
         self._value, self._frame = value, frame
-        self.reach = frame.reach_of_end if frame.is_from_the_first_row else frame.reach
+        self.reach = frame.reach_of_last
 
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
         rows, value = sequence.rows, self._value

@@ -107,6 +107,13 @@ class Bounds:
         return isinstance(self._start, Unbounded) and self._start.preceding
 
     @property
+    def reach_of_last(self) -> Reach:
+        """Of one that looks at the frame's last row. Below a value that a RANGE ends with it may be anywhere."""
+        if self.is_from_the_first_row and not isinstance(self._end, RangeEdge):
+            return self.reach_of_end
+        return self.reach
+
+    @property
     def is_to_the_last_row(self) -> bool:
         return isinstance(self._end, Unbounded) and not self._end.preceding
 

@@ -138,6 +138,17 @@ def test_frames(unit: str, bounds: Any) -> None:
         hold(law(over(function)), range(4))
 
 
+@pytest.mark.parametrize(
+    "function", [("LAST_VALUE", column(1)), ("SUM", column(3)), ("NTH_VALUE", column(3), literal(2))]
+)
+def test_a_range_may_end_far_behind_its_row(function: Any) -> None:
+    def spread(rng: Random) -> Row:
+        return (0, rng.randrange(60), "x", rng.randrange(4))
+
+    for end in (preceding(3), following(3)):
+        hold(law(over(window(*function, frame=Frame("RANGE", FIRST_ROW, end, SPAN))), spread), range(15))
+
+
 def test_the_default_frame_ends_with_the_last_peer_or_without_an_order_with_the_partition() -> None:
     for order_by in ((by(1),), (by(2), by(1)), ()):
         hold(law(over(*framed(None), order_by=order_by)), range(12))
