@@ -220,6 +220,8 @@ class Engine:
             run.extra.feed()
             views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
+        if not fired:
+            began = self.clock.monotonic()  # views are computed before anything is locked
         if buffer.ops:
             fields = lane.checkpoint_fields(run.position, buffer)
             written = self._written(run, buffer, firings, lane, depth) if tracked else None
