@@ -414,12 +414,14 @@ class Arrangement:
         codec = _Codec(state, order)
         self._cells: Cells[Arranged] = state.cells(codec)
         codec.id_of = self._cells.id_of
+        self._fetched: Iterable[Hashable] = ()
         self._store = state.store
         self.place = place_by(order)
 
     def fetch(self, keys: Mapping[Hashable, Row], touched: Mapping[Hashable, Sequence[Row]] | None = None) -> None:
         """Has the keys (identity → key) at hand, and the pages where these rows of theirs belong: two reads at most."""
         self._cells.fetch(keys)
+        self._fetched = keys
         wanted: list[tuple[Arranged, set[int]]] = []
         for identity, rows in (touched or {}).items():
             arranged = self._cells.get(identity)
@@ -428,13 +430,13 @@ class Arrangement:
         self.read(wanted)
 
     def read(self, wanted: Sequence[tuple[Arranged, set[int]]]) -> None:
-        """Has these pages of these keys at hand, by one read."""
+        """Has these pages of these keys, which were fetched last, at hand, by one read."""
         ids = [arranged.page_id(number) for arranged, numbers in wanted for number in numbers]
         if ids:
             documents = self._store.load(ids)
             for arranged, numbers in wanted:
                 arranged.give(numbers, documents)
-            self._cells.grown()
+            self._cells.recount(self._fetched)
 
     def partial(self, identities: Collection[Hashable]) -> list[tuple[Hashable, Arranged]]:
         """Those of these keys that are not in memory as a whole. They must be fetched."""

@@ -29,7 +29,10 @@ class Filter:
 
     def may_hold(self, key: Hashable) -> bool:
         at, bits = _bits(key)
-        return any(words[at & len(words) - 1] & bits == bits for words in self._layers)
+        for words in self._layers:  # noqa: SIM110 - an any(...) takes three times as long
+            if words[at & len(words) - 1] & bits == bits:
+                return True
+        return False
 
     def _grow(self) -> None:
         size = min(4 * len(self._layers[-1]), _LARGEST) if self._layers else _SMALLEST

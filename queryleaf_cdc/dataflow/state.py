@@ -125,14 +125,11 @@ class Cells(Generic[T]):
         self._dirty: dict[Hashable, Cell[T]] = {}
         self._elsewhere = Filter()
         """keys that may be stored and are not in memory, if the state began empty"""
-        self._fetched: list[Iterable[Hashable]] = []
-        self._grown = False
         self.rows = 0
 
     def fetch(self, keys: Mapping[Hashable, Row]) -> None:
         """Has the cells of these keys (identity → key) at hand; what is not in memory is read at once."""
         cached, missing = self._cached, []
-        self._fetched.append(keys)
         for identity in keys:
             if identity in cached:
                 cached.move_to_end(identity)
@@ -182,9 +179,11 @@ class Cells(Generic[T]):
         for cell in self._dirty.values():
             yield from self._codec.changes(cell)
 
-    def grown(self) -> None:
-        """More of some values is in memory than when they were fetched."""
-        self._grown = True
+    def recount(self, identities: Iterable[Hashable]) -> None:
+        """More of these values may be in memory than when they were fetched."""
+        for identity in identities:
+            if (cell := self._cached.get(identity)) is not None:
+                self._recount(cell)
 
     def commit(self) -> None:
         for identity, cell in self._dirty.items():
@@ -195,23 +194,13 @@ class Cells(Generic[T]):
                 self._recount(cell)
             else:
                 self._forget(identity, cell)
-        self._end()
+        self._dirty.clear()
 
     def rollback(self) -> None:
         for identity, cell in self._dirty.items():
             self._forget(identity, cell)
             self._may_be_stored(identity)  # also what is new: the transaction may have succeeded for all that
-        self._end()
-
-    def _end(self) -> None:
-        """Of a batch."""
         self._dirty.clear()
-        if self._grown:
-            for cell in {identity: self._cached.get(identity) for keys in self._fetched for identity in keys}.values():
-                if cell is not None:
-                    self._recount(cell)
-        self._grown = False
-        self._fetched.clear()
 
     def evict(self, rows: int) -> None:
         """Forgets what was not used for longest, about this many rows of it."""

@@ -156,3 +156,21 @@ def test_a_batch_reads_only_the_pages_that_it_touches() -> None:
     history.change({0: [((5, "x"), -1), ((1500, "y"), 1)]})
     assert history.store.reads == 2
     assert len(history.state.changes()) <= 4  # two pages, what one of them is cut into, and the directory
+
+
+def test_large_rows_have_pages_of_their_own_and_a_short_directory() -> None:
+    """Two rows that differ at their ends only, of which sixteen would not fit into one document."""
+    store = BsonStore()
+    state = State(store, 100)
+    rows = Arrangement(state, lambda row: b"")
+    rows.fetch({1: (1,)})
+    for n in range(4):
+        rows.change(1).add(("x" * 3_000_000 + str(n),), 1)
+    store.write(state.changes())
+    state.commit()
+    lengths = sorted(len(document["bson"]) for document in store.documents.values())
+    assert lengths[0] < 1000
+    assert lengths[-1] < 7_000_000
+    again = Arrangement(State(store, 100), lambda row: b"")
+    again.fetch({1: (1,)})
+    assert {row[0][-1] for row, _ in again.get(1).weighted()} == set("0123")
