@@ -18,7 +18,6 @@ from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.status import read_status
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.worker_identity import this_process
-from queryleaf_cdc.runtime.collection import rare_collections
 from queryleaf_cdc.runtime.delivery import Delivery
 from queryleaf_cdc.runtime.engine import Engine, Interrupted
 from queryleaf_cdc.runtime.limits import Clock, Limits, SystemClock
@@ -175,9 +174,8 @@ class Worker:
         transaction = BatchTransaction(self._database.client)
         store = CheckpointStore(self._database, self._identity, transaction.session_id, self._limits.lease_seconds)
         try:
-            with rare_collections():
-                while True:
-                    self._serve(transaction, store, self._acquire(store))
+            while True:
+                self._serve(transaction, store, self._acquire(store))
         except Interrupted:
             self._set_state("stopped")
         except BaseException as error:
