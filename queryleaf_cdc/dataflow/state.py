@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from queryleaf_cdc.dataflow.filters import Filter
-from queryleaf_cdc.dataflow.ordering import encode
+from queryleaf_cdc.dataflow.ordering import encode, encode_value
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.values import Document
 
@@ -170,7 +170,7 @@ class Cells(Generic[T]):
         return cell
 
     def id_of(self, key: Row) -> bytes:
-        encoded = self._prefix + encode(key)
+        encoded = self._prefix + (encode_value(key[0]) if len(key) == 1 else encode(key))
         if len(encoded) > _LONGEST_ID:
             return self._prefix + _HASHED + hashlib.sha256(encoded).digest()
         return encoded

@@ -59,31 +59,35 @@ class MongoStateStore:
 
 
 def state_ops(collection: str, changes: Iterable[StateChange]) -> list[Op]:
-    """The changes as operations of a ``WriteBuffer``."""
-    ops: list[Op] = []
+    """The changes as operations of a ``WriteBuffer``: each key is in them once, so they go by kind, in few commands."""
+    inserts: list[Op] = []
+    updates: list[Op] = []
+    deletes: list[Op] = []
     for change in changes:
         document = change.document
         if document is None:
-            ops.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
+            deletes.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
         elif change.is_new:
-            ops.append((INSERT, collection, {"_id": change.id, **document}, None))
+            inserts.append((INSERT, collection, {"_id": change.id, **document}, None))
         else:
-            ops.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **document}}, None))
-    return ops
+            updates.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **document}}, None))
+    return deletes + updates + inserts
 
 
 def row_ops(collection: str, changes: Iterable[RowChange]) -> list[Op]:
-    """The changes of the view's rows as operations of a ``WriteBuffer``."""
-    ops: list[Op] = []
+    """The changes of the view's rows as operations of a ``WriteBuffer``, by kind."""
+    inserts: list[Op] = []
+    updates: list[Op] = []
+    deletes: list[Op] = []
     for change in changes:
         after = change.after
         if after is None:
-            ops.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
+            deletes.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
         elif change.before is None:
-            ops.append((INSERT, collection, {"_id": change.id, **after}, None))
+            inserts.append((INSERT, collection, {"_id": change.id, **after}, None))
         else:
-            ops.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **after}}, None))
-    return ops
+            updates.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **after}}, None))
+    return deletes + updates + inserts
 
 
 def create_collections(database: Database[dict[str, Any]], uid: str, indexes: Indexes) -> None:
