@@ -100,15 +100,16 @@ class Segments:
         for entry in _merged(partition.arranged.entries(changes[at][0]), changes[at:]):
             row, before, after = entry
             wanted = cut is None or cut.wants(entry)
-            if not wanted and at > start:
+            if not wanted:
                 walk.leave_first()
-            if at > start and not walk.reaches(row, min(before, after), 4 if at < len(changes) else 2):
+            if at > start and not walk.reaches(row, before, 4 if at < len(changes) else 2):
                 break
             entries.append(entry)
             if before != after:
                 at += 1
-                if wanted or at == start + 1:
-                    walk.begin(row)
+                walk.begin(row)  # anew even where it is not wanted: what is counted from may go
+                if not wanted:
+                    walk.leave_first()
             if wanted and walk.phase == 0:
                 segment.end = len(entries)
         return at

@@ -247,6 +247,12 @@ def test_only_the_first_rows_are_wanted(first: int, first_by: str) -> None:
         hold(law(over(window(first_by), each, first=first, first_by=first_by)), range(6))
 
 
+def test_groups_that_go_beyond_the_rows_that_are_wanted() -> None:
+    for first in (1, 2):
+        ahead = window("COUNT", frame=Frame("GROUPS", CURRENT, following(2), SPAN))
+        hold(law(over(ahead, window("ROW_NUMBER"), first=first, order_by=(by(1, nulls_first=True),))), range(60))
+
+
 def test_functions_of_all_kinds_together() -> None:
     near = Frame("RANGE", preceding(1), CURRENT, SPAN)
     functions = [
