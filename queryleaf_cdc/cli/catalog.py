@@ -29,7 +29,7 @@ def status_command(as_json: bool, connection: Connection) -> None:
         if progress:
             click.echo(f"{name}: {progress['rows']:,} of {progress['total']:,} documents are read")
         if each["reason"]:
-            click.echo(f"{name}: {each['reason']}")
+            click.echo(f"{name}: {' '.join(each['reason'].split())}")
 
 
 _COLUMNS = {"state": "state", "lag s": "lag_seconds", "events": "events", "errors": "errors", "dead": "dead_letters"}

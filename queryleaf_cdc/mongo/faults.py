@@ -18,7 +18,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from queryleaf_cdc.errors import ServerError
+from queryleaf_cdc.errors import RunError, ServerError
 
 
 class Todo(enum.Enum):
@@ -157,6 +157,8 @@ def server_errors(doing: str, privilege: str | None = None) -> Iterator[None]:
         raise server_error(error, doing, privilege) from error
     except ConnectionFailure as error:
         raise unreachable(error) from error
+    except InvalidBSON as error:
+        raise RunError("QL604", f"a document cannot be decoded: {doing}: {error}") from error
 
 
 def server_error(error: OperationFailure, doing: str, privilege: str | None = None) -> ServerError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -13,6 +14,8 @@ from queryleaf_cdc.mongo.decoding import OPTIONS
 
 SAMPLE = 50
 """documents looked at, from the newest"""
+_NAMES = {"_id": 0, "names": {"$map": {"input": {"$objectToArray": "$$ROOT"}, "in": "$$this.k"}}}
+"""Of each only its fields' names: the values may be large, or such that they cannot be decoded."""
 
 
 class SampledTables(Mapping[str, Table]):
@@ -28,7 +31,7 @@ class SampledTables(Mapping[str, Table]):
         if name not in self._known:
             try:
                 columns = self._validated(name) | self._sampled(name)
-            except PyMongoError:
+            except (PyMongoError, BSONError):
                 columns = frozenset()
             self._known[name] = Table(columns, False) if columns else None
         found = self._known[name]
@@ -48,5 +51,5 @@ class SampledTables(Mapping[str, Table]):
         return frozenset(validator.get("$jsonSchema", {}).get("properties", {}))
 
     def _sampled(self, name: str) -> frozenset[str]:
-        documents = self._database.get_collection(name, OPTIONS).find().sort("$natural", -1).limit(SAMPLE)
-        return frozenset(field for document in documents for field in document)
+        documents = self._database.get_collection(name, OPTIONS).find({}, _NAMES).sort("$natural", -1).limit(SAMPLE)
+        return frozenset(field for document in documents for field in document["names"])

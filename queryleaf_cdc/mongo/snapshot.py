@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import bson
 from bson import Int64, ObjectId
+from bson.errors import InvalidBSON
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-from queryleaf_cdc.mongo.decoding import OPTIONS, decode_reply
+from queryleaf_cdc.collector import without_collections
+from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import BatchRefused, Unreachable, WorkerFault, operation_fault, said
 from queryleaf_cdc.values import Document
@@ -95,7 +99,8 @@ def read_piece(
 ) -> tuple[Timestamp, Iterator[list[Document]]]:
     """The time as of which it is read, and its rows, batch after batch; while one is worked on, the next is read.
 
-    The iterator raises SnapshotGone, or a WorkerFault."""
+    The iterator raises SnapshotGone, a WorkerFault, or RunError (QL604) for a document that cannot be decoded: left out,
+    or with other values, the copy would be wrong."""
     time = cluster_now(database)
     return time, _ahead(_batches(database, piece, pipeline, time))
 
@@ -117,7 +122,7 @@ def _batches(
             )
             field = "firstBatch"
             while True:
-                cursor = decode_reply(raw)["cursor"]
+                cursor = _decoded(raw, piece.collection)["cursor"]
                 yield cursor[field]
                 if not cursor["id"]:
                     return
@@ -134,6 +139,14 @@ def _batches(
             if isinstance(error, OperationFailure) and error.code in _SNAPSHOT_GONE:
                 raise SnapshotGone(said(error)) from error
             raise _fault(error) from error
+
+
+def _decoded(reply: RawBSONDocument, collection: str) -> Document:
+    try:
+        with without_collections():
+            return bson.decode(reply.raw, OPTIONS)
+    except InvalidBSON as error:
+        raise RunError("QL604", f"a document of {collection} cannot be decoded: {error}") from error
 
 
 def _ahead(batches: Iterator[list[Document]]) -> Iterator[list[Document]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bson.binary import Binary
 from pymongo import MongoClient, ReadPreference
+from pymongo.client_session import ClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -36,11 +37,7 @@ class BatchTransaction:
 
     def begin(self) -> None:
         """Costs nothing: the server hears of the transaction with its first command."""
-        self.session.start_transaction(
-            read_concern=ReadConcern("snapshot"),
-            write_concern=WriteConcern("majority", j=True),
-            read_preference=ReadPreference.PRIMARY,
-        )
+        _begin(self.session)
 
     def commit(self) -> None:
         """Raises Conflict when the server aborted, Unreachable when it cannot be known (the checkpoint tells)."""
@@ -67,3 +64,18 @@ class BatchTransaction:
         self.abort()
         with contextlib.suppress(PyMongoError):
             self.session.end_session()
+
+
+def begin_again(session: ClientSession) -> None:
+    """After a transaction's first command was too large to be sent: pymongo takes the transaction for begun, and would
+    not tell the server of it with the next command either."""
+    session.abort_transaction()
+    _begin(session)
+
+
+def _begin(session: ClientSession) -> None:
+    session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=WriteConcern("majority", j=True),
+        read_preference=ReadPreference.PRIMARY,
+    )

@@ -17,14 +17,16 @@ from pymongo.errors import DocumentTooLarge
 from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.mongo.faults import BatchRefused, ReadRefused, WriteFailed, batch_faults
+from queryleaf_cdc.mongo.faults import BatchRefused, BatchTooLarge, ReadRefused, WriteFailed, batch_faults
 from queryleaf_cdc.mongo.outbox import outbox_row
+from queryleaf_cdc.mongo.transaction import begin_again
 from queryleaf_cdc.values import Document, Value
 
 _VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
 INSERT, UPDATE, DELETE = range(3)
 _MAX_PER_COMMAND = 100_000
-_TOO_LARGE_DOCUMENT, _BAD_VALUE, _NO_SUCH_KEY = 10334, 2, 4
+_TOO_LARGE_DOCUMENT, _BAD_VALUE, NO_SUCH_KEY = 10334, 2, 4
+_TRANSACTION_TOO_LARGE = 388
 _UNSTORABLE = (BSONError, OverflowError, UnicodeError, TypeError, ValueError, RecursionError)
 """what encoding raises: a number of more than 64 bits, a text with half of a surrogate pair, an object of Python"""
 
@@ -52,6 +54,8 @@ class WriteBuffer:
         self.flushed = 0
         """how many of ``ops`` the server has"""
         self.has_read = False
+        self._begun = False
+        """the server knows of the transaction"""
         self._waiting: set[str] = set()
         self.exact: set[str] = set()
         """collections in which every update and delete must find its document: those of views"""
@@ -90,6 +94,7 @@ class WriteBuffer:
         reader: Collection[Document] | Database[Document] = database[collection] if collection else database
         try:
             with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
+                self._begun = True
                 return list(cursor)
         except BatchRefused as refused:
             raise ReadRefused(str(refused)) from refused
@@ -130,6 +135,7 @@ class WriteBuffer:
     def rewind(self) -> None:
         """After an abort: everything is to be sent again. Only right when nothing was read."""
         self.flushed = self._noted = 0
+        self._begun = False
 
     def _unsent(self) -> set[str]:
         """Collections with writes that the server does not have (at least; a rollback may leave one too many).
@@ -177,6 +183,8 @@ class WriteBuffer:
         except DocumentTooLarge as error:
             if len(indexes) == 1:
                 raise WriteFailed(indexes[0], _TOO_LARGE_DOCUMENT, str(error)) from error
+            if not self._begun:
+                begin_again(self._session)
             half = len(indexes) // 2
             self._send(verb, collection, indexes[:half])
             self._send(verb, collection, indexes[half:])
@@ -186,10 +194,12 @@ class WriteBuffer:
             raise BatchRefused(f"{type(error).__name__}: {error}") from error
         if reply.get("writeErrors"):
             first = reply["writeErrors"][0]
+            if first["code"] == _TRANSACTION_TOO_LARGE:
+                raise BatchTooLarge(first["errmsg"])
             raise WriteFailed(indexes[first["index"]], first["code"], first["errmsg"])
         if collection in self.exact and reply["n"] != len(indexes):
             gone = len(indexes) - reply["n"]
-            raise WriteFailed(indexes[0], _NO_SUCH_KEY, f"{gone} documents of {collection} are not there any more")
+            raise WriteFailed(indexes[0], NO_SUCH_KEY, f"{gone} documents of {collection} are not there any more")
 
     def _blame_unstorable(self, indexes: Iterable[int]) -> None:
         """Only a user's function can make such values, so looking for it may cost something."""
@@ -201,7 +211,9 @@ class WriteBuffer:
 
     def _command(self, command: Document) -> Document:
         with batch_faults():
-            return self._database.command(command, session=self._session)
+            reply = self._database.command(command, session=self._session)
+        self._begun = True
+        return reply
 
 
 def collections_read(pipeline: Any) -> set[str]:

@@ -27,7 +27,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
-from queryleaf_cdc.mongo.write_buffer import WriteBuffer
+from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, WriteBuffer
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
@@ -36,6 +36,7 @@ from queryleaf_cdc.runtime.provenance import Provenance, Written
 from queryleaf_cdc.runtime.views import ViewFailed, Views
 
 _RAISED = "QL601"
+_DUPLICATE_KEY = 11000
 _NO_VIEWS = Views()
 _VIEW_FACTOR = 4
 """Where only views are at work, a transaction takes that many times the events: each is computed in a fraction of the
@@ -265,7 +266,7 @@ class Engine:
                     self.transaction.abort()
                     drop_indexes_of_several_fields(self.database, views.rows_of(build))
                     raise Conflict(fault.message) from fault
-                raise ViewFailed(build, f"QL609: its rows are not as they were written: {fault}") from fault
+                raise ViewFailed(build, _refused_row(fault)) from fault
             except Conflict as fault:
                 attempt += 1
                 if buffer.has_read:
@@ -444,6 +445,12 @@ class Engine:
         """The cluster's time right after the commit: not earlier than the commit's own."""
         clock = self.transaction.session.cluster_time
         return clock["clusterTime"] if clock else None
+
+
+def _refused_row(fault: WriteFailed) -> str:
+    if fault.code in (NO_SUCH_KEY, _DUPLICATE_KEY):
+        return f"QL609: its rows are not as they were written: {fault}"
+    return f"QL602: the server refused one of its rows: {fault}"
 
 
 def _factor(lane: Lane) -> int:
