@@ -99,8 +99,8 @@ def read_piece(
 ) -> tuple[Timestamp, Iterator[list[Document]]]:
     """The time as of which it is read, and its rows, batch after batch; while one is worked on, the next is read.
 
-    The iterator raises SnapshotGone, a WorkerFault, or RunError (QL604) for a document that cannot be decoded: left out,
-    or with other values, the copy would be wrong."""
+    The iterator raises SnapshotGone, a WorkerFault, or RunError (QL604) for a document that cannot be decoded: the copy
+    would be wrong without it."""
     time = cluster_now(database)
     return time, _ahead(_batches(database, piece, pipeline, time))
 
