@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -24,6 +25,7 @@ Touched = dict[int, dict[Hashable, list[Row]]]
 PLAIN = frozenset((str, int, Int64, datetime, type(None)))
 """Kinds of values that are their own identity."""
 _NAN = ("NaN",)
+_NEGATIVE_NAN = bytes.fromhex("000000000000f8ff")
 
 
 def identity(value: Value) -> Hashable:
@@ -73,8 +75,24 @@ def identity_of(columns: int) -> Callable[[Row], Hashable]:
 
 
 def exact(row: Row) -> bytes:
-    """Different for rows that differ in anything, be it only the width of a number."""
-    return bson.encode({"": row})
+    """Different for rows that differ in anything, be it only the width of a number; but a NaN is a NaN.
+
+    Its sign is left to chance by the processors that compute it, here and on the server."""
+    encoded = bson.encode({"": row})
+    if _NEGATIVE_NAN in encoded:
+        return bson.encode({"": _positive(row)})
+    return encoded
+
+
+def _positive(value: Value) -> Value:
+    """The value with all its NaNs the same."""
+    if isinstance(value, float):
+        return value if value == value else math.nan
+    if isinstance(value, tuple | list):
+        return [_positive(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _positive(each) for name, each in value.items()}
+    return value
 
 
 def consolidated(delta: Iterable[tuple[Row, int]]) -> Delta:

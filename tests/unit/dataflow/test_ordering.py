@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -96,6 +97,14 @@ def test_one_is_one_in_every_width_but_not_true() -> None:
 def test_exact_bytes_tell_widths_apart() -> None:
     widths = (1, 1.0, Int64(1), Decimal128("1"), Decimal128("1.0"), True, "1")
     assert len({exact((each,)) for each in widths}) == len(widths)
+
+
+def test_exact_bytes_know_one_nan() -> None:
+    negative = -NAN
+    assert struct.pack("<d", negative) != struct.pack("<d", NAN)
+    assert exact((negative, [1, negative], {"a": negative})) == exact((NAN, [1, NAN], {"a": NAN}))
+    assert exact((negative, 1)) != exact((negative, 1.0))
+    assert exact((bytes.fromhex("000000000000f8ff"),)) != exact((bytes.fromhex("000000000000f87f"),))
 
 
 @pytest.mark.parametrize("descending", [False, True])
