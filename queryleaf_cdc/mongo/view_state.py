@@ -16,7 +16,7 @@ from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.faults import batch_faults
 from queryleaf_cdc.mongo.write_buffer import DELETE, INSERT, UPDATE, Op
-from queryleaf_cdc.values import Document
+from queryleaf_cdc.values import Document, Value
 
 _NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
 PARALLEL_ARRAYS = 171
@@ -59,34 +59,27 @@ class MongoStateStore:
 
 
 def state_ops(collection: str, changes: Iterable[StateChange]) -> list[Op]:
-    """The changes as operations of a ``WriteBuffer``: each key is in them once, so they go by kind, in few commands."""
-    inserts: list[Op] = []
-    updates: list[Op] = []
-    deletes: list[Op] = []
-    for change in changes:
-        document = change.document
-        if document is None:
-            deletes.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
-        elif change.is_new:
-            inserts.append((INSERT, collection, {"_id": change.id, **document}, None))
-        else:
-            updates.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **document}}, None))
-    return deletes + updates + inserts
+    """The changes as operations of a ``WriteBuffer``."""
+    return _by_kind(collection, ((each.id, each.document, each.is_new) for each in changes))
 
 
 def row_ops(collection: str, changes: Iterable[RowChange]) -> list[Op]:
-    """The changes of the view's rows as operations of a ``WriteBuffer``, by kind."""
+    """The changes of the view's rows as operations of a ``WriteBuffer``."""
+    return _by_kind(collection, ((each.id, each.after, each.before is None) for each in changes))
+
+
+def _by_kind(collection: str, changes: Iterable[tuple[Value, Document | None, bool]]) -> list[Op]:
+    """(id, document, whether it is new): each id is in them once, so they go by kind, in few commands."""
     inserts: list[Op] = []
     updates: list[Op] = []
     deletes: list[Op] = []
-    for change in changes:
-        after = change.after
-        if after is None:
-            deletes.append((DELETE, collection, {"q": {"_id": change.id}, "limit": 1}, None))
-        elif change.before is None:
-            inserts.append((INSERT, collection, {"_id": change.id, **after}, None))
+    for id, document, is_new in changes:
+        if document is None:
+            deletes.append((DELETE, collection, {"q": {"_id": id}, "limit": 1}, None))
+        elif is_new:
+            inserts.append((INSERT, collection, {"_id": id, **document}, None))
         else:
-            updates.append((UPDATE, collection, {"q": {"_id": change.id}, "u": {"_id": change.id, **after}}, None))
+            updates.append((UPDATE, collection, {"q": {"_id": id}, "u": {"_id": id, **document}}, None))
     return deletes + updates + inserts
 
 
