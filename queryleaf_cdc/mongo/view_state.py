@@ -21,8 +21,8 @@ from queryleaf_cdc.values import Document, Value
 _NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
 PARALLEL_ARRAYS = 171
 """code of a write that no index of several fields takes"""
-_MAX_IDS = 50_000
-"""of one find: the command must stay under 16 MB with ids of 512 bytes at most, mostly far shorter"""
+_IDS_BYTES, _ID_OVERHEAD = 12 * 1024 * 1024, 16
+"""of one find: the command must stay under 16 MB; beside each id stands its place in the list"""
 
 Indexes = tuple[tuple[tuple[str, int], ...], ...]
 
@@ -50,9 +50,10 @@ class MongoStateStore:
         if self.is_empty:
             return {}
         found: dict[bytes, Document] = {}
-        for start in range(0, len(ids), _MAX_IDS):
-            query = {"_id": {"$in": list(ids[start : start + _MAX_IDS])}}
-            with batch_faults(), self._documents.find(query, batch_size=_MAX_IDS) as cursor:
+        step = _IDS_BYTES // (max(map(len, ids), default=0) + _ID_OVERHEAD)
+        for start in range(0, len(ids), step):
+            query = {"_id": {"$in": list(ids[start : start + step])}}
+            with batch_faults(), self._documents.find(query, batch_size=step) as cursor:
                 for document in cursor:
                     found[document.pop("_id")] = document
         return found
