@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Protocol, assert_never
 
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+
 from queryleaf_cdc.functions import FunctionSpec
 from queryleaf_cdc.functions.paths import exists, reader
 from queryleaf_cdc.lowering.overloads import resolve
@@ -86,7 +89,15 @@ class OfRow:
 
     def user_function(self, name: str, args: tuple[Evaluator, ...]) -> Evaluator:
         function = self._functions[name]
-        return lambda row: function(*(arg(row) for arg in args))
+        return lambda row: _as_stored(function(*(arg(row) for arg in args)))
+
+
+_STORED: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+
+def _as_stored(value: Value) -> Value:
+    """A user's value as it comes back from the server: milliseconds, naive UTC. Raises what encoding raises."""
+    return bson.decode(bson.encode({"": value}), _STORED)[""]
 
 
 _OF_ENV = _OfEnv()
