@@ -111,17 +111,21 @@ class ChangeSource:
             return self._read()
         except (PyMongoError, InvalidBSON) as error:
             self.close()
-            todo = stream_todo(error)
-            if todo is Todo.BAD_POSITION and self._is_filtered_out():
-                self._done = token_key(self.position.token or {})
-                return self.next_batch()
-            if todo is not Todo.TOO_LARGE:
-                raise StreamFault(todo, error) from error
+            if stream_todo(error) is not Todo.TOO_LARGE:
+                return self._without_token(error)
         try:
             return self._isolate_large_event()
         except (PyMongoError, InvalidBSON) as error:
             self.close()
-            raise StreamFault(stream_todo(error), error) from error
+            return self._without_token(error)
+
+    def _without_token(self, error: PyMongoError | InvalidBSON) -> ChangeBatch:
+        """The next batch, if it only failed because our pipeline, or an isolation's, drops the token's event."""
+        todo = stream_todo(error)
+        if todo is Todo.BAD_POSITION and self._is_filtered_out():
+            self._done = token_key(self.position.token or {})
+            return self.next_batch()
+        raise StreamFault(todo, error) from error
 
     def _is_filtered_out(self) -> bool:
         """Whether the token is refused only because our pipeline drops its event, as after a change of the program:
