@@ -33,6 +33,7 @@ from queryleaf_cdc.lowering.views.relation import (
 )
 from queryleaf_cdc.lowering.views.terms import terms_of
 from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Scan, Unnest
+from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, Subquery
 from queryleaf_cdc.syntax.queries import FromItem, Select, SubqueryRef, TableRef, UnnestRef
 from queryleaf_cdc.syntax.queries import Join as JoinClause
@@ -229,6 +230,8 @@ class _From:
             own = [term for term in rest if aliases_in(term) <= set(right.sources)]
             right = filtered(right, _over(right, own))
             rest = [term for term in rest if term not in own]
+        if join.kind == "FULL" and left.key is not None:
+            left = _told_apart(left)
         return join_relations(left, right, join.kind, keys, rest)
 
     def _unnested(self, input: Relation, item: UnnestRef, outer: bool, on: Expr | None) -> Relation:
@@ -260,6 +263,15 @@ def _named(rows: Relation, alias: str) -> Relation:
     outputs = rows.stars[""]
     columns: dict[Path, int] = {(() if name is None else (name,)): at for name, at in outputs}
     return replace(rows, sources={alias: columns}, atoms={}, stars={alias: outputs})
+
+
+def _told_apart(left: Relation) -> Relation:
+    """The left side of a FULL JOIN with one more part of its key, since a key may be NULL: then a row of the left alone
+    and one of the right alone would look the same."""
+    assert left.key is not None
+    left, (there,) = extended(left, (Literal(True, NO_SPAN),))
+    assert isinstance(there, Field) and isinstance(there.path[0], int) and left.key is not None
+    return replace(left, key=(*left.key, ("left", there.path[0])))
 
 
 def _narrowed(relation: Relation, alias: str, wanted: Mapping[str, Leaf]) -> Relation:
