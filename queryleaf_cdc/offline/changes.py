@@ -9,8 +9,8 @@ from typing import Any
 
 from bson import Binary, Int64, Timestamp
 
+from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.events import Event
-from queryleaf_cdc.offline.ordering import identity
 from queryleaf_cdc.offline.store import Written
 from queryleaf_cdc.values import Document
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from bson import DBRef
 
+from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.functions import bson_order
 from queryleaf_cdc.functions.kinds import type_of_value
-from queryleaf_cdc.functions.server_numbers import as_decimal, is_nan
+from queryleaf_cdc.functions.server_numbers import is_nan
 from queryleaf_cdc.syntax.expressions import OrderItem
 from queryleaf_cdc.values import Type, Value
 
@@ -84,25 +85,6 @@ def sort_key(item: OrderItem) -> SortKey:
 
 def is_not_a_number(value: Value) -> bool:
     return type_of_value(value) is Type.NUMBER and is_nan(value)
-
-
-def identity(value: Value) -> Hashable:
-    """Equal for values that are equal in BSON (1 and 1.0, but not 1 and true), different for all others."""
-    kind = type_of_value(value)
-    if kind is Type.NUMBER:
-        if is_nan(value):
-            return (kind.value, "NaN")
-        return (kind.value, as_decimal(value) if hasattr(value, "to_decimal") else value)
-    if kind is Type.DATE:
-        return (kind.value, bson_order.milliseconds(value))
-    if kind is Type.BINARY:
-        return (kind.value, getattr(value, "subtype", 0), bytes(value))
-    if kind is Type.ARRAY:
-        return (kind.value, tuple(identity(each) for each in value))
-    if kind is Type.DOCUMENT:
-        fields = value.as_doc() if isinstance(value, DBRef) else value
-        return (kind.value, tuple((name, identity(each)) for name, each in fields.items()))
-    return (kind.value, repr(value) if kind is Type.OTHER else value)
 
 
 def once(items: Iterable[T], value: Callable[[T], Value] = lambda item: item) -> list[T]:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
+from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import InputError, RunError
 from queryleaf_cdc.logical.groups import GROUPED, GroupedClauses
 from queryleaf_cdc.logical.walk import has_aggregate
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator
 from queryleaf_cdc.offline.aggregates import OverRows, compile_aggregate
 from queryleaf_cdc.offline.expressions import Rows, compile_expr
-from queryleaf_cdc.offline.ordering import identity, once, sort_key
+from queryleaf_cdc.offline.ordering import once, sort_key
 from queryleaf_cdc.offline.sources import Joined, aliases_of, compile_sources
 from queryleaf_cdc.syntax.expressions import Expr, OrderItem, Star
 from queryleaf_cdc.syntax.queries import Query, Select, SetOperation

@@ -14,10 +14,10 @@ import bson
 from bson import ObjectId
 from bson.errors import BSONError
 
+from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Origin
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.offline.ordering import identity
 from queryleaf_cdc.values import Document, Value
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
