@@ -6,12 +6,18 @@ follows from the number of rows on the other side. Else how many rows it matches
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sized
 from dataclasses import dataclass
 from typing import Protocol
 
 from queryleaf_cdc.dataflow.join_side import Changes, Side
+from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
+
+_ONE_CHANGE = 2
+"""rows: the one before and the one after it"""
+_MAX_PAIRS = 2_000_000
+"""of one key in a step: some 700 MB with what follows (measured)"""
 
 Test = Callable[[object], bool]
 Alone = Callable[[Row, bool], Row | None]
@@ -57,15 +63,23 @@ class Pairs:
         sides = self._sides
         if left:
             others = sides.right.rows.get(key).weighted()
+            _refuse_too_many(left, others)
             output = [(row + other, weight * times) for _, row, weight in left for other, times in others]
             sides.left.apply(key, left)
         if right:
             others = sides.left.rows.get(key).weighted()
+            _refuse_too_many(right, others)
             output += [(other + row, weight * times) for _, row, weight in right for other, times in others]
             sides.right.apply(key, right)
         if self._test is not None:
             output = [each for each in output if self._test(each[0])]
         return consolidated(output) if left and right else output
+
+
+def _refuse_too_many(changes: Changes, others: Sized) -> None:
+    """One document's change is done in any case. Raises TooMuchAtOnce."""
+    if len(changes) > _ONE_CHANGE and len(changes) * len(others) > _MAX_PAIRS:
+        raise TooMuchAtOnce(f"{len(changes)} rows that change meet {len(others)} rows of the same key")
 
 
 class ByTotals:

@@ -37,3 +37,7 @@ class Context:
         """Whether the condition is true for a row (and not false or NULL)."""
         value = self.row(expr)
         return lambda row: value(row) is True
+
+
+class TooMuchAtOnce(Exception):
+    """A step would need more memory than is sensible; smaller deltas one after another would not."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.state import StateStore
 from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 from queryleaf_cdc.events import Event, MissingImage
-from queryleaf_cdc.mongo.faults import WorkerFault
+from queryleaf_cdc.mongo.faults import BatchTooLarge, WorkerFault
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, row_ops, state_name, state_ops
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
@@ -115,6 +116,8 @@ class RunningView:
             buffer.ops += row_ops(self.rows, changes)
         except WorkerFault:
             raise
+        except TooMuchAtOnce as error:
+            raise BatchTooLarge(str(error)) from error
         except Exception as error:
             raise ViewFailed(self.uid, error_text(error)) from error
         return changes
