@@ -194,15 +194,15 @@ class TestFeeds:
         assert list(program.views["uid"].scans_of_views()) == [0]
 
 
-def test_writes_of_rows_and_state() -> None:
+def test_writes_of_rows_and_state_go_by_kind() -> None:
     rows = [RowChange(1, None, {"n": 1}), RowChange(2, {"n": 1}, {"n": 2}), RowChange(3, {"n": 1}, None)]
     assert [(verb, document) for verb, _, document, _ in row_ops("t", rows)] == [
-        (INSERT, {"_id": 1, "n": 1}),
-        (UPDATE, {"q": {"_id": 2}, "u": {"_id": 2, "n": 2}}),
         (DELETE, {"q": {"_id": 3}, "limit": 1}),
+        (UPDATE, {"q": {"_id": 2}, "u": {"_id": 2, "n": 2}}),
+        (INSERT, {"_id": 1, "n": 1}),
     ]
     changes = [StateChange(b"a", {"n": 1}, True), StateChange(b"b", {"n": 2}, False), StateChange(b"c", None, False)]
-    assert [verb for verb, _, _, _ in state_ops("s", changes)] == [INSERT, UPDATE, DELETE]
+    assert [verb for verb, _, _, _ in state_ops("s", changes)] == [DELETE, UPDATE, INSERT]
 
 
 def _view(sql: str) -> ViewStatement:

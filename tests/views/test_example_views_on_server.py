@@ -36,7 +36,7 @@ class ExampleOnServer(ServerEngine):
     def create(self, view: View) -> None:
         if self.waiting:
             self.queryleaf.execute(self.waiting)
-            self.queryleaf.drain(120)
+            self.queryleaf.drain(300)
             self.waiting = ""
 
 
