@@ -37,6 +37,12 @@ _NOTES = """
 * **Write to visible effect**: from just before the application's insert to the moment at which a bare watch of the
   target collection sees the trigger's row, so that a second watch is part of it. The worker is a process of its own.
 * **UPDATE ... FROM**: each order reads its lines in the batch's transaction and updates a product for each.
+* **View**: state, rows and position commit together. The view is built before the events are written; then a worker is
+  started on the backlog, and its start is part of the time. The join's 1,000 customers are there before.
+* **Updates spread over N groups**: 30,000 documents all over the collection; beyond the cache, each reads its state.
+* **Built over them**: the first build of a view, against a bare `find()` of the same documents, with a worker's start.
+* **Pathway** (the extra `bench`) reads the same change stream by pymongo and keeps its sums in memory.
+* **$merge**: the whole aggregation again. Done each second, rows are half a second to one and a half seconds old.
 """
 
 
