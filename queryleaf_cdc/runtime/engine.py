@@ -28,6 +28,7 @@ from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
 from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, WriteBuffer
+from queryleaf_cdc.runtime.batch_size import BatchSize
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
@@ -118,11 +119,10 @@ class Engine:
     """CURRENT_TIMESTAMP in views: it never goes back, not even for another worker after this one"""
     _verdicts: Verdicts = field(default_factory=dict)
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
-    _most_events: int = 0
-    _growth: float = 2.0
+    _size: BatchSize = field(init=False)
 
     def __post_init__(self) -> None:
-        self._most_events = self.limits.first_batch_events
+        self._size = BatchSize(self.limits.first_batch_events, self.limits.max_batch_events)
 
     def work(self, lane: Lane, events: list[Event], position: Position) -> None:
         """Commits the effects of all events and moves the lane to ``position``.
@@ -204,7 +204,7 @@ class Engine:
     # -- one transaction ---------------------------------------------------------------------------------------
 
     def _commit(self, lane: Lane, run: Run) -> None:
-        began = self.clock.monotonic()
+        began = locked = self.clock.monotonic()
         tracked = tracks_depth(lane.program)
         self.transaction.begin()
         ordered = lane.program.watched
@@ -222,14 +222,18 @@ class Engine:
             views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
         if not fired:
-            began = self.clock.monotonic()  # views are computed before anything is locked
+            locked = self.clock.monotonic()  # views are computed before the server hears of the transaction
         if buffer.ops:
             fields = lane.checkpoint_fields(run.position, buffer)
             written = self._written(run, buffer, firings, lane, depth) if tracked else None
             self._write(buffer, firings, fields, run.position, written, views)
         views.commit()
         self._committed(lane, run, firings, buffer)
-        self._adapt(-(-len(run.events) // _factor(lane)), self.clock.monotonic() - began)
+        done = self.clock.monotonic()
+        share = max(
+            (done - locked) / self.limits.target_batch_seconds, (done - began) / self.limits.max_computing_seconds
+        )
+        self._size.took(-(-len(run.events) // _factor(lane)), share)
 
     def tick(self) -> datetime:
         """The time for views, in milliseconds."""
@@ -298,14 +302,6 @@ class Engine:
         if buffer.calls:
             self.on_calls()
 
-    def _adapt(self, events: int, seconds: float) -> None:
-        """How many events the next transactions take: by how long this one took."""
-        target = self.limits.target_batch_seconds
-        if seconds > target:
-            self._most_events = max(1, int(events * target / seconds))
-        elif events >= self._most_events and seconds < target / 2:
-            self._most_events = min(int(events * self._growth) + 1, self.limits.max_batch_events)
-
     # -- what went wrong ---------------------------------------------------------------------------------------
 
     def _decide(self, lane: Lane, run: Run) -> Callable[[int, Event, Trigger, Exception], dict[str, Any]]:
@@ -340,8 +336,7 @@ class Engine:
         if len(run.events) > 1:
             half = len(run.events) // 2
             if isinstance(fault, BatchTooLarge):
-                # beyond the bound again, but not soon
-                self._most_events, self._growth = max(1, half // _factor(lane)), 1.1
+                self._size.too_large(len(run.events) // _factor(lane))
             return half
         event = run.events[0]
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
@@ -409,7 +404,7 @@ class Engine:
         return cut
 
     def _bound(self, lane: Lane) -> int:
-        return self._most_events * _factor(lane)
+        return self._size.most * _factor(lane)
 
     def _mark_depth(self, events: list[Event]) -> int:
         depth = self.provenance.depth(events[0]) if events else 0

@@ -19,6 +19,9 @@ class Limits:
     target_batch_seconds: float = 1.0
     """A transaction that takes longer makes the next ones smaller: bodies that read, slow functions, thousands of
     updates of one document. All of it is lost if the worker is killed, and its locks make others wait."""
+    max_computing_seconds: float = 3.0
+    """The same with what views take before anything is locked: a run must be committed well within the lease, or
+    another worker takes over, and begins it again."""
     max_queued_bytes: int = 16 * 1024 * 1024
     """read ahead, as the server sent it; decoded, small events take some eight times as much"""
     max_queued_batches: int = 4

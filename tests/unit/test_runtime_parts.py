@@ -14,7 +14,8 @@ from queryleaf_cdc.mongo.faults import BatchTooLarge, Conflict, Todo, operation_
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE, isolate_large_event
 from queryleaf_cdc.mongo.positions import Position, token_time
 from queryleaf_cdc.mongo.write_buffer import collections_read
-from queryleaf_cdc.runtime.limits import backoff
+from queryleaf_cdc.runtime.batch_size import BatchSize
+from queryleaf_cdc.runtime.limits import Limits, backoff
 from queryleaf_cdc.runtime.provenance import Provenance, Written
 
 
@@ -118,3 +119,29 @@ def test_pauses_grow_to_a_bound_and_vary() -> None:
     assert [backoff(n, 1.0, 8.0, lambda: 1.0) for n in (1, 2, 3, 4, 5)] == [1, 2, 4, 8, 8]
     assert backoff(3, 1.0, 8.0, lambda: 0.0) == 2
     assert backoff(10_000, 1.0, 8.0, lambda: 1.0) == 8
+
+
+def _settled(seconds_of: Any, target: float = 1.0) -> int:
+    size = BatchSize(500, 5000)
+    for _ in range(30):
+        events = size.most
+        size.took(events, seconds_of(events) / target)
+    return size.most
+
+
+def test_transactions_grow_while_they_are_quick_and_shrink_where_they_are_slow() -> None:
+    assert _settled(lambda events: 0.00001 * events) == 5000
+    assert 50 <= _settled(lambda events: 0.01 * events) <= 100
+    assert _settled(lambda events: 5.0 * events) == 1
+
+
+def test_what_does_not_fit_is_halved_and_grows_again_slowly() -> None:
+    size = BatchSize(500, 5000)
+    size.too_large(400)
+    assert size.most == 200
+    size.took(200, 0.01)
+    assert size.most == 221
+
+
+def test_views_are_computed_well_within_the_lease() -> None:
+    assert Limits().max_computing_seconds * 2 < Limits().lease_seconds
