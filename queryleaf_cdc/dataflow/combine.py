@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
 
-from queryleaf_cdc.dataflow.arrangement import NegativeWeight
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, row_identity
-from queryleaf_cdc.dataflow.state import Cell, StateChange
+from queryleaf_cdc.dataflow.state import Cell, NegativeWeight, StateChange
 from queryleaf_cdc.plans.dataflow import Combine
 from queryleaf_cdc.values import Document
 

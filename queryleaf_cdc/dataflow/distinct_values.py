@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
-from queryleaf_cdc.dataflow.arrangement import NegativeWeight
 from queryleaf_cdc.dataflow.group_feeds import Values
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Row, Touched, identity
-from queryleaf_cdc.dataflow.state import Cell, Cells, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Cells, NegativeWeight, StateChange
 from queryleaf_cdc.functions.server_numbers import is_number
 from queryleaf_cdc.values import Document, Value
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 
 from queryleaf_cdc.aggregates import AGGREGATES, Linear
-from queryleaf_cdc.dataflow.arrangement import NegativeWeight
 from queryleaf_cdc.dataflow.distinct_values import DistinctValues
 from queryleaf_cdc.dataflow.group_feeds import Feeds
 from queryleaf_cdc.dataflow.group_orders import Orders
 from queryleaf_cdc.dataflow.group_state import GroupCodec, Kept
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import PLAIN, Delta, Row, Touched, exact, identity, identity_of
-from queryleaf_cdc.dataflow.state import Cells
+from queryleaf_cdc.dataflow.state import Cells, NegativeWeight
 from queryleaf_cdc.plans.dataflow import Group
 from queryleaf_cdc.syntax.expressions import Aggregate
 from queryleaf_cdc.values import Value

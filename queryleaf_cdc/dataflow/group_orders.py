@@ -8,7 +8,8 @@ from operator import itemgetter
 from queryleaf_cdc.aggregates import Ordered, Positions
 from queryleaf_cdc.aggregates.orders import ascending, everything
 from queryleaf_cdc.dataflow import ordering
-from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
+from queryleaf_cdc.dataflow.arranged import Arranged
+from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Row, Touched, projection
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, OrderItem

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
+from queryleaf_cdc.dataflow.arranged import Arranged
+from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.places import placed

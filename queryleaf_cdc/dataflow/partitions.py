@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
+from queryleaf_cdc.dataflow.arranged import Arranged
+from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.ordering import sort_key, term
 from queryleaf_cdc.dataflow.rows import Delta, Row, identity, projection, row_identity

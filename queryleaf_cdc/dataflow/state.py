@@ -26,6 +26,10 @@ _HASHED = b"\x00"
 T = TypeVar("T")
 
 
+class NegativeWeight(Exception):
+    """More of a row went than ever came: the state does not belong to the data."""
+
+
 class StateStore(Protocol):
     """Where state is kept: documents by binary ids, as of the last commit."""
 

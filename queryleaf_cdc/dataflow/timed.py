@@ -8,7 +8,8 @@ from datetime import datetime
 from bson import Int64
 from bson.datetime_ms import DatetimeMS
 
-from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement
+from queryleaf_cdc.dataflow.arranged import Arranged
+from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
 from queryleaf_cdc.functions.bson_order import milliseconds

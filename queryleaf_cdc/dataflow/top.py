@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from queryleaf_cdc.dataflow.arrangement import Arranged
+from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.partitions import Partition, Partitions, Placed
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queryleaf_cdc.dataflow.arrangement import Arranged
+from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.partitions import Order, Placed
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.windows.sequence import Entry, Sequence

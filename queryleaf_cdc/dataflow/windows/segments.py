@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from queryleaf_cdc.dataflow.arrangement import Arranged
+from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.partitions import Partition, Placed
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.windows.cut import CountedCut, Cut

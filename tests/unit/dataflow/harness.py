@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import bson
 
-from queryleaf_cdc.dataflow import arrangement
+from queryleaf_cdc.dataflow import arranged as pages_of_keys
 from queryleaf_cdc.dataflow.operator import Context, Operator
 from queryleaf_cdc.dataflow.rows import Delta, Row, exact
 from queryleaf_cdc.dataflow.state import MemoryStore, State, StateChange
@@ -50,7 +50,7 @@ def hold(law: Law, seeds: Iterable[int] = range(60), batches: int = 20) -> None:
     """Fails with the seed and the batch where the law is broken."""
     for seed in seeds:
         rng = Random(seed)
-        with patch.object(arrangement, "_PAGE", rng.choice((1, 2, 5, 256))):
+        with patch.object(pages_of_keys, "_PAGE", rng.choice((1, 2, 5, 256))):
             run = _Run(law, rng, f"seed {seed}")
             for _ in range(rng.randrange(1, batches + 1)):
                 run.batch(run.drawn())

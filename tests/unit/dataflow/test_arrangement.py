@@ -7,12 +7,13 @@ from random import Random
 
 import pytest
 
-from queryleaf_cdc.dataflow import arrangement
-from queryleaf_cdc.dataflow.arrangement import Arranged, Arrangement, NegativeWeight
+from queryleaf_cdc.dataflow import arranged as pages_of_keys
+from queryleaf_cdc.dataflow.arranged import Arranged
+from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.places import place_by
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import State
+from queryleaf_cdc.dataflow.state import NegativeWeight, State
 from tests.unit.dataflow.harness import Bag, BsonStore
 
 KEYS = range(3)
@@ -27,7 +28,7 @@ by_first = place_by(_order)
 
 @pytest.fixture(params=[1, 2, 4, 256])
 def _page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrangement, "_PAGE", request.param)
+    monkeypatch.setattr(pages_of_keys, "_PAGE", request.param)
 
 
 def _entries(bag: Bag) -> list[tuple[bytes, Row, int]]:

@@ -10,11 +10,10 @@ from random import Random
 import pytest
 from bson import Decimal128, Int64
 
-from queryleaf_cdc.dataflow.arrangement import NegativeWeight
 from queryleaf_cdc.dataflow.combine import Combined
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Row, row_identity
-from queryleaf_cdc.dataflow.state import MemoryStore, State
+from queryleaf_cdc.dataflow.state import MemoryStore, NegativeWeight, State
 from queryleaf_cdc.plans.dataflow import Combine, Scan
 from queryleaf_cdc.source import Span
 from tests.unit.dataflow.harness import START, Law, hold

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from bson import Int64
 
-from queryleaf_cdc.dataflow.arrangement import Arranged
+from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Row

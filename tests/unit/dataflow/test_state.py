@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from bson import Decimal128
 
-from queryleaf_cdc.dataflow import arrangement
+from queryleaf_cdc.dataflow import arranged as pages_of_keys
 from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.filters import Filter
 from queryleaf_cdc.dataflow.rows import Row, identity
@@ -104,7 +104,7 @@ def test_nothing_is_evicted_while_a_batch_is_computed() -> None:
 
 
 def test_the_bound_counts_pages_that_were_only_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrangement, "_PAGE", 4)
+    monkeypatch.setattr(pages_of_keys, "_PAGE", 4)
     store = _Watched()
     rows = _Rows(store, 100_000)
     rows.add(*((1, n) for n in range(1000)))
@@ -119,7 +119,7 @@ def test_the_bound_counts_pages_that_were_only_read(monkeypatch: pytest.MonkeyPa
 
 def test_one_key_of_many_rows_does_not_drive_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a key that is larger than the cache only pages in memory count."""
-    monkeypatch.setattr(arrangement, "_PAGE", 4)
+    monkeypatch.setattr(pages_of_keys, "_PAGE", 4)
     store = _Watched()
     rows = _Rows(store, 100_000)
     rows.add(*((1, n) for n in range(2000)), *((key, 0) for key in range(2, 50)))
