@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from pymongo import MongoClient
@@ -39,15 +40,23 @@ class ServerEngine:
         self.queryleaf.drain(_PATIENCE)
 
     def _commit(self, transaction: Transaction) -> None:
+        if len(transaction) == 1:
+            self._write(transaction[0], None)
+            return
         with self.client.start_session() as session:
-            if len(transaction) == 1:
-                self._write(transaction[0], session)
-                return
-            with session.start_transaction():
-                for change in transaction:
+            session.with_transaction(lambda each: self._write_all(transaction, each))
+
+    def _write_all(self, transaction: Transaction, session: ClientSession) -> None:
+        """Inserts that follow each other go together: a transaction of thousands of commands may outlive its time."""
+        for inserts, changes in groupby(transaction, lambda change: change.kind == "insert" and change.collection):
+            if inserts:
+                documents = [dict(each.after or {}) for each in changes]
+                self.database[str(inserts)].insert_many(documents, session=session)
+            else:
+                for change in changes:
                     self._write(change, session)
 
-    def _write(self, change: Change, session: ClientSession) -> None:
+    def _write(self, change: Change, session: ClientSession | None) -> None:
         collection, which = self.database[change.collection], {"_id": change.key}
         match change:
             case Change(kind="insert", after=dict() as after):
