@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.places import Order, place_by
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange, fetch
 from queryleaf_cdc.values import Document
 
 
@@ -50,14 +50,18 @@ class Arrangement:
 
     def fetch(self, keys: Mapping[Hashable, Row], touched: Mapping[Hashable, Sequence[Row]] | None = None) -> None:
         """Has the keys (identity → key) at hand, and the pages where these rows of theirs belong: two reads at most."""
-        self._cells.fetch(keys)
-        self._fetched = keys
+        fetch([self.wanting(keys)])
         wanted: list[tuple[Arranged, set[int]]] = []
         for identity, rows in (touched or {}).items():
             arranged = self._cells.get(identity)
             if not arranged.is_loaded:
                 wanted.append((arranged, arranged.wanted(map(self.place, rows))))
         self.read(wanted)
+
+    def wanting(self, keys: Mapping[Hashable, Row]) -> tuple[Cells[Arranged], Mapping[Hashable, Row]]:
+        """What ``state.fetch`` is to have at hand."""
+        self._fetched = keys
+        return self._cells, keys
 
     def read(self, wanted: Sequence[tuple[Arranged, set[int]]]) -> None:
         """Has these pages of these keys, which were fetched last, at hand, by one read."""

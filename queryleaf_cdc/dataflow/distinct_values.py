@@ -54,11 +54,16 @@ class DistinctValues:
         self._values = values
         self._keys = keys
         self._counts: Cells[Count] = context.state.cells(_Codec())
+        self._net: dict[tuple[Hashable, Hashable], int] = {}
 
-    def changes(self, touched: Touched) -> dict[int, dict[Hashable, list[Value]]]:
+    def wanting(self, touched: Touched) -> tuple[Cells[Count], dict[Hashable, Row]]:
+        """Takes the batch; what ``state.fetch`` is to have at hand for it."""
+        self._net, cells = self._added_up(touched)
+        return self._counts, cells
+
+    def changes(self) -> dict[int, dict[Hashable, list[Value]]]:
         """The values that are new in a group (1), and those that are gone (-1)."""
-        net, cells = self._added_up(touched)
-        self._counts.fetch(cells)
+        net, self._net = self._net, {}
         changes: dict[int, dict[Hashable, list[Value]]] = {1: defaultdict(list), -1: defaultdict(list)}
         for key, weight in net.items():
             if not weight:

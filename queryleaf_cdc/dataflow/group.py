@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from queryleaf_cdc.aggregates import AGGREGATES, Linear
@@ -13,7 +13,7 @@ from queryleaf_cdc.dataflow.group_orders import Orders
 from queryleaf_cdc.dataflow.group_state import GroupCodec, Kept
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import PLAIN, Delta, Row, Touched, exact, identity, identity_of
-from queryleaf_cdc.dataflow.state import Cells, NegativeWeight
+from queryleaf_cdc.dataflow.state import Cells, NegativeWeight, fetch
 from queryleaf_cdc.plans.dataflow import Group
 from queryleaf_cdc.syntax.expressions import Aggregate
 from queryleaf_cdc.values import Value
@@ -39,15 +39,20 @@ class GroupBy:
         keys = {group: rows[0][: self._keys] for groups in touched.values() for group, rows in groups.items()}
         if self._always:
             keys[()] = ()
-        self._groups.fetch(keys)
-        for order in self._orders:
-            order.fetch(keys, touched)
+        self._fetch(keys, touched)
         groups = self._recalled(keys)
         self._apply(touched)
-        self._apply_distinct(touched)
+        self._apply_distinct()
         for order in self._orders:
             order.apply()
         return self._changes(groups)
+
+    def _fetch(self, keys: Mapping[Hashable, Row], touched: Touched) -> None:
+        """By one read, and one more where groups have many rows in an order."""
+        distinct = [each.wanting(touched) for each, _ in self._distinct]
+        fetch([(self._groups, keys), *distinct, *(order.wanting(keys, touched) for order in self._orders)])
+        for order in self._orders:
+            order.read(keys)
 
     def _touched(self, delta: Delta) -> Touched:
         touched: Touched = defaultdict(lambda: defaultdict(list))
@@ -84,10 +89,10 @@ class GroupBy:
                     for position in positions:
                         tallies[position].add(values, weight)
 
-    def _apply_distinct(self, touched: Touched) -> None:
+    def _apply_distinct(self) -> None:
         get = self._groups.get
         for distinct, positions in self._distinct:
-            for weight, groups in distinct.changes(touched).items():
+            for weight, groups in distinct.changes().items():
                 for group, values in groups.items():
                     tallies = get(group).tallies
                     for position in positions:

@@ -12,6 +12,7 @@ from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Row, Touched, projection
+from queryleaf_cdc.dataflow.state import Cells
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, OrderItem
 from queryleaf_cdc.values import Value
 
@@ -53,14 +54,22 @@ class Order:
 
     # -- a batch ---------------------------------------------------------------------------------------------------
 
-    def fetch(self, keys: Mapping[Hashable, Row], touched: Touched) -> None:
-        """Reads what the aggregates are read from now, and where rows come and go."""
+    def wanting(self, keys: Mapping[Hashable, Row], touched: Touched) -> tuple[Cells[Arranged], Mapping[Hashable, Row]]:
+        """Takes the batch; what ``state.fetch`` is to have at hand for it."""
         self._net = {}
         for weight, groups in touched.items():
             for group, rows in groups.items():
                 self._add_up(self._net.setdefault(group, {}), rows, weight)
-        self._arrangement.fetch(keys)
-        self._read(keys)
+        return self._arrangement.wanting(keys)
+
+    def read(self, keys: Iterable[Hashable]) -> None:
+        """Of these groups, which were fetched, what the aggregates are read from now, and where rows come and go."""
+        wanted = []
+        for group in keys:
+            arranged = self._arrangement.get(group)
+            if len(arranged.pages) > 1:
+                wanted.append((arranged, self._wanted(arranged) | arranged.wanted(self._net.get(group, ()))))
+        self._arrangement.read(wanted)
 
     def apply(self) -> None:
         """Changes the groups, and reads what the aggregates will be read from."""
@@ -70,7 +79,7 @@ class Order:
                 for place, (row, weight) in places.items():
                     arranged.add_at(place, row, weight)
         groups, self._net = self._net, {}
-        self._read(groups)
+        self.read(groups)
 
     def _add_up(self, net: dict[bytes, tuple[Row, int]], rows: Iterable[Row], weight: int) -> None:
         place_of = self._arrangement.place
@@ -85,14 +94,6 @@ class Order:
             return reduced
         column, keeps = self._keeps
         return (row for row in reduced if keeps(row[column]))
-
-    def _read(self, groups: Iterable[Hashable]) -> None:
-        wanted = []
-        for group in groups:
-            arranged = self._arrangement.get(group)
-            if len(arranged.pages) > 1:
-                wanted.append((arranged, self._wanted(arranged) | arranged.wanted(self._net.get(group, ()))))
-        self._arrangement.read(wanted)
 
     def _wanted(self, arranged: Arranged) -> set[int]:
         total, numbers = arranged.total, set[int]()

@@ -9,6 +9,7 @@ from queryleaf_cdc.dataflow.join_rules import Alone, ByMarks, ByTotals, Pairs, R
 from queryleaf_cdc.dataflow.join_side import Arriving, Changes, Side
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row
+from queryleaf_cdc.dataflow.state import fetch
 from queryleaf_cdc.plans.dataflow import Join
 
 _NONE: Changes = []
@@ -33,8 +34,7 @@ class Joined:
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         left, right = self._left.arriving(inputs[0]), self._right.arriving(inputs[1])
         keys = {**right.keys, **left.keys}
-        self._left.rows.fetch(keys)
-        self._right.rows.fetch(keys)
+        fetch([self._left.rows.wanting(keys), self._right.rows.wanting(keys)])
         rule, left_of, right_of = self._rule, left.by_key, right.by_key
         self._left.read(keys, left_of, lambda key: rule.needs_left(key, right_of.get(key, _NONE)))
         self._right.read(keys, right_of, lambda key: rule.needs_right(key, left_of.get(key, _NONE)))

@@ -12,7 +12,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from queryleaf_cdc.dataflow.filters import Filter
 from queryleaf_cdc.dataflow.ordering import encode, encode_value
@@ -35,7 +35,7 @@ class StateStore(Protocol):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is known to hold nothing. Asked once, before anything is loaded."""
+        """Whether it is known to hold nothing. Asked when a state begins."""
 
     def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
         """The documents that exist, without their ``_id``. Asked for many at once."""
@@ -86,14 +86,8 @@ class State:
         self.store = store
         self.cache_rows = cache_rows
         self.rows = 0
+        self.began_empty = store.is_empty
         self._all: list[Cells[object]] = []
-        self._began_empty: bool | None = None
-
-    @property
-    def began_empty(self) -> bool:
-        if self._began_empty is None:
-            self._began_empty = self.store.is_empty
-        return self._began_empty
 
     def cells(self, codec: Codec[T]) -> Cells[T]:
         """The state of one more operator. Operators must ask in the same order every time."""
@@ -133,30 +127,40 @@ class Cells(Generic[T]):
 
     def fetch(self, keys: Mapping[Hashable, Row]) -> None:
         """Has the cells of these keys (identity → key) at hand; what is not in memory is read at once."""
-        cached, missing = self._cached, []
-        for identity in keys:
+        fetch([(self, keys)])
+
+    def missing(self, keys: Mapping[Hashable, Row]) -> dict[Hashable, bytes]:
+        """The keys that are not in memory, with their ids; the others are now those that were used last."""
+        cached, missing = self._cached, {}
+        for identity, key in keys.items():
             if identity in cached:
                 cached.move_to_end(identity)
             else:
-                missing.append(identity)
-        if not missing:
-            return
-        ids = [self.id_of(keys[identity]) for identity in missing]
-        found = self._load(missing, ids)
-        codec = self._codec
-        for identity, id in zip(missing, ids, strict=True):
+                missing[identity] = self.id_of(key)
+        return missing
+
+    def stored_among(self, missing: Mapping[Hashable, bytes]) -> Iterable[bytes]:
+        """The ids that may be stored."""
+        if not self._state.began_empty:
+            return missing.values()
+        may_be_there = self._elsewhere.may_hold
+        return [id for identity, id in missing.items() if may_be_there(identity)]
+
+    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+        return self._state.store.load(ids)
+
+    def take_in(
+        self, keys: Mapping[Hashable, Row], missing: Mapping[Hashable, bytes], found: Mapping[bytes, Document]
+    ) -> None:
+        """Makes the cells that were missing from what the store has of them."""
+        cached, codec = self._cached, self._codec
+        for identity, id in missing.items():
             document = found.get(id)
             key = keys[identity]
             value = codec.new(key) if document is None else codec.load(key, id, document)
             cell = cached[identity] = Cell(key, id, value, document is not None)
             cell.counted = codec.size(value) or 1
             self._count(cell.counted)
-
-    def _load(self, missing: list[Hashable], ids: list[bytes]) -> Mapping[bytes, Document]:
-        if self._state.began_empty:
-            may_be_there = self._elsewhere.may_hold
-            ids = [id for identity, id in zip(missing, ids, strict=True) if may_be_there(identity)]
-        return self._state.store.load(ids) if ids else {}
 
     def get(self, identity: Hashable) -> T:
         """The value, for reading. The key must have been fetched for this batch."""
@@ -231,6 +235,15 @@ class Cells(Generic[T]):
     def _count(self, rows: int) -> None:
         self.rows += rows
         self._state.rows += rows
+
+
+def fetch(wanted: Iterable[tuple[Cells[Any], Mapping[Hashable, Row]]]) -> None:
+    """``Cells.fetch`` for the cells of several operators of one state, by one read: each costs a way to the server."""
+    missing = [(cells, keys, gone) for cells, keys in wanted if (gone := cells.missing(keys))]
+    ids = [id for cells, _, gone in missing for id in cells.stored_among(gone)]
+    found = missing[0][0].load(ids) if ids else {}
+    for cells, keys, gone in missing:
+        cells.take_in(keys, gone, found)
 
 
 class MemoryStore:

@@ -39,11 +39,11 @@ class MongoStateStore:
     """Implements ``dataflow.state.StateStore``. Read outside of the batch's transaction: nobody but the holder of the
     lease writes here, and who is not the holder any more cannot commit what it computes from it."""
 
-    def __init__(self, database: Database[dict[str, Any]], uid: str) -> None:
+    def __init__(self, database: Database[dict[str, Any]], uid: str, is_empty: bool) -> None:
         self._documents = database.get_collection(
             state_name(uid), OPTIONS, read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("local")
         )
-        self.is_empty = False
+        self.is_empty = is_empty
         """known to hold nothing: a build that has only begun"""
 
     def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:

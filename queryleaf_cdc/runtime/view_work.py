@@ -127,8 +127,8 @@ class ViewWork:
         is_live = entry.live is not None and entry.live.uid == uid
         rows = compiled.plan.options.target if is_live else rows_name(uid)
         if view is None:
-            view = RunningView(compiled, self.database, rows)
-            view.store.is_empty = entry.build is not None and not is_live and not entry.build.copied
+            is_new = entry.build is not None and not is_live and not entry.build.copied
+            view = RunningView(compiled, self.database, rows, is_new)
         view.attach(compiled)
         view.rows = rows
         if not is_live:

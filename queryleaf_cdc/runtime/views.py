@@ -58,16 +58,17 @@ class CompiledView:
 class RunningView:
     """One build of a view with its dataflow, whose caches outlive the programs that feed it.
 
-    ``rows`` is the collection that its rows are written to; ``reads`` the builds that feed its other scans."""
+    ``rows`` is the collection that its rows are written to; ``reads`` the builds that feed its other scans. ``is_new``:
+    nothing of its state is stored yet."""
 
-    def __init__(self, compiled: CompiledView, database: Db, rows: str) -> None:
+    def __init__(self, compiled: CompiledView, database: Db, rows: str, is_new: bool) -> None:
         self.uid = compiled.uid
         self.compiled = compiled
         self.rows = rows
         self.reads: dict[int, str] = {}
         self.scans = compiled.scans_of_views()
         self.inputs: dict[int, Delta] = {}
-        self.store = MongoStateStore(database, compiled.uid)
+        self.store = MongoStateStore(database, compiled.uid, is_new)
         self._state = state_name(compiled.uid)
         self._flow = compiled.dataflow(self.store)
         self._stepped = False
