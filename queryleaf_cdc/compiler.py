@@ -9,8 +9,9 @@ from typing import Any
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_changes import detects
 from queryleaf_cdc.logical.bind_query import bind_query, output_columns
-from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
+from queryleaf_cdc.logical.bind_stream import as_trigger, bind_flow, is_one_by_one
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
 from queryleaf_cdc.logical.bind_view import bind_view
 from queryleaf_cdc.logical.options import trigger_options, view_options
@@ -19,11 +20,13 @@ from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.output import program_json
+from queryleaf_cdc.lowering.streams import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    FlowStatement,
     QueryStatement,
     RefreshStatement,
     StreamStatement,
@@ -126,7 +129,7 @@ class _Compilation:
                 return self._trigger(node)
             case CreateMaterializedView():
                 return self._view(node)
-            case SelectStatement(query) if is_streaming(query):
+            case SelectStatement(query) if detects(query):
                 return self._stream(query)
             case SelectStatement(query):
                 return self._query(query)
@@ -161,8 +164,12 @@ class _Compilation:
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
 
-    def _stream(self, query: Query) -> StreamStatement:
+    def _stream(self, query: Query) -> StreamStatement | FlowStatement:
         binder, scope = self._binder(True), Scope()
+        if not is_one_by_one(query):
+            bound = bind_flow(query, replace(binder, for_stream=True), scope)
+            flow = lower_stream(bound, self.source, tuple(binder.used_functions))
+            return FlowStatement(flow, flow.columns, tuple(scope.warnings))
         node, columns = as_trigger(query, binder, scope)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))

@@ -23,6 +23,7 @@ from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    FlowStatement,
     QueryStatement,
     RefreshStatement,
     StreamStatement,
@@ -34,6 +35,7 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
+from queryleaf_cdc.runtime.stream_rows import Flowing, OneByOne, StreamRows
 from queryleaf_cdc.runtime.subscription import Subscription
 from queryleaf_cdc.runtime.worker import Worker
 from queryleaf_cdc.syntax.statements import DropTrigger, DropView
@@ -171,7 +173,7 @@ class QueryLeaf:
                 return Result(self._query(query), columns=columns)
             case WriteStatement():
                 return Result(rowcount=self._write(statement))
-            case StreamStatement():
+            case StreamStatement() | FlowStatement():
                 raise InputError(
                     "QL441",
                     "a streaming SELECT never ends: use stream(...)",
@@ -255,7 +257,7 @@ class QueryLeaf:
 
     def _check_procedures(self, program: Program, statement: CompiledStatement) -> None:
         requires: Requires | None = None
-        if isinstance(statement, TriggerStatement | StreamStatement):
+        if isinstance(statement, TriggerStatement | StreamStatement | FlowStatement):
             requires = statement.plan.requires
         elif isinstance(statement, WriteStatement):
             requires = statement.requires
@@ -302,12 +304,17 @@ class QueryLeaf:
     def stream(self, text: str, *, since: datetime | None = None) -> Subscription:
         """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close()."""
         program = self.compile(text)
-        if len(program.statements) != 1 or not isinstance(program.statements[0], StreamStatement):
+        (statement, *more) = program.statements or (None,)
+        if more or not isinstance(statement, StreamStatement | FlowStatement):
             raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
-        plan = program.statements[0].plan
-        if plan.requires.images:
-            enable_images(self.database, plan.requires.images)
-        return Subscription(self.database, plan, self._functions, since)
+        if statement.plan.requires.images:
+            enable_images(self.database, statement.plan.requires.images)
+        return Subscription(self.database, self._rows_of(statement), since)
+
+    def _rows_of(self, statement: StreamStatement | FlowStatement) -> StreamRows:
+        if isinstance(statement, FlowStatement):
+            return Flowing(statement.plan, self._functions, self.database)
+        return OneByOne(statement.plan, self._functions)
 
     # -- the worker ---------------------------------------------------------------------------------------------
 

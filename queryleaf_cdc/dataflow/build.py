@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from queryleaf_cdc.dataflow.along import AlongStream
+from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.combine import Combined
 from queryleaf_cdc.dataflow.group import GroupBy
 from queryleaf_cdc.dataflow.join import Joined
+from queryleaf_cdc.dataflow.looked_up import LookedUp
+from queryleaf_cdc.dataflow.meeting import Met
 from queryleaf_cdc.dataflow.operator import Context, Operator
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Delta
@@ -17,12 +21,16 @@ from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Unnested
 from queryleaf_cdc.dataflow.timed import Timed
 from queryleaf_cdc.dataflow.top import TopRows
 from queryleaf_cdc.plans.dataflow import (
+    Along,
+    Closing,
     Combine,
     Concat,
     DataflowPlan,
     Group,
     Join,
+    Lookup,
     Map,
+    Meet,
     Node,
     Over,
     Scan,
@@ -40,7 +48,8 @@ class Steps:
     operators: list[tuple[Operator, tuple[int, ...]]] = field(default_factory=list)
     scans: list[tuple[int, int]] = field(default_factory=list)
     """(number, place of its delta)"""
-    timed: list[Timed] = field(default_factory=list)
+    timed: list[Timed | Met | WindowGroups] = field(default_factory=list)
+    """that do something when time passes"""
     size: int = 0
 
     def run(self, deltas: Mapping[int, Delta], now: datetime) -> Delta:
@@ -68,12 +77,13 @@ def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) ->
     """The place of the node's output; a node that is used twice has one."""
     if id(node) in known:
         return known[id(node)]
-    sources = tuple(_place(each, context, steps, known) for each in inputs_of(node))
+    inputs = (node.input,) if isinstance(node, Lookup) else inputs_of(node)
+    sources = tuple(_place(each, context, steps, known) for each in inputs)
     if isinstance(node, Scan):
         steps.scans.append((node.number, steps.size))
     else:
         operator = _operator(node, context)
-        if isinstance(operator, Timed):
+        if isinstance(operator, Timed | Met | WindowGroups):
             steps.timed.append(operator)
         steps.operators.append((operator, sources))
     known[id(node)] = steps.size
@@ -101,6 +111,14 @@ def _operator(node: Node, context: Context) -> Operator:
             return TopRows(node, context)
         case While():
             return Timed(node, context)
+        case Along():
+            return AlongStream(node, context)
+        case Lookup():
+            return LookedUp(node, context)
+        case Meet():
+            return Met(node, context)
+        case Closing():
+            return WindowGroups(node, context)
         case Scan():
             raise AssertionError("a scan has no operator")
         case _:

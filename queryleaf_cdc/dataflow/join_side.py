@@ -35,7 +35,7 @@ class Side:
     def __init__(self, keys: Sequence[Expr], null_safe: Sequence[bool], context: Context) -> None:
         self.rows = Arrangement(context.state, _order)
         self._key = projection([context.row(key) for key in keys])
-        self._identity = _identity(null_safe)
+        self._identity = key_identity(null_safe)
 
     def arriving(self, delta: Delta) -> Arriving:
         found: dict[bytes, tuple[Row, int]] = {}
@@ -86,7 +86,7 @@ def _order(row: Row) -> bytes:
     return encode_value(row[0])[:_ORDER_BYTES] if row else b""
 
 
-def _identity(null_safe: Sequence[bool]) -> Callable[[Row], Hashable]:
+def key_identity(null_safe: Sequence[bool]) -> Callable[[Row], Hashable]:
     """From a key to its identity, which is None when the key matches nothing."""
     if len(null_safe) == 1 and not null_safe[0]:
         return lambda key: identity(key[0])

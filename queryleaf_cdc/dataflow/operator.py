@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.dataflow.rows import Delta, Row
 from queryleaf_cdc.dataflow.state import State
 from queryleaf_cdc.lowering.worker_face import Evaluator, OfRow, evaluator
 from queryleaf_cdc.syntax.expressions import Expr
@@ -22,12 +22,25 @@ class Operator(Protocol):
         hold a row several times, and rows that cancel each other)."""
 
 
+class Tables(Protocol):
+    """Collections as they are now, in which streams look rows up."""
+
+    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[Row]:
+        """The rows of a scan whose key may be one of these (not NULL); perhaps some more."""
+
+
+class NoTables:
+    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[Row]:
+        raise AssertionError("a view looks nothing up")
+
+
 @dataclass(frozen=True)
 class Context:
     """What operators are made with."""
 
     state: State
     functions: Mapping[str, Callable[..., Value]]
+    tables: Tables = field(default_factory=NoTables)
 
     def row(self, expr: Expr) -> Evaluator:
         """The function from a row to the expression's value."""

@@ -40,7 +40,7 @@ class Partitions:
         self.order = order_of(order_by, context)
         self._arrangement = Arrangement(context.state, self.order)
         self._key = projection([context.row(each) for each in partition_by])
-        self._identity = _identity(len(partition_by))
+        self._identity = partition_identity(len(partition_by))
 
     def touched(self, delta: Delta, wanted: Callable[[Partition], set[int]] | None = None) -> list[Partition]:
         """The partitions whose rows change, with the pages where rows change, and those that are ``wanted`` (by
@@ -90,7 +90,8 @@ def order_of(order_by: Sequence[OrderItem], context: Context) -> Order:
     return sort_key([(context.row(item.expr), term(item)) for item in order_by])
 
 
-def _identity(columns: int) -> Callable[[Row], Hashable]:
+def partition_identity(columns: int) -> Callable[[Row], Hashable]:
+    """The identity of a partition's key."""
     if columns == 1:
         return lambda key: identity(key[0])
     return row_identity

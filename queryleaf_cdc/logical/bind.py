@@ -74,7 +74,8 @@ class Binder:
     counts as the user's. ``used_functions`` collects those. ``changes`` tells whether there is a change (a trigger, a
     stream) that CURRENT_TIMESTAMP and the change functions speak of. ``for_view`` tells that the query is a
     materialized view's: windows, QUALIFY, grouping sets and DISTINCT ON are known there, and every function must be
-    repeatable; of the user's those in ``repeatable`` are (None: that is not known)."""
+    repeatable; of the user's those in ``repeatable`` are (None: that is not known). ``for_stream`` tells that the query
+    is a streaming SELECT, which knows windows and QUALIFY too."""
 
     schema: Schema
     functions: Collection[str] | None
@@ -83,7 +84,13 @@ class Binder:
     used_functions: dict[str, Span] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
     for_view: bool = False
+    for_stream: bool = False
     repeatable: Collection[str] | None = None
+
+    @property
+    def for_dataflow(self) -> bool:
+        """Whether the query becomes a dataflow, which knows windows."""
+        return self.for_view or self.for_stream
 
     def attempt(self, bind: Callable[[], T], otherwise: T) -> T:
         """Notes a mistake and goes on with ``otherwise``, so that one statement can report several."""
@@ -139,7 +146,7 @@ class Binder:
         return bound
 
     def _window(self, node: Window, scope: Scope, allowed: Allowed) -> Expr:
-        if not self.for_view:
+        if not self.for_dataflow:
             what = "SESSION" if node.function.name in SESSION_FUNCTIONS else "OVER"
             hint = "CREATE MATERIALIZED VIEW knows it"
             raise CompileError("QL302", f"{what} is not supported here", node.span, hint)
@@ -153,7 +160,7 @@ class Binder:
             return self._event(node)
         if node.name == "CHANGE_DETECTED":
             raise self._no_stream(node)
-        if self.for_view and node.name == "GROUPING":
+        if self.for_dataflow and node.name == "GROUPING":
             return self._grouping(node, scope, allowed)
         args = tuple(self.expr(arg, scope, allowed) for arg in node.args)
         if is_pending_session(node):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Allowed, Binder
+from queryleaf_cdc.logical.bind_changes import Detected, with_detection, without_detection
 from queryleaf_cdc.logical.grouped_windows import over_groups
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope, reads_own_field
@@ -124,7 +125,7 @@ def bound_count(expr: Expr | None, outer: Scope, binder: Binder) -> Expr | None:
         is_whole = isinstance(bound.value, int) and not isinstance(bound.value, bool)
         if not is_whole or not 0 <= bound.value < 1 << 63:
             raise CompileError("QL216", "LIMIT and OFFSET take whole numbers from 0", bound.span)
-    elif binder.for_view:
+    elif binder.for_dataflow:
         raise CompileError("QL216", "LIMIT and OFFSET of a materialized view are constants", bound.span)
     return bound
 
@@ -221,6 +222,9 @@ class _Selecting:
 
     def select(self, query: Select) -> Select:
         self._check_supported(query)
+        detected: Detected | None = None
+        if self.binder.for_stream:
+            query, detected = without_detection(query, lambda table: table.name not in self.outer.ctes)
         query, time_window = grouped_by_time(query)
         scope = self.outer.child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
@@ -253,6 +257,8 @@ class _Selecting:
         _check_distinct_order(bound)
         if time_window is not None and time_window.kind == "SESSION":
             bound = with_sessions(bound)
+        if detected is not None:
+            bound = with_detection(bound, detected)
         return over_groups(bound)
 
     def _check_supported(self, query: Select) -> None:
@@ -260,6 +266,8 @@ class _Selecting:
             if query.emit is not None:
                 hint = "a materialized view is always up to date; leave EMIT out"
                 raise CompileError("QL303", "EMIT belongs to a stream", query.span, hint)
+            return
+        if self.binder.for_stream:
             return
         if query.emit or query.qualify is not None:
             raise CompileError(
@@ -274,7 +282,7 @@ class _Selecting:
         return Allowed.AGGREGATES | Allowed.WINDOWS
 
     def _name_ends(self, window: TimeWindow, scope: Scope) -> None:
-        if window.kind == "SESSION" and not self.binder.for_view:
+        if window.kind == "SESSION" and not self.binder.for_dataflow:
             hint = "CREATE MATERIALIZED VIEW knows it"
             raise CompileError("QL302", "SESSION is not supported here", window.start.span, hint)
         start, end = self.binder.expr(window.start, scope), self.binder.expr(window.end, scope)
@@ -342,7 +350,7 @@ class _Selecting:
         """WHERE, which comes before the rows are grouped; and the terms of it that need a window function's result."""
         if expr is None:
             return None, []
-        allowed = self._allowed if self.binder.for_view and has_window(expr) else Allowed.NOTHING
+        allowed = self._allowed if self.binder.for_dataflow and has_window(expr) else Allowed.NOTHING
         terms = conjuncts(self.binder.expr(expr, self._before_items(expr, named), allowed))
         late = [term for term in terms if has_window(term) or any_node(term, is_pending_session)]
         early = [term for term in terms if not any(term is each for each in late)]

@@ -1,4 +1,4 @@
-"""SELECT ... WHERE CHANGE_DETECTED() over one collection → a trigger whose only action makes the row.
+"""SELECT ... WHERE CHANGE_DETECTED() of one change at a time → a trigger whose only action makes the row.
 
 A bare column is the new document's, for a delete the old one's."""
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, warning
 from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_changes import is_detection
 from queryleaf_cdc.logical.bind_query import bind_query, output_columns
 from queryleaf_cdc.logical.rules.specialize import specialize
 from queryleaf_cdc.logical.scope import Scope
@@ -34,21 +35,25 @@ ROW = "$row"
 _ACTIONS = ("INSERT", "UPDATE", "DELETE")
 
 
-def is_streaming(query: Query) -> bool:
-    """Whether CHANGE_DETECTED() stands in the WHERE."""
-    return isinstance(query, Select) and query.where is not None and any_node(query.where, _detects)
+def is_one_by_one(query: Query) -> bool:
+    """Whether each row comes of one change alone, of one collection."""
+    if not isinstance(query, Select) or not isinstance(query.from_item, TableRef) or query.joins or query.ctes:
+        return False
+    if query.group_by or query.grouping_sets or query.having is not None or query.qualify is not None or query.emit:
+        return False
+    return not any(any_node(expr, _remembers) for expr in (*(item.expr for item in query.items), query.where) if expr)
 
 
-def _detects(node: Expr) -> bool:
-    return isinstance(node, Call) and node.name == "CHANGE_DETECTED"
+def _remembers(node: Expr) -> bool:
+    return isinstance(node, Aggregate | Window)
 
 
 def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigger, tuple[str, ...] | None]:
     """The trigger and the row's columns (None with ``*``)."""
     assert isinstance(query, Select)
     source = _check(query)
-    detected = [term for term in conjuncts(query.where) if _detects(term)]
-    others = [term for term in conjuncts(query.where) if not any_node(term, _detects)]
+    detected = [term for term in conjuncts(query.where) if is_detection(term)]
+    others = [term for term in conjuncts(query.where) if not any_node(term, is_detection)]
     if len(detected) + len(others) < len(conjuncts(query.where)):
         raise CompileError("QL207", "CHANGE_DETECTED() must be a term of its own: AND CHANGE_DETECTED()", query.span)
     if query.order_by:
@@ -59,8 +64,8 @@ def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigge
     assert isinstance(bound, Select)
     changed = [test for term in detected for test in _changed(term, source)]
     condition = conjunction([*changed, *([bound.where] if bound.where is not None else [])])
-    actions = [a for a in _ACTIONS if _can_pass(condition, a, source.alias)]
-    place = _Placing(source.alias, "DELETE" in actions, actions == ["DELETE"])
+    actions = [a for a in _ACTIONS if can_pass(condition, a, source.alias)]
+    place = Placing(source.alias, "DELETE" in actions, actions == ["DELETE"])
     columns: tuple[Path, ...] = tuple((item.alias,) if item.alias is not None else () for item in bound.items)
     values = tuple(place.expr(_item_value(item.expr, source)) for item in bound.items)
     insert = Insert(ROW, columns, (values,), None, None, query.span)
@@ -72,25 +77,35 @@ def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigge
     return node, output_columns(bound)
 
 
+def bind_flow(query: Query, binder: Binder, scope: Scope) -> Query:
+    """A streaming SELECT whose rows come of several changes; its ORDER BY is left out, with a warning."""
+    if query.limit is not None or query.offset is not None:
+        raise CompileError("QL303", "LIMIT and OFFSET do not fit a stream, which never ends", query.span)
+    if query.order_by:
+        scope.warnings.append(
+            warning("QL310", "ORDER BY in a stream sorts nothing: rows come in commit order", query.span)
+        )
+    return bind_query(replace(query, order_by=()), scope, binder)
+
+
 def _item_value(expr: Expr, source: TableRef) -> Expr:
     return Field(source.alias, (), expr.span) if isinstance(expr, Star) else expr
 
 
 def _check(query: Select) -> TableRef:
-    """What a stream of one source without windows may hold. Raises CompileError QL303."""
-    if not isinstance(query.from_item, TableRef) or query.joins or query.ctes:
-        raise CompileError("QL303", "a streaming SELECT reads one collection here", query.span)
-    if query.group_by or query.having is not None or any(any_node(i.expr, _aggregates) for i in query.items):
-        raise CompileError("QL303", "aggregates over a stream are not supported", query.span)
+    """The one source. Raises CompileError QL303."""
+    for item in query.items:
+        any_node(item.expr, _refuse_subquery)
     if query.limit is not None or query.offset is not None or query.distinct_on is not None:
         raise CompileError("QL303", "LIMIT, OFFSET and DISTINCT do not fit a stream, which never ends", query.span)
+    assert isinstance(query.from_item, TableRef)
     return query.from_item
 
 
-def _aggregates(node: Expr) -> bool:
+def _refuse_subquery(node: Expr) -> bool:
     if isinstance(node, Subquery):
         raise CompileError("QL303", "a subquery cannot stand in a streaming SELECT", node.span)
-    return isinstance(node, Aggregate | Window)
+    return False
 
 
 def _changed(term: Expr, source: TableRef) -> list[Expr]:
@@ -112,14 +127,15 @@ def _column(arg: Expr, source: TableRef) -> list[Path]:
     return [path] if path else []
 
 
-def _can_pass(condition: Expr | None, action: str, alias: str) -> bool:
+def can_pass(condition: Expr | None, action: str, alias: str) -> bool:
+    """Whether a change of this kind can meet the condition."""
     if condition is None:
         return True
-    folded = specialize(_Placing(alias, action == "DELETE", action == "DELETE").expr(condition), action)
+    folded = specialize(Placing(alias, action == "DELETE", action == "DELETE").expr(condition), action)
     return not (isinstance(folded, Literal) and folded.value is not True)
 
 
-class _Placing:
+class Placing:
     """Reads of the source become reads of NEW, of OLD, or of whichever is there."""
 
     def __init__(self, alias: str, deletes: bool, only_deletes: bool) -> None:
@@ -128,12 +144,26 @@ class _Placing:
         self.only_deletes = only_deletes
 
     def expr(self, node: Expr) -> Expr:
-        if not isinstance(node, Field) or node.source != self.alias:
+        if not self._is_leaf(node):
             return rebuild(node, self.expr)
-        new, old = Field("NEW", node.path, node.span), Field("OLD", node.path, node.span)
+        new, old = _read_of(node, "NEW"), _read_of(node, "OLD")
         if self.only_deletes:
             return old
         if not self.deletes:
             return new
         deleted = Call("=", (Field("EVENT", ("action",), node.span), Literal("DELETE", node.span)), node.span)
         return Case(((deleted, old),), new, node.span)
+
+    def _is_leaf(self, node: Expr) -> bool:
+        """A field of the source, or whether it has one."""
+        match node:
+            case Call("FIELD_EXISTS", (Field(source),)) | Field(source):
+                return source == self.alias
+            case _:
+                return False
+
+
+def _read_of(leaf: Expr, document: str) -> Expr:
+    if isinstance(leaf, Field):
+        return Field(document, leaf.path, leaf.span)
+    return rebuild(leaf, lambda each: _read_of(each, document))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.reads import computed_values
 from queryleaf_cdc.lowering.tree import Node, stages_tree, stream_tree
-from queryleaf_cdc.lowering.views.explained import view_tree
+from queryleaf_cdc.lowering.views.explained import flow_tree, view_tree
 from queryleaf_cdc.plans.actions import (
     Action,
     CallAction,
@@ -26,6 +26,7 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    FlowStatement,
     QueryStatement,
     RefreshStatement,
     StreamStatement,
@@ -56,6 +57,8 @@ class _Explaining:
                 return Node(head, self._stream(plan) + self._options(plan))
             case StreamStatement(plan):
                 return Node(f"stream of {plan.collection}: {', '.join(plan.operations)}", self._stream(plan))
+            case FlowStatement(flow):
+                return flow_tree(flow)
             case QueryStatement(query):
                 return Node(
                     f"query on {query.collection or 'no collection'}",

@@ -11,7 +11,7 @@ from bson import json_util
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
-from queryleaf_cdc.lowering.views.printed import view_json
+from queryleaf_cdc.lowering.views.printed import flow_json, view_json
 from queryleaf_cdc.plans.actions import (
     Action,
     CallAction,
@@ -35,6 +35,7 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    FlowStatement,
     QueryStatement,
     RefreshStatement,
     StreamStatement,
@@ -43,6 +44,7 @@ from queryleaf_cdc.plans.program import (
     ViewStatement,
     WriteStatement,
 )
+from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, StreamPlan, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.source import Source
@@ -84,6 +86,8 @@ class _Printer:
                 return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
             case StreamStatement(plan):
                 return self._streaming("stream", None, plan, node.diagnostics)
+            case FlowStatement(flow):
+                return self._flow(flow, node.diagnostics)
             case QueryStatement(query, columns):
                 return {
                     "kind": "query",
@@ -116,6 +120,17 @@ class _Printer:
             "name": name,
             "watch": watch_json(plan.stream),
             "actions": self.actions(plan.actions),
+            "requires": requires_json(plan.requires),
+            "diagnostics": self.diagnostics(found),
+        }
+
+    def _flow(self, plan: FlowPlan, found: tuple[Diagnostic, ...]) -> Json:
+        watches = [watch_json(each.plan.stream) for each in plan.sources]
+        return {
+            "kind": "stream",
+            "name": None,
+            **({"watch": watches[0]} if len(watches) == 1 else {"watches": watches}),
+            **flow_json(plan),
             "requires": requires_json(plan.requires),
             "diagnostics": self.diagnostics(found),
         }

@@ -23,7 +23,7 @@ from queryleaf_cdc.lowering.reads import (
     walk_actions,
     worker_expressions,
 )
-from queryleaf_cdc.lowering.scan_rows import NEW_SLOT, OLD_SLOT, SCAN_FIELDS, is_scan, rows_expressions, scan_rows
+from queryleaf_cdc.lowering.scan_rows import SCAN_FIELDS, is_scan, rows_expressions, scan_rows
 from queryleaf_cdc.lowering.trigger import Body, BodyLowering, Layout, active
 from queryleaf_cdc.plans.actions import (
     Actions,
@@ -175,7 +175,7 @@ def lower_body(node: CreateTrigger, prefix: str, gate: Expr | None = None) -> Lo
 
 
 def _lower_scan(node: CreateTrigger, prefix: str, gate: Expr | None) -> LoweredBody:
-    """The two rows of a view's scan. Raises WorkerSide when the server cannot make them."""
+    """The two rows of a view's scan, or the one of a stream's. Raises WorkerSide when the server cannot make them."""
     operations = tuple(dict.fromkeys(event.operation for event in node.events))
     rows = scan_rows(node, prefix, gate)
     actions = tuple(row.action for row in rows)
@@ -183,7 +183,13 @@ def _lower_scan(node: CreateTrigger, prefix: str, gate: Expr | None) -> LoweredB
     either = _any([row.condition for row in rows])
     guards = tuple((operation, specialize(either, operation)) for operation in operations)
     return LoweredBody(
-        prefix, operations, layout, actions, _images(rows_expressions(rows), operations), guards, (OLD_SLOT, NEW_SLOT)
+        prefix,
+        operations,
+        layout,
+        actions,
+        _images(rows_expressions(rows), operations),
+        guards,
+        tuple(row.slot for row in rows),
     )
 
 

@@ -1,4 +1,4 @@
-"""A materialized view as a dataflow: a tree of operators over weighted rows.
+"""A materialized view, or a stream, as a dataflow: a tree of operators over weighted rows.
 
 A row is a tuple of values. Expressions of a node read its input's row as ``Field(ROW, (column, *path))``; those of a
 join's condition read the left row's columns, then the right's."""
@@ -19,7 +19,8 @@ ROW = "$row"
 class Scan:
     """Rows of a collection (or of another view): its documents that meet the condition.
 
-    ``columns`` and ``condition`` read the document as ``Field(alias, path)``; ``number`` is the input's number."""
+    ``columns`` and ``condition`` read the document as ``Field(alias, path)``; ``number`` is the input's number. With
+    ``changes`` the rows are the collection's changes, which stay (see ``syntax.queries.TableRef``)."""
 
     number: int
     collection: str
@@ -27,6 +28,7 @@ class Scan:
     columns: tuple[Expr, ...]
     condition: Expr | None
     span: Span
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,74 @@ class While:
     until: Expr | None
 
 
-Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+# -- of streams: their rows come in the order of commits, and stay ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Window functions over a stream: a row sees those that came before it and do not sort behind it.
+
+    With ``in_order`` rows come in the order of ORDER BY, so that only what frames reach is kept."""
+
+    input: Node
+    partition_by: tuple[Expr, ...]
+    order_by: tuple[OrderItem, ...]
+    functions: tuple[WindowFunction, ...]
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A stream's row with the rows that a collection has for it now. ``kind`` is INNER or LEFT; ``table`` is a Scan,
+    perhaps below Maps, and its rows are found by ``path``, which is the key with number ``asked_by``."""
+
+    input: Node
+    table: Node
+    kind: str
+    input_keys: tuple[Expr, ...]
+    table_keys: tuple[Expr, ...]
+    condition: Expr | None
+    input_width: int
+    table_width: int
+    path: str
+    asked_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meet:
+    """Two streams joined within a bound of time: rows match when their keys are equal, the condition is true, and
+    ``right_time - before <= left_time <= right_time + after`` (milliseconds). A row of an outer side that has matched
+    nothing comes alone once nothing can match it any more."""
+
+    left: Node
+    right: Node
+    kind: str
+    left_keys: tuple[Expr, ...]
+    right_keys: tuple[Expr, ...]
+    left_time: Expr
+    right_time: Expr
+    before: int
+    after: int
+    condition: Expr | None
+    left_width: int
+    right_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """GROUP BY windows of time over a stream, as ``Group``. The key ``start`` is where a window begins, ``size`` its
+    length in milliseconds. A group comes once when the time has passed its end (or, with ``every_change``, with each
+    row that joins it); rows of windows that have ended are late, and left out."""
+
+    input: Node
+    keys: int
+    aggregates: tuple[Aggregate, ...]
+    start: int
+    size: int
+    every_change: bool
+
+
+Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While | Along | Lookup | Meet | Closing
 
 
 def inputs_of(node: Node) -> tuple[Node, ...]:
@@ -155,9 +224,13 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return ()
         case Concat(inputs) | Combine(inputs):
             return inputs
-        case Join(left, right):
+        case Join(left, right) | Meet(left, right):
             return (left, right)
+        case Lookup(input, table):
+            return (input, table)
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
+            return (input,)
+        case Along(input) | Closing(input):
             return (input,)
         case _:
             assert_never(node)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
+from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.syntax.statements import (
@@ -39,6 +40,16 @@ class StreamStatement:
     """A streaming SELECT. ``plan`` is that of a trigger whose only action makes the row."""
 
     plan: TriggerPlan
+    columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStatement:
+    """A streaming SELECT whose rows come of more than one change: a dataflow."""
+
+    plan: FlowPlan
     columns: tuple[str, ...] | None
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "stream"
@@ -86,6 +97,6 @@ class TableStatement:
 
 
 CompiledStatement = (
-    TriggerStatement | ViewStatement | StreamStatement | QueryStatement | WriteStatement
+    TriggerStatement | ViewStatement | StreamStatement | FlowStatement | QueryStatement | WriteStatement
     | DropStatement | RefreshStatement | TableStatement
 )  # fmt: skip

@@ -20,20 +20,23 @@ from queryleaf_cdc.lowering.worker_face import evaluator
 from queryleaf_cdc.mongo.active import Copied
 from queryleaf_cdc.mongo.positions import token_time
 from queryleaf_cdc.plans.dataflow import Scan
+from queryleaf_cdc.plans.stream import CHANGE_ROW, ChangeScan, TableScan
 from queryleaf_cdc.plans.view import NEW_ROW, OLD_ROW, ViewSource
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.syntax.expressions import Field
+from queryleaf_cdc.syntax.statements import CreateTrigger, If, Insert
 from queryleaf_cdc.values import Document, Value
 
-_WEIGHTS = {OLD_ROW: -1, NEW_ROW: 1}
+_WEIGHTS = {OLD_ROW: -1, NEW_ROW: 1, CHANGE_ROW: 1}
 
 
 class ViewFeed:
-    """One scan of one build of a view: its member of the shared stream. ``rows`` is what came in since it was cleared.
+    """One scan of one build of a view, or of a stream: its member of the shared stream. ``rows`` is what came in since
+    it was cleared.
 
     ``accept`` is set while the scan's collection is being copied: it leaves out what the copy brings."""
 
-    def __init__(self, uid: str, source: ViewSource, member: Member, functions: Functions) -> None:
+    def __init__(self, uid: str, source: ViewSource | ChangeScan, member: Member, functions: Functions) -> None:
         self.uid = uid
         self.scan = source.scan
         self.rows: Delta = []
@@ -41,8 +44,10 @@ class ViewFeed:
         images = member.lowered.images
         actions = member.lowered.actions
         lacks = _lacks(member.prefix, images.new_on_update, images.old)
-        if not member.prefix:
+        if not member.prefix and not self.scan.changes:
             self._collect = _of_images(DocumentScan(source.scan, functions), lacks)
+        elif not member.prefix:
+            self._collect = _of_changes(source.node, lacks, functions)
         elif member.lowered.present:
             self._collect = _in_server(member.prefix)
         else:
@@ -103,6 +108,29 @@ def _of_images(scan: DocumentScan, lacks: Callable[[Event], bool]) -> Collect:
                 scan.add(event.get("fullDocument") or {}, 1, rows)
 
     return collect
+
+
+def _of_changes(node: CreateTrigger, lacks: Callable[[Event], bool], functions: Functions) -> Collect:
+    """Makes the rows of a stream's changes in the worker."""
+    ((condition, (insert,)),) = _only_if(node).branches
+    assert isinstance(insert, Insert)
+    test, values = evaluator(condition), [evaluator(each) for each in insert.rows[0]]
+
+    def collect(events: Iterable[Event], rows: Delta) -> None:
+        for event in events:
+            if lacks(event):
+                raise ImageLacking(event)
+            env = Frame(event, _NO_EFFECTS, {}, functions).env
+            if test(env) is True:
+                rows.append((tuple([value(env) for value in values]), 1))
+
+    return collect
+
+
+def _only_if(node: CreateTrigger) -> If:
+    (statement,) = node.body
+    assert isinstance(statement, If)
+    return statement
 
 
 class _Rows:
@@ -225,7 +253,7 @@ def event_time(event: Event) -> Timestamp:
 class SnapshotScan:
     """A scan's rows from the documents that are there: the server runs ``pipeline``, ``rows`` takes what it gives."""
 
-    def __init__(self, source: ViewSource, functions: Functions) -> None:
+    def __init__(self, source: ViewSource | TableScan, functions: Functions) -> None:
         query = source.snapshot
         self._env = Frame({"operationType": "snapshot"}, _NO_EFFECTS, {}, functions)
         self.pipeline: list[Document] = FiringCompiler("", False).template(query.pipeline)(self._env)

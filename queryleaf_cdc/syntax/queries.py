@@ -10,11 +10,20 @@ from queryleaf_cdc.syntax.expressions import Expr, OrderItem
 
 @dataclass(frozen=True, slots=True)
 class TableRef:
-    """A collection, view, stream or CTE by name. ``alias`` equals ``name`` when none was written."""
+    """A collection, view, stream or CTE by name. ``alias`` equals ``name`` when none was written.
+
+    Once bound, ``changes`` tells that its changes are read (CHANGE_DETECTED), and not its documents: then
+    ``Field(alias, (CHANGE, name))`` is about the change itself, ``(OLD_DOCUMENT, *path)`` and ``(NEW_DOCUMENT, *path)``
+    are of its two documents, and any other path is of the one that is there: the new one, of a delete the old one."""
 
     name: str
     alias: str
     span: Span = field(compare=False, repr=False)
+    changes: bool = False
+
+
+CHANGE, OLD_DOCUMENT, NEW_DOCUMENT = "$change", "$old", "$new"
+"""First parts of paths into a source of changes."""
 
 
 @dataclass(frozen=True, slots=True)

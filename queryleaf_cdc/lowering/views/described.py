@@ -8,16 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from queryleaf_cdc.logical.bind import EVENT_FUNCTIONS
 from queryleaf_cdc.lowering.sql_text import NameOf, Text, below, frame_text, identifier, order_text, sql_text
 from queryleaf_cdc.lowering.views.rules import Rule, rule_of
 from queryleaf_cdc.plans.dataflow import (
     ROW,
+    Along,
+    Closing,
     Combine,
     Concat,
     DataflowPlan,
     Group,
     Join,
+    Lookup,
     Map,
+    Meet,
     Node,
     Over,
     Scan,
@@ -28,8 +33,11 @@ from queryleaf_cdc.plans.dataflow import (
     inputs_of,
 )
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Field, OrderItem
+from queryleaf_cdc.syntax.queries import CHANGE, NEW_DOCUMENT, OLD_DOCUMENT
 
 Parameter = str | int | bool | list[str]
+_Keys = tuple[tuple[Expr, ...], tuple[Expr, ...], tuple[bool, ...]]
+"""of both sides of a join, and whether NULL equals NULL"""
 
 _LONGEST_NAME = 50
 """An expression that is longer gets a name, by which the operators above read it."""
@@ -95,11 +103,19 @@ class _Describing:
             case Combine(all=all_):
                 return {"all": all_}, inputs[0]
             case Join():
-                return self._join(node, *inputs)
-            case Group(keys=keys, aggregates=aggregates):
-                listed, names = self._listed([_aggregate(each, inputs[0]) for each in aggregates], None)
-                return {"by": _sql(inputs[0][:keys]), "aggregates": listed}, (*inputs[0][:keys], *names)
-            case Over():
+                keys = (node.left_keys, node.right_keys, node.null_safe)
+                return self._join(node, keys, *inputs)
+            case Lookup():
+                keys = (node.input_keys, node.table_keys, (False,) * len(node.table_keys))
+                parameters, names = self._join(node, keys, *inputs)
+                return {**parameters, "found_by": node.path}, names
+            case Meet():
+                keys = (node.left_keys, node.right_keys, (False,) * len(node.left_keys))
+                parameters, names = self._join(node, keys, *inputs)
+                return {**parameters, "before_ms": node.before, "after_ms": node.after}, names
+            case Group() | Closing():
+                return self._group(node, inputs[0])
+            case Over() | Along():
                 return self._over(node, inputs[0])
             case Top(partition_by=partition_by, order_by=order_by, limit=limit, offset=offset):
                 within = _within(partition_by, order_by, _names(inputs[0]))
@@ -112,6 +128,8 @@ class _Describing:
 
     def _scan(self, node: Scan) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
         def name_of(field: Field) -> Text:
+            if node.changes and field.path and field.path[0] in _OF_CHANGE:
+                return _of_change(field)
             if self._qualified or not field.path:
                 return below(Text(identifier(field.source)), field.path)
             return below(Text(identifier(str(field.path[0]))), field.path[1:])
@@ -127,29 +145,43 @@ class _Describing:
         is_renamed = any(len(each) > 1 for each in columns)
         return {"as": _sql(names) if is_renamed else None}, names
 
+    def _group(
+        self, node: Group | Closing, input: tuple[Text, ...]
+    ) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
+        listed, names = self._listed([_aggregate(each, input) for each in node.aggregates], None)
+        parameters: dict[str, Parameter | None] = {"by": _sql(input[: node.keys]), "aggregates": listed}
+        if isinstance(node, Closing):
+            if node.size:
+                parameters |= {"window": input[node.start].sql, "window_ms": node.size}
+            parameters |= {"emit": "changes" if node.every_change else "on window close"}
+        return parameters, (*input[: node.keys], *names)
+
     def _join(
-        self, node: Join, left: tuple[Text, ...], right: tuple[Text, ...]
+        self, node: Join | Lookup | Meet, keys: _Keys, left: tuple[Text, ...], right: tuple[Text, ...]
     ) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
         same = {each.sql for each in left}
         right = tuple(Text(f"right.{each.sql}") if each.sql in same else each for each in right)
         both, of_left, of_right = _names(left + right), _names(left), _names(right)
-        keys = [
+        pairs = [
             f"{sql_text(one, of_left).sql} {'IS NOT DISTINCT FROM' if safe else '='} {sql_text(other, of_right).sql}"
-            for one, other, safe in zip(node.left_keys, node.right_keys, node.null_safe, strict=True)
+            for one, other, safe in zip(*keys, strict=True)
         ]
-        parameters: dict[str, Parameter | None] = {"kind": node.kind.lower(), "keys": keys}
+        parameters: dict[str, Parameter | None] = {"kind": node.kind.lower(), "keys": pairs}
         parameters["condition"] = _optional(node.condition, both)
         if node.kind != "MARK":
             return parameters, left + right
         mark = self._new("matched")
         return {**parameters, "as": mark.sql}, (*left, mark)
 
-    def _over(self, node: Over, input: tuple[Text, ...]) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
+    def _over(
+        self, node: Over | Along, input: tuple[Text, ...]
+    ) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
         name_of = _names(input)
         added = [self._new(each.name.lower()) for each in node.functions]
         functions = [f"{_function(f, name_of)} AS {name.sql}" for f, name in zip(node.functions, added, strict=True)]
         parameters: dict[str, Parameter | None] = {
-            **_within(node.partition_by, node.order_by, name_of), "functions": functions, "first": node.first,
+            **_within(node.partition_by, node.order_by, name_of), "functions": functions,
+            "first": node.first if isinstance(node, Over) else None,
         }  # fmt: skip
         return parameters, (*input, *added)
 
@@ -205,6 +237,18 @@ def _names(columns: Sequence[Text]) -> NameOf:
         return below(columns[at], tuple(path)) if path else columns[at]
 
     return name_of
+
+
+def _of_change(field: Field) -> Text:
+    """What is about the change itself, as SQL calls it."""
+    kind, *path = field.path
+    if kind == CHANGE:
+        return below(Text(_CHANGE_FUNCTIONS[str(path[0])]), tuple(path[1:]))
+    return below(Text(_OF_CHANGE[str(kind)]), tuple(path))
+
+
+_OF_CHANGE = {CHANGE: "", OLD_DOCUMENT: "OLD", NEW_DOCUMENT: "NEW"}
+_CHANGE_FUNCTIONS = {field: f"{name}()" for name, field in EVENT_FUNCTIONS.items() if name.startswith("CHANGE")}
 
 
 def _last_part(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from queryleaf_cdc.lowering.tree import Node, stream_tree
 from queryleaf_cdc.lowering.views.described import Operator, Parameter, described
 from queryleaf_cdc.lowering.views.images import Image, images
+from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 
 
@@ -24,6 +25,19 @@ def view_tree(plan: ViewPlan) -> Node:
         stream.children += _computed(source, scan)
     options = plan.options
     return Node(f"materialized view {plan.name}", [_rows(plan, root), dataflow, *streams, _options(options)])
+
+
+def flow_tree(plan: FlowPlan) -> Node:
+    """A streaming SELECT that remembers."""
+    root = described(plan.dataflow)
+    dataflow = Node("worker: the dataflow, which remembers rows as no change stream does")
+    dataflow.children.append(_operator(root, set()))
+    streams = [
+        stream_tree(each.plan.stream, f"server: change stream {each.scan.number} on {each.scan.collection}")
+        for each in plan.sources
+    ]
+    indexes = [Node(f"needs an index on {name} ({', '.join(path)})") for name, path in plan.requires.indexes]
+    return Node("stream", [dataflow, *streams, *indexes])
 
 
 def _rows(plan: ViewPlan, root: Operator) -> Node:

@@ -11,7 +11,24 @@ from queryleaf_cdc.logical.walk import conjunction, conjuncts, rebuild
 from queryleaf_cdc.lowering.server_face import ServerScope, lower_truth
 from queryleaf_cdc.lowering.views.leaves import leaves_in
 from queryleaf_cdc.lowering.views.relation import column
-from queryleaf_cdc.plans.dataflow import ROW, Concat, Group, Join, Map, Node, Over, Scan, Top, Unnest, While, inputs_of
+from queryleaf_cdc.plans.dataflow import (
+    ROW,
+    Along,
+    Closing,
+    Concat,
+    Group,
+    Join,
+    Lookup,
+    Map,
+    Meet,
+    Node,
+    Over,
+    Scan,
+    Top,
+    Unnest,
+    While,
+    inputs_of,
+)
 from queryleaf_cdc.plans.dataflow import Combine as CombineNode
 from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
@@ -45,6 +62,8 @@ _NOTHING = Concat(())
 
 def _placed(scan: Scan, scans: dict[str, Scan]) -> Node:
     """The scan, and above it the terms of its condition that only the worker can compute."""
+    if scan.changes:  # the trigger that its rows are made by knows both sides
+        return _numbered(scan, scans)
     terms = conjuncts(scan.condition)
     late = [term for term in terms if not _runs_in_server(term, scan.alias)]
     if not late:
@@ -95,9 +114,13 @@ def with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
             return node
         case Concat(inputs) | CombineNode(inputs):
             return replace(node, inputs=tuple(map(change, inputs)))
-        case Join(left, right):
+        case Join(left, right) | Meet(left, right):
             return replace(node, left=change(left), right=change(right))
+        case Lookup(input, table):
+            return replace(node, input=change(input), table=change(table))
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
+            return replace(node, input=change(input))
+        case Along(input) | Closing(input):
             return replace(node, input=change(input))
 
 
@@ -135,11 +158,13 @@ def width(node: Node) -> int:
             return width(inputs[0]) if inputs else 0
         case Join(kind=kind, left_width=left, right_width=right):
             return left + (1 if kind == "MARK" else right)
+        case Meet(left_width=left, right_width=right) | Lookup(input_width=left, table_width=right):
+            return left + right
         case Unnest(input):
             return width(input) + 2
-        case Group(keys=keys, aggregates=aggregates):
+        case Group(keys=keys, aggregates=aggregates) | Closing(keys=keys, aggregates=aggregates):
             return keys + len(aggregates)
-        case Over(input, functions=functions):
+        case Over(input, functions=functions) | Along(input, functions=functions):
             return width(input) + len(functions)
         case Top(input) | While(input):
             return width(input)

@@ -35,7 +35,7 @@ from queryleaf_cdc.lowering.views.terms import terms_of
 from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Scan, Unnest
 from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, Subquery
-from queryleaf_cdc.syntax.queries import FromItem, Select, SubqueryRef, TableRef, UnnestRef
+from queryleaf_cdc.syntax.queries import CHANGE, FromItem, Select, SubqueryRef, TableRef, UnnestRef
 from queryleaf_cdc.syntax.queries import Join as JoinClause
 
 
@@ -158,7 +158,7 @@ class _From:
         """What is read of a collection once the pushed terms are met."""
         alias = item.alias
         leaves = dict(self.leaves.get(alias, {}))
-        whole, own = Field(alias, (), item.span), Field(alias, ("_id",), item.span)
+        whole, own = Field(alias, (), item.span), _own_key(item)
         if alias in starred(self.query):
             leaves.setdefault(repr(whole), whole)
         if self.want_key:
@@ -172,10 +172,10 @@ class _From:
         for found in needed(self.pushed.get(alias, [])).get(alias, {}).values():
             leaves.setdefault(repr(found), found)
         star = alias in starred(self.query)
-        whole, own = Field(alias, (), item.span), Field(alias, ("_id",), item.span)
+        whole, own = Field(alias, (), item.span), _own_key(item)
         order = {text: at for at, text in enumerate(leaves)}
         return Relation(
-            Scan(-1, item.name, alias, tuple(leaves.values()), None, item.span),
+            Scan(-1, item.name, alias, tuple(leaves.values()), None, item.span, item.changes),
             len(leaves),
             {alias: {leaf.path: order[text] for text, leaf in leaves.items() if isinstance(leaf, Field)}},
             {text: column(order[text]) for text, leaf in leaves.items() if isinstance(leaf, Call)},
@@ -252,6 +252,11 @@ class _From:
             stars={**input.stars, item.alias: stars},
         )
         return relation if trivial or on is None else filtered(relation, relation.over(on))
+
+
+def _own_key(item: TableRef) -> Field:
+    """What tells a source's rows apart."""
+    return Field(item.alias, (CHANGE, "id") if item.changes else ("_id",), item.span)
 
 
 def _is_subquery(node: Expr) -> bool:

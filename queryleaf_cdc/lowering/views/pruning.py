@@ -11,10 +11,10 @@ from dataclasses import replace
 from queryleaf_cdc.logical.walk import children, rebuild
 from queryleaf_cdc.lowering.views.finish import width, with_inputs
 from queryleaf_cdc.lowering.views.relation import column, mapped
-from queryleaf_cdc.plans.dataflow import ROW, Map, Node, Over, Top, Unnest, While, WindowFunction, inputs_of
+from queryleaf_cdc.plans.dataflow import ROW, Along, Map, Node, Over, Top, Unnest, While, WindowFunction, inputs_of
 from queryleaf_cdc.syntax.expressions import Expr, Field, OrderItem
 
-Carrier = Unnest | While | Over | Top
+Carrier = Unnest | While | Over | Top | Along
 """Nodes that pass on their input's columns, and may add some behind."""
 Change = Callable[[Expr], Expr]
 
@@ -80,7 +80,8 @@ def _expressions(node: Carrier) -> Iterable[Expr]:
             yield array
         case While(since=since, until=until):
             yield from (each for each in (since, until) if each is not None)
-        case Over(partition_by=partition, order_by=order, functions=functions):
+        case Over() | Along():
+            partition, order, functions = node.partition_by, node.order_by, node.functions
             yield from (*partition, *(item.expr for item in order))
             for function in functions:
                 yield from (*function.args, *(item.expr for item in function.order_by))
@@ -95,12 +96,12 @@ def _changed(node: Carrier, change: Change) -> Carrier:
             return replace(node, array=change(array))
         case While(since=since, until=until):
             return replace(node, since=_maybe(since, change), until=_maybe(until, change))
-        case Over(partition_by=partition, order_by=order, functions=functions):
+        case Over() | Along():
             return replace(
                 node,
-                partition_by=tuple(map(change, partition)),
-                order_by=_ordered(order, change),
-                functions=tuple(_function(each, change) for each in functions),
+                partition_by=tuple(map(change, node.partition_by)),
+                order_by=_ordered(node.order_by, change),
+                functions=tuple(_function(each, change) for each in node.functions),
             )
         case Top(partition_by=partition, order_by=order):
             return replace(node, partition_by=tuple(map(change, partition)), order_by=_ordered(order, change))

@@ -10,11 +10,15 @@ from typing import assert_never
 
 from queryleaf_cdc.aggregates import AGGREGATES, Linear
 from queryleaf_cdc.plans.dataflow import (
+    Along,
+    Closing,
     Combine,
     Concat,
     Group,
     Join,
+    Lookup,
     Map,
+    Meet,
     Node,
     Over,
     Scan,
@@ -40,6 +44,12 @@ SCAN = Rule(
     "scan", "a collection's rows",
     "the row before a change goes, the row after it comes; each only if it meets the condition",
     "one event of the change stream, of which only what the view reads travels",
+    None,
+)  # fmt: skip
+CHANGES = Rule(
+    "changes", "a collection's changes",
+    "each change that meets the condition comes as a row, and stays",
+    "one event of the change stream, of which only what the query reads travels",
     None,
 )  # fmt: skip
 MAP = Rule(
@@ -139,16 +149,51 @@ WHILE = Rule(
     "the rows that have yet to come or to go, in the order of when",
 )  # fmt: skip
 
+ALONG = Rule(
+    "along", "OVER (...) of a stream",
+    "each row is computed once, when it comes, from the rows of its partition that came before it",
+    "the rows that its frames reach; one step where a function runs on from the first row",
+    "for each partition the rows that frames may still reach; all of them, if ORDER BY is not the order of commits",
+)  # fmt: skip
+LOOKUP = Rule(
+    "lookup", "JOIN of a stream with a collection",
+    "each row meets the collection's rows as they are when it comes",
+    "one question for each batch, by an index on the field",
+    None,
+)  # fmt: skip
+MEET = Rule(
+    "meet", "JOIN of two streams within a bound of time",
+    "each row meets the kept rows of the other side; a row of an outer side that met none comes alone, once the time "
+    "has passed its bound",
+    "the kept rows of the other side that have the same key and lie within the bound",
+    "the rows of both sides, for as long as the bound lasts",
+)  # fmt: skip
+CLOSING = Rule(
+    "closing", "GROUP BY of a stream",
+    "each row is added to its group, which comes when its window has ended, or with each row (EMIT CHANGES)",
+    "one step per aggregate",
+    "for each group whose window has not ended its key and tallies, or its rows where an aggregate reads them all",
+)  # fmt: skip
+
 RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
     GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
+    CHANGES, ALONG, LOOKUP, MEET, CLOSING,
 )  # fmt: skip
 
 
 def rule_of(node: Node) -> Rule:
     match node:
-        case Scan():
-            return SCAN
+        case Along():
+            return ALONG
+        case Lookup():
+            return LOOKUP
+        case Meet():
+            return MEET
+        case Closing():
+            return CLOSING
+        case Scan(changes=changes):
+            return CHANGES if changes else SCAN
         case Map():
             return MAP
         case Unnest():

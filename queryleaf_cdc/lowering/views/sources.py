@@ -22,7 +22,7 @@ _EVENTS = ("INSERT", "UPDATE", "DELETE")
 def view_source(view: str, scan: Scan, source: Source, functions: tuple[str, ...]) -> ViewSource:
     node = _as_trigger(f"{view}.{scan.number}", scan)
     plan = lower_trigger(node, source, TriggerOptions(on_error="stop"), functions)
-    return ViewSource(scan, plan, node, lower_one_shot_query(_as_query(scan)))
+    return ViewSource(scan, plan, node, lower_one_shot_query(scan_query(scan)))
 
 
 def _as_trigger(name: str, scan: Scan) -> CreateTrigger:
@@ -52,7 +52,8 @@ def _of_image(expr: Expr, alias: str, image: str) -> Expr:
     return rebuild(expr, lambda each: _of_image(each, alias, image))
 
 
-def _as_query(scan: Scan) -> Select:
+def scan_query(scan: Scan) -> Select:
+    """The scan's rows of the documents that are there, with columns ``c0``, ``c1``, ..."""
     items = tuple(SelectItem(each, f"c{at}", each.span) for at, each in enumerate(scan.columns))
     table = TableRef(scan.collection, scan.alias, scan.span)
     return Select(

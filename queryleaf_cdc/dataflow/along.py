@@ -1,0 +1,205 @@
+"""Window functions along a stream: each row is computed once, when it comes, from the rows that came before it.
+
+Of a partition whose rows come in the order of ORDER BY only what frames reach is kept: what functions that run on from
+the first row have made of those that are forgotten, is kept beside."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.partitions import Order, order_of, partition_identity
+from queryleaf_cdc.dataflow.rows import Delta, Row, projection
+from queryleaf_cdc.dataflow.state import Cell, StateChange
+from queryleaf_cdc.dataflow.windows.column import Running
+from queryleaf_cdc.dataflow.windows.columns import column
+from queryleaf_cdc.dataflow.windows.reach import together
+from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
+from queryleaf_cdc.plans.dataflow import Along
+from queryleaf_cdc.values import Document
+
+_SLACK = 32
+"""rows beyond what frames reach, before a partition is shortened"""
+
+
+class AlongStream:
+    """State: for each partition the rows that frames may still reach, in order."""
+
+    def __init__(self, node: Along, context: Context) -> None:
+        self._in_order = node.in_order
+        self._key = projection([context.row(each) for each in node.partition_by])
+        self._identity = partition_identity(len(node.partition_by))
+        self._order: Order = order_of(node.order_by, context)
+        self._columns = [column(each, node.order_by, self._order, context) for each in node.functions]
+        self._running = [each for each in self._columns if isinstance(each, Running)]
+        self._reach = together(each.reach for each in self._columns)
+        self._before = self._reach.reads_before.walk()
+        self._sees_peers = bool(self._reach.reads_after.rules)
+        self._partitions = context.state.cells(_Codec(self._running, self._order))
+
+    def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
+        (delta,) = inputs
+        keys: dict[Hashable, Row] = {}
+        arrivals: dict[Hashable, list[int]] = {}
+        key_of, identity_of = self._key, self._identity
+        for at, (row, _) in enumerate(delta):
+            key = key_of(row)
+            identity = identity_of(key)
+            if identity in arrivals:
+                arrivals[identity].append(at)
+            else:
+                keys[identity] = key
+                arrivals[identity] = [at]
+        self._partitions.fetch(keys)
+        found: list[Row] = [()] * len(delta)
+        for identity, places in arrivals.items():
+            rows = [delta[at][0] for at in places]
+            for at, values in zip(places, self._come(self._partitions.change(identity).value, rows), strict=True):
+                found[at] = values
+        return [(row + values, weight) for (row, weight), values in zip(delta, found, strict=True)]
+
+    def _come(self, partition: _Partition, rows: list[Row]) -> Iterator[Row]:
+        """The functions' values for rows that come one after the other."""
+        order = self._order
+        at = 0
+        while at < len(rows):
+            stop = self._run(partition, rows, at)
+            place = len(partition.rows)
+            if stop == at:  # it sorts before a row that is there
+                stop, place = at + 1, bisect_right(partition.orders, order(rows[at]))
+            yield from self._values(partition, rows[at:stop], place)
+            at = stop
+        if self._in_order:
+            self._shorten(partition)
+
+    def _run(self, partition: _Partition, rows: list[Row], start: int) -> int:
+        """How far rows come in order, and (where functions see peers) without any of the same order."""
+        last = partition.orders[-1] if partition.orders else b""
+        at = start
+        while at < len(rows):
+            order = self._order(rows[at])
+            if order < last or (self._sees_peers and at > start and order == last):
+                break
+            last = order
+            at += 1
+        return at
+
+    def _values(self, partition: _Partition, rows: list[Row], place: int) -> list[Row]:
+        """Puts rows in at a place, and gives their values, for which the rows behind them are not there."""
+        if place < partition.memo:
+            partition.memo, partition.carried = 0, {}
+        start = partition.memo if self._running else self._start(partition, rows[0], place)
+        if partition.base + start < self._reach.head:
+            start = 0
+        head = partition.head if partition.base + start else ()
+        stretch = Stretch(
+            [*partition.rows[start:place], *rows], self._order, partition.base + start, 0, head, partition.carried
+        )
+        first, end = place - start, place - start + len(rows)
+        values = list(zip(*[each.values(stretch, first, end) for each in self._columns], strict=True))
+        partition.put(place, rows, list(map(self._order, rows)))
+        if len(partition.head) < self._reach.head:
+            partition.head = partition.rows[: self._reach.head]
+        came_last = place == len(partition.rows) - len(rows)
+        if self._running and came_last and len(partition.rows) - partition.memo >= 2 * _SLACK:
+            self._move_memo(partition, self._keep_from(partition))
+        return values
+
+    def _start(self, partition: _Partition, row: Row, place: int) -> int:
+        reached = self._before(row)
+        start = place
+        while start and reached(partition.rows[start - 1], 1):
+            start -= 1
+        return start
+
+    def _move_memo(self, partition: _Partition, at: int) -> None:
+        """What runs on need not read the rows before this one again."""
+        if at > partition.memo:
+            rows = partition.rows[partition.memo :]
+            stretch = Stretch(rows, self._order, partition.base + partition.memo, 0, (), partition.carried)
+            partition.carried = {each: each.carry(stretch, at - partition.memo) for each in self._running}
+            partition.memo = at
+
+    def _keep_from(self, partition: _Partition) -> int:
+        """The first row that one which comes last may reach; not in the middle of peers."""
+        last = len(partition.rows) - 1
+        at = self._start(partition, partition.rows[last], last)
+        if not self._in_order:
+            at = min(at, max(last - _SLACK, 0))
+        while at and partition.orders[at - 1] == partition.orders[at]:
+            at -= 1
+        return at
+
+    def _shorten(self, partition: _Partition) -> None:
+        if len(partition.rows) < partition.enough:
+            return
+        at = self._keep_from(partition)
+        if self._running:
+            self._move_memo(partition, at)
+            at = partition.memo
+        if partition.base + at >= self._reach.head:
+            partition.drop(at)
+        partition.enough = 2 * len(partition.rows) + _SLACK
+
+
+class _Partition:
+    """``base`` rows came before ``rows`` and are forgotten; ``carried`` is what each running function has made of all
+    rows before ``rows[memo]``."""
+
+    __slots__ = ("base", "carried", "enough", "head", "memo", "orders", "rows")
+
+    def __init__(self) -> None:
+        self.base = 0
+        self.rows: list[Row] = []
+        self.orders: list[bytes] = []
+        self.head: list[Row] = []
+        self.memo = 0
+        self.carried: Mapping[object, Any] = {}
+        self.enough = _SLACK
+
+    def put(self, place: int, rows: list[Row], orders: list[bytes]) -> None:
+        self.rows[place:place] = rows
+        self.orders[place:place] = orders
+
+    def drop(self, count: int) -> None:
+        del self.rows[:count]
+        del self.orders[:count]
+        self.base += count
+        self.memo = max(self.memo - count, 0)
+
+
+class _Codec:
+    """Documents: ``r`` the rows, ``b`` how many came before them, ``h`` the first ones, ``m`` the memo's place, and
+    ``c`` what running functions carry, in the order of the functions."""
+
+    def __init__(self, running: Sequence[Running], order: Order) -> None:
+        self._running = running
+        self._order = order
+
+    def new(self, key: Row) -> _Partition:
+        return _Partition()
+
+    def load(self, key: Row, id: bytes, document: Document) -> _Partition:
+        found = _Partition()
+        found.rows = list(map(tuple, document["r"]))
+        found.orders = list(map(self._order, found.rows))
+        found.base, found.memo = document["b"], document["m"]
+        found.head = list(map(tuple, document["h"]))
+        if document["c"]:
+            found.carried = dict(zip(self._running, document["c"], strict=True))
+        return found
+
+    def changes(self, cell: Cell[_Partition]) -> Iterator[StateChange]:
+        found = cell.value
+        carried = [found.carried[each] for each in self._running] if found.carried else []
+        document = {"r": found.rows, "b": found.base, "m": found.memo, "h": found.head, "c": carried}
+        yield StateChange(cell.id, document, not cell.is_stored)
+
+    def stored(self, value: _Partition) -> None:
+        pass
+
+    def size(self, value: _Partition) -> int:
+        return len(value.rows) or 1

@@ -1,0 +1,78 @@
+"""A stream's dataflow: what rows come with a batch of changes, or with time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from queryleaf_cdc.dataflow.build import Steps, build
+from queryleaf_cdc.dataflow.closing import WindowGroups
+from queryleaf_cdc.dataflow.operator import Context, Tables
+from queryleaf_cdc.dataflow.rows import Delta, Row
+from queryleaf_cdc.dataflow.state import State
+from queryleaf_cdc.plans.dataflow import DataflowPlan
+from queryleaf_cdc.values import Document, Value
+
+_UNBOUNDED = 1 << 62
+"""the operators themselves forget what frames and bounds cannot reach"""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """``changes`` are the ids of the changes that it came of, where there are any."""
+
+    values: Document
+    changes: tuple[str, ...]
+
+
+class StreamFlow:
+    """Its state lives in memory only. Rows come in the order of the changes they came of."""
+
+    def __init__(
+        self,
+        plan: DataflowPlan,
+        changes: tuple[int, ...],
+        functions: Mapping[str, Callable[..., Value]],
+        tables: Tables,
+    ) -> None:
+        self._state = State(_Nothing(), _UNBOUNDED)
+        self._steps: Steps = build(plan, Context(self._state, functions, tables))
+        self._columns = plan.output.columns
+        self._changes = changes
+
+    @property
+    def late(self) -> int:
+        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups))
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether rows may come by this time, without any change."""
+        return any(due is not None and due <= now for due in (each.next_due for each in self._steps.timed))
+
+    def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
+        """``now`` is a time that no later change is before; it never goes back."""
+        rows = [row for row, weight in self._steps.run(deltas, now) for _ in range(weight)]
+        self._state.changes()  # arrangements close their gaps then; nobody stores what they say
+        self._state.commit()
+        return list(map(self._row, rows))
+
+    def _row(self, row: Row) -> FlowRow:
+        ids = tuple(id for at in self._changes if (id := row[at]) is not None)
+        return FlowRow(dict(_fields(self._columns, row)), ids)
+
+
+def _fields(columns: Sequence[str | None], row: Row) -> Iterator[tuple[str, Value]]:
+    for name, value in zip(columns, row, strict=False):
+        if name is not None:
+            yield name, value
+        elif isinstance(value, dict):
+            yield from value.items()
+
+
+class _Nothing:
+    """Implements ``state.StateStore``: nothing is ever stored."""
+
+    is_empty = True
+
+    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+        return {}

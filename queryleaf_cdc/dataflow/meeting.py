@@ -1,0 +1,168 @@
+"""Two streams that meet within a bound of time. What can meet nothing any more is forgotten, and, if its side is an
+outer one and it has met nothing, comes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bson import Int64
+
+from queryleaf_cdc.dataflow.arrangement import Arrangement
+from queryleaf_cdc.dataflow.join_side import key_identity
+from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.rows import Delta, Row, projection
+from queryleaf_cdc.dataflow.state import fetch
+from queryleaf_cdc.functions.bson_order import milliseconds
+from queryleaf_cdc.functions.moments import from_ms
+from queryleaf_cdc.lowering.worker_face import Evaluator
+from queryleaf_cdc.plans.dataflow import Meet
+from queryleaf_cdc.syntax.expressions import Expr
+
+_LONG = 1 << 63
+_ONLY: Hashable = ()
+_KEYS: dict[Hashable, Row] = {_ONLY: ()}
+_LEFT, _RIGHT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    time: int
+    side: int
+    name: Hashable
+    """of the key; None where it meets nothing"""
+    row: Row
+
+
+class _Side:
+    """``earlier`` and ``later``: how far before, and after, its own time a row's partners may be (milliseconds)."""
+
+    def __init__(
+        self, number: int, keys: Sequence[Expr], time: Expr, earlier: int, later: int, outer: bool, context: Context
+    ) -> None:
+        self.number, self.earlier, self.later, self.outer = number, earlier, later, outer
+        self.key = projection([context.row(key) for key in keys])
+        self.name = key_identity([False] * len(keys)) if keys else _always
+        self.time: Evaluator = context.row(time)
+        self.rows = Arrangement(context.state, lambda row: _bytes(self.at(row)))
+
+    def at(self, row: Row) -> int:
+        return milliseconds(self.time(row))
+
+
+class Met:
+    """State: the rows of both sides, by key and in order of time; and when each of them can be forgotten."""
+
+    def __init__(self, node: Meet, context: Context) -> None:
+        before, after = node.before, node.after
+        left_outer, right_outer = node.kind in ("LEFT", "FULL"), node.kind in ("RIGHT", "FULL")
+        self._sides = (
+            _Side(_LEFT, node.left_keys, node.left_time, after, before, left_outer, context),
+            _Side(_RIGHT, node.right_keys, node.right_time, before, after, right_outer, context),
+        )
+        self._waiting = Arrangement(context.state, lambda waiting: _bytes(waiting[0]))
+        self._test = context.test(node.condition) if node.condition is not None else None
+        self._nothing: tuple[Row, Row] = ((None,) * node.left_width, (None,) * node.right_width)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When a row can be forgotten next."""
+        self._waiting.fetch(_KEYS)
+        first = next(self._waiting.get(_ONLY).entries(), None)
+        return from_ms(first[1][0] + 1) if first is not None else None
+
+    def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
+        arrivals = sorted(
+            (each for side, delta in zip(self._sides, inputs, strict=True) for each in _arrivals(side, delta)),
+            key=lambda each: each.time,
+        )
+        due = self._due(milliseconds(now))
+        keys = {each.name: self._sides[each.side].key(each.row) for each in (*arrivals, *due) if each.name is not None}
+        if keys:
+            fetch([side.rows.wanting(keys) for side in self._sides])
+        output: Delta = []
+        for arrival in arrivals:
+            self._come(arrival, output)
+        for each in due:
+            self._go(each, output)
+        return output
+
+    # -- coming ----------------------------------------------------------------------------------------------------
+
+    def _come(self, arrival: _Arrival, output: Delta) -> None:
+        own = self._sides[arrival.side]
+        met = arrival.name is not None and self._meets(arrival, output)
+        if arrival.name is not None:
+            kept = own.rows.change(arrival.name)
+            place = own.rows.place(arrival.row)
+            kept.add_at(place, arrival.row, 1)
+            if met and own.outer:
+                kept.set_mark(place, 1)
+        if arrival.name is not None or own.outer:
+            waiting = (Int64(arrival.time + own.later), Int64(own.number), *arrival.row)
+            self._waiting.change(_ONLY).add(waiting, 1)
+
+    def _meets(self, arrival: _Arrival, output: Delta) -> bool:
+        own, other = self._sides[arrival.side], self._sides[1 - arrival.side]
+        first, last = arrival.time - own.earlier, arrival.time + own.later
+        partners = other.rows.change(arrival.name)
+        met = False
+        for place, row, weight in list(_within(partners.entries(_bytes(first)), other, last)):
+            both = arrival.row + row if own.number == _LEFT else row + arrival.row
+            if self._test is None or self._test(both):
+                output.append((both, weight))
+                met = True
+                if other.outer:
+                    partners.set_mark(place, 1)
+        return met
+
+    # -- going -----------------------------------------------------------------------------------------------------
+
+    def _due(self, clock: int) -> list[_Arrival]:
+        """Rows that nothing can meet any more: every later change is of this time, or after it."""
+        self._waiting.fetch(_KEYS)
+        found: list[_Arrival] = []
+        for place, entry, weight in list(_up_to(self._waiting.get(_ONLY).entries(), clock)):
+            side, row = self._sides[int(entry[1])], entry[2:]
+            found += [_Arrival(side.at(row), side.number, side.name(side.key(row)), row)] * weight
+            self._waiting.change(_ONLY).add_at(place, entry, -weight)
+        return found
+
+    def _go(self, gone: _Arrival, output: Delta) -> None:
+        side = self._sides[gone.side]
+        met = False
+        if gone.name is not None:
+            kept, place = side.rows.change(gone.name), side.rows.place(gone.row)
+            met = kept.mark(place) > 0
+            kept.add_at(place, gone.row, -1)
+        if side.outer and not met:
+            left_alone = gone.side == _LEFT
+            output.append((gone.row + self._nothing[_RIGHT] if left_alone else self._nothing[_LEFT] + gone.row, 1))
+
+
+def _arrivals(side: _Side, delta: Delta) -> Iterator[_Arrival]:
+    for row, weight in delta:
+        for _ in range(weight):
+            yield _Arrival(side.at(row), side.number, side.name(side.key(row)), row)
+
+
+def _within(entries: Iterator[tuple[bytes, Row, int]], side: _Side, last: int) -> Iterator[tuple[bytes, Row, int]]:
+    for entry in entries:
+        if side.at(entry[1]) > last:
+            return
+        yield entry
+
+
+def _up_to(entries: Iterator[tuple[bytes, Row, int]], clock: int) -> Iterator[tuple[bytes, Row, int]]:
+    for entry in entries:
+        if entry[1][0] >= clock:
+            return
+        yield entry
+
+
+def _bytes(moment: int) -> bytes:
+    return (moment + _LONG).to_bytes(8, "big")
+
+
+_always: Callable[[Row], Hashable] = lambda key: ()  # noqa: E731

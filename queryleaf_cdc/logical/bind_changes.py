@@ -1,0 +1,137 @@
+"""CHANGE_DETECTED in a SELECT of several sources, or of a part of a query: which sources are read as changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, map_clauses, rebuild
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Name, Path
+from queryleaf_cdc.syntax.queries import (
+    CHANGE,
+    NEW_DOCUMENT,
+    OLD_DOCUMENT,
+    FromItem,
+    Query,
+    Select,
+    SetOperation,
+    SubqueryRef,
+    TableRef,
+)
+
+
+@dataclass(frozen=True)
+class Detected:
+    """alias → the columns of which one must have changed (none: any change counts), of one SELECT's sources."""
+
+    columns: dict[str, tuple[Path, ...]]
+
+    @property
+    def main(self) -> str | None:
+        """The source that CHANGE_TYPE() and its kin speak of: the first in FROM."""
+        return next(iter(self.columns), None)
+
+
+def is_detection(node: Expr) -> bool:
+    return isinstance(node, Call) and node.name == "CHANGE_DETECTED"
+
+
+def detects(query: Query) -> bool:
+    """Whether the query reads changes, in any part of it that stands in WITH or FROM."""
+    if any(detects(cte.query) for cte in query.ctes):
+        return True
+    if isinstance(query, SetOperation):
+        return detects(query.left) or detects(query.right)
+    if query.where is not None and any_node(query.where, is_detection):
+        return True
+    return any(isinstance(each, SubqueryRef) and detects(each.query) for each in _items(query))
+
+
+def _items(query: Select) -> tuple[FromItem, ...]:
+    return tuple(each for each in (query.from_item, *(join.item for join in query.joins)) if each is not None)
+
+
+def without_detection(query: Select, collections: Callable[[TableRef], bool]) -> tuple[Select, Detected]:
+    """The SELECT as parsed, without CHANGE_DETECTED, and what it said. ``collections`` tells which names in FROM are
+    no CTEs. Raises CompileError QL207."""
+    terms = conjuncts(query.where)
+    detections = [term for term in terms if is_detection(term)]
+    others = [term for term in terms if not is_detection(term)]
+    if any(any_node(term, is_detection) for term in others):
+        raise CompileError("QL207", "CHANGE_DETECTED() must be a term of its own: AND CHANGE_DETECTED()", query.span)
+    tables = [each for each in _items(query) if isinstance(each, TableRef) and collections(each)]
+    found: dict[str, list[Path]] = {}
+    for term in detections:
+        assert isinstance(term, Call)
+        _note(term, tables, found, term.span)
+    ordered = {table.alias: tuple(found[table.alias]) for table in tables if table.alias in found}
+    return replace(query, where=conjunction(others)), Detected(ordered)
+
+
+def _note(term: Call, tables: list[TableRef], found: dict[str, list[Path]], span: Span) -> None:
+    if not tables:
+        hint = "it stands in the SELECT that reads the collection"
+        raise CompileError("QL207", "CHANGE_DETECTED() needs a collection in FROM", span, hint)
+    aliases = [table.alias for table in tables]
+    if not term.args:
+        found.setdefault(aliases[0], [])
+    for arg in term.args:
+        if not isinstance(arg, Name):
+            raise CompileError("QL207", "CHANGE_DETECTED takes columns, or a source", arg.span)
+        source = str(arg.path[0]) if arg.path[0] in aliases else aliases[0]
+        path = arg.path[1:] if arg.path[0] in aliases else arg.path
+        columns = found.setdefault(source, [])
+        if path:
+            columns.append(path)
+
+
+def with_detection(bound: Select, detected: Detected) -> Select:
+    """The bound SELECT with its sources of changes marked; what is about the change is read of the first of them."""
+    if detected.main is None:
+        return map_clauses(bound, _refused)
+    tests = [
+        test for alias, paths in detected.columns.items() if paths for test in [_changed(alias, paths, bound.span)]
+    ]
+    bound = replace(bound, where=conjunction([*tests, *conjuncts(bound.where)]))
+    main = detected.main
+    return replace(
+        map_clauses(bound, lambda expr: _of_source(expr, main)),
+        from_item=_marked(bound.from_item, detected) if bound.from_item is not None else None,
+        joins=tuple(
+            replace(
+                join,
+                item=_marked(join.item, detected),
+                on=_of_source(join.on, main) if join.on is not None else None,
+            )
+            for join in bound.joins
+        ),
+    )
+
+
+def _marked(item: FromItem, detected: Detected) -> FromItem:
+    return replace(item, changes=True) if isinstance(item, TableRef) and item.alias in detected.columns else item
+
+
+def _changed(alias: str, paths: tuple[Path, ...], span: Span) -> Expr:
+    """Inserts, deletes, and updates that changed one of the columns."""
+    other = Call("<>", (Field(alias, (CHANGE, "action"), span), Literal("UPDATE", span)), span)
+    tests = tuple(
+        Call("IS DISTINCT FROM", (Field(alias, (OLD_DOCUMENT, *p), span), Field(alias, (NEW_DOCUMENT, *p), span)), span)
+        for p in paths
+    )
+    return Call("OR", (other, *tests), span)
+
+
+def _of_source(expr: Expr, alias: str) -> Expr:
+    if isinstance(expr, Field) and expr.source == "EVENT":
+        return Field(alias, (CHANGE, *expr.path), expr.span)
+    return rebuild(expr, lambda each: _of_source(each, alias))
+
+
+def _refused(expr: Expr) -> Expr:
+    if isinstance(expr, Field) and expr.source == "EVENT":
+        hint = "select it, as in CHANGE_TIMESTAMP() AS at, where CHANGE_DETECTED() stands"
+        raise CompileError("QL208", "there is no change here that this could speak of", expr.span, hint)
+    return rebuild(expr, _refused)

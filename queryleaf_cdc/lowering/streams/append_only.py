@@ -1,0 +1,187 @@
+"""A tree that was built as a view's becomes a stream's: its sources of changes only ever add rows, in order of commit.
+
+What a view recomputes, a stream does once, as rows come; what would have to be taken back is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.functions.paths import is_plain
+from queryleaf_cdc.lowering.streams.bounds import bound_of
+from queryleaf_cdc.lowering.streams.lineage import definition, is_commit_time, is_stream
+from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
+from queryleaf_cdc.lowering.views.relation import column, with_columns_at
+from queryleaf_cdc.plans.dataflow import (
+    Along,
+    Closing,
+    Combine,
+    Concat,
+    Group,
+    Join,
+    Lookup,
+    Map,
+    Meet,
+    Node,
+    Over,
+    Scan,
+    Top,
+    Unnest,
+    While,
+)
+from queryleaf_cdc.source import Span
+from queryleaf_cdc.syntax.expressions import Field
+
+_SWAPPED = {"INNER": "INNER", "RIGHT": "LEFT"}
+
+
+@dataclass
+class AppendOnly:
+    """``every_change``: groups come with each row that joins them (EMIT CHANGES), not when their window ends."""
+
+    span: Span
+    every_change: bool
+    _known: dict[int, tuple[Node, Node]] = field(default_factory=dict)
+    """each node beside what became of it: while it is held here, no other node can have its id"""
+
+    def node(self, node: Node) -> Node:
+        if id(node) not in self._known:
+            self._known[id(node)] = node, self._changed(node)
+        return self._known[id(node)][1]
+
+    def _changed(self, node: Node) -> Node:
+        match node:
+            case Scan():
+                return node
+            case Map(input) | Unnest(input):
+                return replace(node, input=self.node(input))
+            case Concat(inputs):
+                return self._concat(replace(node, inputs=tuple(map(self.node, inputs))))
+            case Join():
+                return self._join(replace(node, left=self.node(node.left), right=self.node(node.right)))
+            case Over():
+                return self._over(node, self.node(node.input))
+            case Group():
+                return self._group(node, self.node(node.input))
+            case Combine() | Top() | While():
+                raise self._refusal(_NOT_IN_STREAMS[type(node)])
+            case Along() | Lookup() | Meet() | Closing():
+                return node
+            case _:
+                assert_never(node)
+
+    def _refusal(self, text: str, hint: str | None = None, code: str = "QL303") -> CompileError:
+        return CompileError(code, text, self.span, hint)
+
+    def _concat(self, node: Concat) -> Node:
+        kinds = {is_stream(each) for each in node.inputs}
+        if len(kinds) > 1:
+            raise self._refusal("UNION ALL of changes and of a collection's rows", "each part needs CHANGE_DETECTED()")
+        return node
+
+    # -- joins -----------------------------------------------------------------------------------------------------
+
+    def _join(self, node: Join) -> Node:
+        if node.kind == "MARK":
+            raise self._refusal(
+                "IN and EXISTS with a subquery are not supported in a stream", "join the collection instead"
+            )
+        match is_stream(node.left), is_stream(node.right):
+            case True, True:
+                return self._meet(node)
+            case True, False if node.kind in ("INNER", "LEFT"):
+                return self._lookup(node)
+            case False, True if node.kind in _SWAPPED:
+                return self._swapped(node)
+            case False, False:
+                raise self._refusal("two collections joined with each other", "join each of them with the changes")
+            case _:
+                text = f"a {node.kind} JOIN keeps rows of a collection that no change is joined with"
+                raise self._refusal(text, "LEFT JOIN the collection to the changes")
+
+    def _meet(self, node: Join) -> Node:
+        bound = bound_of(node)
+        if bound is None:
+            text = "a join of two streams needs a bound of time, or it would have to remember everything"
+            hint = (
+                "ON a.at BETWEEN b.at - INTERVAL '1 minute' AND b.at + INTERVAL '1 minute', "
+                "where both select CHANGE_TIMESTAMP() AS at"
+            )
+            raise self._refusal(text, hint, "QL320")
+        return Meet(
+            node.left, node.right, node.kind, node.left_keys, node.right_keys, bound.left_time, bound.right_time,
+            bound.before, bound.after, node.condition, node.left_width, node.right_width,
+        )  # fmt: skip
+
+    def _lookup(self, node: Join) -> Node:
+        asked_by, path = self._path(node)
+        return Lookup(
+            node.left, node.right, node.kind, node.left_keys, node.right_keys, node.condition,
+            node.left_width, node.right_width, path, asked_by,
+        )  # fmt: skip
+
+    def _swapped(self, node: Join) -> Node:
+        """The changes first, then the columns in the order that was written."""
+        left, right = node.left_width, node.right_width
+
+        def place(at: int) -> int:
+            return at + right if at < left else at - left
+
+        condition = with_columns_at(node.condition, place) if node.condition is not None else None
+        turned = Join(
+            node.right, node.left, _SWAPPED[node.kind], node.right_keys, node.left_keys, node.null_safe, condition,
+            right, left,
+        )  # fmt: skip
+        return Map(self._lookup(turned), tuple(column(place(at)) for at in range(left + right)))
+
+    def _path(self, node: Join) -> tuple[int, str]:
+        """The field of the collection that rows are found by, and which of the keys it is."""
+        table = node.right
+        while isinstance(table, Map):
+            table = table.input
+        if not isinstance(table, Scan):
+            raise self._refusal("rows are looked up in a collection, not in what a query makes of one")
+        if any(node.null_safe):
+            raise self._refusal("IS NOT DISTINCT FROM cannot find rows of a collection", "join by =")
+        for at, key in enumerate(node.right_keys):
+            _, found = definition(node.right, key)
+            if isinstance(found, Field) and found.source == table.alias and _is_query_path(found):
+                return at, ".".join(map(str, found.path))
+        hint = f"ON {table.alias}._id = ..., and an index on the field"
+        raise self._refusal(
+            f"rows of {table.collection} are found by an equality with one of its fields", hint, "QL321"
+        )
+
+    # -- windows, groups -------------------------------------------------------------------------------------------
+
+    def _over(self, node: Over, input: Node) -> Node:
+        if not is_stream(input):
+            raise self._refusal("a window over a collection's rows cannot be joined with changes")
+        order = node.order_by
+        in_order = not order or (
+            len(order) == 1 and not order[0].descending and is_commit_time(input, order[0].expr)
+        )  # fmt: skip
+        functions = tuple(looking_back(each, bool(order)) for each in node.functions)
+        return Along(input, node.partition_by, order, functions, in_order)
+
+    def _group(self, node: Group, input: Node) -> Node:
+        if not is_stream(input):
+            raise self._refusal("a collection's groups cannot be joined with changes")
+        ends = ends_of(input, node.keys)
+        if ends is None and not self.every_change:
+            text = "aggregates over a stream need a window of time that ends, or EMIT CHANGES"
+            raise self._refusal(text, "GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 minute')", "QL322")
+        start, size = ends if ends is not None else (-1, 0)
+        return Closing(input, node.keys, node.aggregates, start, size, self.every_change)
+
+
+_NOT_IN_STREAMS: dict[type[Node], str] = {
+    Combine: "DISTINCT, UNION, INTERSECT and EXCEPT do not fit a stream, which would have to remember every row",
+    Top: "LIMIT, OFFSET and DISTINCT ON do not fit a stream, which never ends",
+    While: "a moving clock does not fit a stream",
+}
+
+
+def _is_query_path(found: Field) -> bool:
+    return bool(found.path) and all(isinstance(part, str) and is_plain(part) for part in found.path)

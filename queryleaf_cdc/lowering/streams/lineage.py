@@ -1,0 +1,58 @@
+"""Where the columns of a node come from: what a time bound, a window's key and a lookup's key must know."""
+
+from __future__ import annotations
+
+from queryleaf_cdc.lowering.views.finish import width
+from queryleaf_cdc.plans.dataflow import ROW, Along, Closing, Concat, Lookup, Map, Meet, Node, Scan, Unnest
+from queryleaf_cdc.syntax.expressions import Expr, Field
+from queryleaf_cdc.syntax.queries import CHANGE
+
+COMMIT_TIME = (CHANGE, "timestamp")
+
+
+def definition(node: Node, expr: Expr, through_meetings: bool = False) -> tuple[Node, Expr]:
+    """The node that computes what the expression, over the node's rows, only passes on; and the expression there.
+
+    Rows of a ``Meet`` come later than what they are made of, so it is looked through only where that does not matter."""
+    while isinstance(expr, Field) and expr.source == ROW and len(expr.path) == 1:
+        at = expr.path[0]
+        assert isinstance(at, int)
+        match node:
+            case Scan(columns=columns):
+                return node, columns[at]
+            case Map(input, columns):
+                node, expr = input, columns[at]
+            case Along(input) | Unnest(input) if at < width(input):
+                node = input
+            case Meet() if not through_meetings:
+                return node, expr
+            case Lookup(input, other, input_width=left) | Meet(input, other, left_width=left):
+                node, expr = (input, expr) if at < left else (other, Field(ROW, (at - left,), expr.span))
+            case _:
+                return node, expr
+    return node, expr
+
+
+def is_commit_time(node: Node, expr: Expr) -> bool:
+    """Whether the expression is CHANGE_TIMESTAMP() of the rows' change."""
+    if isinstance(node, Concat):
+        return all(is_commit_time(each, expr) for each in node.inputs)
+    origin, found = definition(node, expr)
+    if isinstance(origin, Concat):
+        return is_commit_time(origin, found)
+    return isinstance(origin, Scan) and isinstance(found, Field) and found.path == COMMIT_TIME
+
+
+def is_stream(node: Node) -> bool:
+    """Whether the rows are changes, which stay."""
+    match node:
+        case Scan(changes=changes):
+            return changes
+        case Along() | Lookup() | Meet() | Closing():
+            return True
+        case Map(input) | Unnest(input):
+            return is_stream(input)
+        case Concat(inputs):
+            return bool(inputs) and all(map(is_stream, inputs))
+        case _:
+            return False

@@ -1,0 +1,173 @@
+"""From a batch of changes to the rows of a streaming SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from bson.timestamp import Timestamp
+from pymongo.database import Database
+
+from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.events import ACTIONS, Event
+from queryleaf_cdc.lowering.mongo_json import pipeline_json
+from queryleaf_cdc.lowering.shared_stream import database_pipeline, share
+from queryleaf_cdc.mongo.lookups import lookup
+from queryleaf_cdc.plans.program import TriggerStatement
+from queryleaf_cdc.plans.stream import FlowPlan
+from queryleaf_cdc.plans.trigger import TriggerPlan
+from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
+from queryleaf_cdc.runtime.feeds import ImageLacking, SnapshotScan, ViewFeed
+from queryleaf_cdc.values import Document
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The change that a row came from; of several the last one. Of a row that comes with time alone only ``id`` is
+    known, or nothing."""
+
+    id: str | None
+    operation: str | None = None
+    timestamp: datetime | None = None
+    key: Document | None = None
+    collection: str | None = None
+
+
+class Row(dict[str, Any]):
+    """A row as a dict; ``change`` tells where it came from."""
+
+    def __init__(self, values: Document, change: RowChange) -> None:
+        super().__init__(values)
+        self.change = change
+
+
+class StreamRows(Protocol):
+    """A streaming SELECT at work. ``pipeline`` and ``images`` are those of its change stream of the database."""
+
+    pipeline: list[Document]
+    images: tuple[str, str]
+
+    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
+        """The rows that come with these changes, or, without any, with the time. Raises RunError QL607."""
+
+
+class OneByOne:
+    """Each row comes of one change alone."""
+
+    def __init__(self, plan: TriggerPlan, functions: Functions) -> None:
+        stream = plan.stream
+        self.pipeline = pipeline_json(database_pipeline(stream))
+        self.images = (stream.full_document or "default", stream.before_change or "off")
+        self._run = FiringCompiler(plan.name, True).body(plan.actions)
+        self._functions = functions
+
+    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
+        return [row for event in events for row in self._rows(event)]
+
+    def _rows(self, event: Event) -> list[Row]:
+        if event.get("operationType") not in ACTIONS:
+            return []
+        computed = event.get("_ql") or {}
+        if computed.get("missing"):
+            raise _lacking(event)
+        collected = _Collecting()
+        self._run(Frame(event, collected, computed, self._functions))  # type: ignore[arg-type]
+        return [Row(document, change_of(event)) for document in collected.rows]
+
+
+class _Collecting:
+    """Effects of a streaming SELECT: its one INSERT is a row."""
+
+    def __init__(self) -> None:
+        self.rows: list[Document] = []
+
+    def insert(self, collection: str, document: Document, origin: object) -> None:
+        self.rows.append(document)
+
+
+class Flowing:
+    """Rows come of several changes, which a dataflow remembers in memory."""
+
+    def __init__(self, plan: FlowPlan, functions: Functions, database: Database[dict[str, Any]]) -> None:
+        stream = share([TriggerStatement(each.plan, each.node, ()) for each in plan.sources], ("wallTime",))
+        self.pipeline = pipeline_json(stream.pipeline)
+        self.images = (stream.full_document or "default", stream.before_change or "off")
+        self._feeds = [
+            ViewFeed(plan.name, source, member, functions)
+            for source, member in zip(plan.sources, stream.members, strict=True)
+        ]
+        self._flow = StreamFlow(plan.dataflow, plan.changes, functions, _Tables(plan, functions, database))
+        self._clock = datetime.min
+
+    @property
+    def late(self) -> int:
+        """How many rows came after their window of time had ended, and were left out."""
+        return self._flow.late
+
+    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
+        changes = [event for event in events if event.get("operationType") in ACTIONS]
+        deltas = {}
+        for feed in self._feeds:
+            feed.rows = []
+            try:
+                feed.collect(each for each in changes if each["ns"]["coll"] == feed.scan.collection)
+            except ImageLacking as lacking:
+                raise _lacking(lacking.event) from lacking
+            if feed.rows:
+                deltas[feed.scan.number] = feed.rows
+        self._clock = max(self._clock, *(_wall_time(each) for each in changes), _seconds(time, changes))
+        if not deltas and not self._flow.is_due(self._clock):
+            return []
+        known = {event["_id"]["_data"]: event for event in changes}
+        return [_row(each, known) for each in self._flow.step(deltas, self._clock)]
+
+
+class _Tables:
+    """Implements ``dataflow.operator.Tables``."""
+
+    def __init__(self, plan: FlowPlan, functions: Functions, database: Database[dict[str, Any]]) -> None:
+        self._database = database
+        self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in plan.tables}
+
+    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
+        table, snapshot = self._tables[scan]
+        found = lookup(self._database, table.scan.collection, table.path, keys, snapshot.pipeline)
+        return [row for row, _ in snapshot.rows(found)]
+
+
+def _row(row: FlowRow, known: dict[str, Event]) -> Row:
+    events = [known[id] for id in row.changes if id in known]
+    if events:
+        return Row(row.values, change_of(max(events, key=lambda event: str(event["_id"]["_data"]))))
+    return Row(row.values, RowChange(max(row.changes, default=None)))
+
+
+def change_of(event: Event) -> RowChange:
+    return RowChange(
+        event["_id"]["_data"],
+        ACTIONS[event["operationType"]],
+        event.get("wallTime"),
+        event.get("documentKey"),
+        event["ns"]["coll"],
+    )
+
+
+def _wall_time(event: Event) -> datetime:
+    time: datetime = event.get("wallTime") or _moment(event["clusterTime"])
+    return time
+
+
+def _seconds(time: Timestamp | None, changes: Sequence[Event]) -> datetime:
+    """What the server's clock tells when nothing happens: every later change is of this second or after it."""
+    return datetime.min if time is None or changes else _moment(time)
+
+
+def _moment(time: Timestamp) -> datetime:
+    return datetime.fromtimestamp(time.time, UTC).replace(tzinfo=None)
+
+
+def _lacking(event: Event) -> RunError:
+    return RunError("QL607", f"a document image that the query needs is not there (key {event.get('documentKey')})")
