@@ -101,7 +101,7 @@ class AlongStream:
         first, end = place - start, place - start + len(rows)
         values = list(zip(*[each.values(stretch, first, end) for each in self._columns], strict=True))
         partition.put(place, rows, list(map(self._order, rows)))
-        if len(partition.head) < self._reach.head:
+        if self._reach.head and not partition.base:
             partition.head = partition.rows[: self._reach.head]
         came_last = place == len(partition.rows) - len(rows)
         if self._running and came_last and len(partition.rows) - partition.memo >= 2 * _SLACK:

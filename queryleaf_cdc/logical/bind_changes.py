@@ -19,6 +19,7 @@ from queryleaf_cdc.syntax.queries import (
     SetOperation,
     SubqueryRef,
     TableRef,
+    UnnestRef,
 )
 
 
@@ -96,22 +97,22 @@ def with_detection(bound: Select, detected: Detected) -> Select:
     ]
     bound = replace(bound, where=conjunction([*tests, *conjuncts(bound.where)]))
     main = detected.main
+
+    def item(each: FromItem) -> FromItem:
+        if isinstance(each, UnnestRef):
+            return replace(each, array=_of_source(each.array, main))
+        if isinstance(each, TableRef) and each.alias in detected.columns:
+            return replace(each, changes=True)
+        return each
+
     return replace(
         map_clauses(bound, lambda expr: _of_source(expr, main)),
-        from_item=_marked(bound.from_item, detected) if bound.from_item is not None else None,
+        from_item=item(bound.from_item) if bound.from_item is not None else None,
         joins=tuple(
-            replace(
-                join,
-                item=_marked(join.item, detected),
-                on=_of_source(join.on, main) if join.on is not None else None,
-            )
+            replace(join, item=item(join.item), on=_of_source(join.on, main) if join.on is not None else None)
             for join in bound.joins
         ),
     )
-
-
-def _marked(item: FromItem, detected: Detected) -> FromItem:
-    return replace(item, changes=True) if isinstance(item, TableRef) and item.alias in detected.columns else item
 
 
 def _changed(alias: str, paths: tuple[Path, ...], span: Span) -> Expr:

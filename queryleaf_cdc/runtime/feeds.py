@@ -14,6 +14,7 @@ from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.lowering.client_columns import finisher
+from queryleaf_cdc.lowering.event_scope import OPERATION_TYPES
 from queryleaf_cdc.lowering.scan_rows import NEW_SLOT, OLD_SLOT
 from queryleaf_cdc.lowering.shared_stream import Member
 from queryleaf_cdc.lowering.worker_face import evaluator
@@ -115,9 +116,12 @@ def _of_changes(node: CreateTrigger, lacks: Callable[[Event], bool], functions: 
     ((condition, (insert,)),) = _only_if(node).branches
     assert isinstance(insert, Insert)
     test, values = evaluator(condition), [evaluator(each) for each in insert.rows[0]]
+    kinds = {kind for event in node.events for kind in OPERATION_TYPES[event.operation]}
 
     def collect(events: Iterable[Event], rows: Delta) -> None:
         for event in events:
+            if event["operationType"] not in kinds:
+                continue
             if lacks(event):
                 raise ImageLacking(event)
             env = Frame(event, _NO_EFFECTS, {}, functions).env

@@ -1,0 +1,65 @@
+"""A streaming SELECT over recorded changes, in memory: what a subscription does, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from queryleaf_cdc import compile_sql
+from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.lowering.shared_stream import Member
+from queryleaf_cdc.lowering.trigger_plan import lower_body
+from queryleaf_cdc.plans.program import FlowStatement
+from queryleaf_cdc.plans.stream import FlowPlan
+from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
+from tests.streams.changes import Document, History
+
+
+class Documents:
+    """Collections that do not change; implements ``dataflow.operator.Tables``. Keys are not looked at: it may give more
+    than was asked for."""
+
+    def __init__(self, plan: FlowPlan, documents: dict[str, list[Document]]) -> None:
+        self._scans = {each.scan.number: DocumentScan(each.scan, {}) for each in plan.tables}
+        self._of = {each.scan.number: documents[each.scan.collection] for each in plan.tables}
+        self.asked = 0
+
+    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
+        self.asked += 1
+        found: list[tuple[tuple[Any, ...], int]] = []
+        for each in self._of[scan]:
+            self._scans[scan].add(each, 1, found)
+        return [row for row, _ in found]
+
+
+class Stream:
+    def __init__(self, sql: str, documents: dict[str, list[Document]] | None = None) -> None:
+        (statement,) = compile_sql(sql).statements
+        assert isinstance(statement, FlowStatement)
+        plan = statement.plan
+        self.tables = Documents(plan, documents or {})
+        self.flow = StreamFlow(plan.dataflow, plan.changes, {}, self.tables)
+        self._feeds = [
+            ViewFeed("stream", each, Member(each.plan, lower_body(each.node, "_ql"), ()), {}) for each in plan.sources
+        ]
+
+    def run(self, history: History, random: Random) -> Iterator[FlowRow]:
+        """All rows, with batches of random sizes; at the end an hour passes."""
+        events = list(history.events)
+        while events:
+            size = random.choice((1, 2, 10, 50))
+            batch, events = events[:size], events[size:]
+            yield from self.batch(batch)
+        last = history.events[-1]["wallTime"]
+        yield from self.flow.step({}, last + timedelta(hours=1))
+
+    def batch(self, events: Sequence[Document]) -> list[FlowRow]:
+        deltas = {}
+        for feed in self._feeds:
+            feed.rows = []
+            feed.collect(each for each in events if each["ns"]["coll"] == feed.scan.collection)
+            if feed.rows:
+                deltas[feed.scan.number] = feed.rows
+        return self.flow.step(deltas, events[-1]["wallTime"])
