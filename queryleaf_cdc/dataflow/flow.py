@@ -45,6 +45,11 @@ class StreamFlow:
     def late(self) -> int:
         return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups))
 
+    @property
+    def waits(self) -> bool:
+        """Whether rows will come with time alone."""
+        return any(each.next_due is not None for each in self._steps.timed)
+
     def is_due(self, now: datetime) -> bool:
         """Whether rows may come by this time, without any change."""
         return any(due is not None and due <= now for due in (each.next_due for each in self._steps.timed))

@@ -77,15 +77,19 @@ class Met:
             (each for side, delta in zip(self._sides, inputs, strict=True) for each in _arrivals(side, delta)),
             key=lambda each: each.time,
         )
-        due = self._due(milliseconds(now))
-        keys = {each.name: self._sides[each.side].key(each.row) for each in (*arrivals, *due) if each.name is not None}
+        clock = milliseconds(now)
+        self._waiting.fetch(_KEYS)
+        going = [self._gone(entry) for _, entry, _ in _up_to(self._waiting.get(_ONLY).entries(), clock)]
+        keys = {
+            each.name: self._sides[each.side].key(each.row) for each in (*arrivals, *going) if each.name is not None
+        }
         if keys:
             fetch([side.rows.wanting(keys) for side in self._sides])
         output: Delta = []
         for arrival in arrivals:
+            self._go_until(arrival.time, output)
             self._come(arrival, output)
-        for each in due:
-            self._go(each, output)
+        self._go_until(clock, output)
         return output
 
     # -- coming ----------------------------------------------------------------------------------------------------
@@ -119,15 +123,17 @@ class Met:
 
     # -- going -----------------------------------------------------------------------------------------------------
 
-    def _due(self, clock: int) -> list[_Arrival]:
+    def _go_until(self, time: int, output: Delta) -> None:
         """Rows that nothing can meet any more: every later change is of this time, or after it."""
-        self._waiting.fetch(_KEYS)
-        found: list[_Arrival] = []
-        for place, entry, weight in list(_up_to(self._waiting.get(_ONLY).entries(), clock)):
-            side, row = self._sides[int(entry[1])], entry[2:]
-            found += [_Arrival(side.at(row), side.number, side.name(side.key(row)), row)] * weight
+        waiting = self._waiting.get(_ONLY)
+        for place, entry, weight in list(_up_to(waiting.entries(), time)):
             self._waiting.change(_ONLY).add_at(place, entry, -weight)
-        return found
+            for _ in range(weight):
+                self._go(self._gone(entry), output)
+
+    def _gone(self, entry: Row) -> _Arrival:
+        side, row = self._sides[int(entry[1])], entry[2:]
+        return _Arrival(side.at(row), side.number, side.name(side.key(row)), row)
 
     def _go(self, gone: _Arrival, output: Delta) -> None:
         side = self._sides[gone.side]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -44,6 +45,23 @@ def cluster_now(database: Database[dict[str, Any]]) -> Timestamp:
         reply["operationTime"] = reply["ts"]
     time: Timestamp = reply["operationTime"]
     return time
+
+
+_IN_FLIGHT = timedelta(seconds=1)
+"""A write gets its time a moment before it can be seen."""
+
+
+def quiet_until(database: Database[dict[str, Any]], position: Timestamp | None) -> datetime | None:
+    """A time that no change after this position is before, by the server's clock; None where there may be changes
+    that are not read yet, or the server (a mongos) does not tell.
+
+    An idle server writes nothing into its oplog for ten seconds: the stream itself does not tell that time passes."""
+    hello = database.client.admin.command("hello")
+    last = hello.get("lastWrite", {}).get("opTime", {}).get("ts")
+    if last is None or position is None or position < last:
+        return None
+    now: datetime = hello["localTime"]
+    return now - _IN_FLIGHT
 
 
 def ensure_internal_collections(database: Database[dict[str, Any]]) -> None:

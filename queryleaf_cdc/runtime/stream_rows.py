@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bson.timestamp import Timestamp
-from pymongo.database import Database
 
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import database_pipeline, share
+from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.lookups import lookup
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stream import FlowPlan
@@ -50,8 +50,15 @@ class StreamRows(Protocol):
     pipeline: list[Document]
     images: tuple[str, str]
 
-    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
-        """The rows that come with these changes, or, without any, with the time. Raises RunError QL607."""
+    @property
+    def waits(self) -> bool:
+        """Whether rows will come with time alone."""
+
+    def of(self, events: Sequence[Event]) -> list[Row]:
+        """The rows that come with these changes. Raises RunError QL607."""
+
+    def by(self, now: datetime) -> list[Row]:
+        """The rows that have come by this time, which no later change is before."""
 
 
 class OneByOne:
@@ -64,7 +71,12 @@ class OneByOne:
         self._run = FiringCompiler(plan.name, True).body(plan.actions)
         self._functions = functions
 
-    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
+    waits = False
+
+    def by(self, now: datetime) -> list[Row]:
+        return []
+
+    def of(self, events: Sequence[Event]) -> list[Row]:
         return [row for event in events for row in self._rows(event)]
 
     def _rows(self, event: Event) -> list[Row]:
@@ -91,7 +103,7 @@ class _Collecting:
 class Flowing:
     """Rows come of several changes, which a dataflow remembers in memory."""
 
-    def __init__(self, plan: FlowPlan, functions: Functions, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
         stream = share([TriggerStatement(each.plan, each.node, ()) for each in plan.sources], ("wallTime",))
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
@@ -107,7 +119,15 @@ class Flowing:
         """How many rows came after their window of time had ended, and were left out."""
         return self._flow.late
 
-    def of(self, events: Sequence[Event], time: Timestamp | None) -> list[Row]:
+    @property
+    def waits(self) -> bool:
+        return self._flow.waits
+
+    def by(self, now: datetime) -> list[Row]:
+        self._clock = max(self._clock, now)
+        return [_row(each, {}) for each in self._flow.step({}, self._clock)] if self._flow.is_due(self._clock) else []
+
+    def of(self, events: Sequence[Event]) -> list[Row]:
         changes = [event for event in events if event.get("operationType") in ACTIONS]
         deltas = {}
         for feed in self._feeds:
@@ -118,7 +138,7 @@ class Flowing:
                 raise _lacking(lacking.event) from lacking
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        self._clock = max(self._clock, *(_wall_time(each) for each in changes), _seconds(time, changes))
+        self._clock = max([self._clock, *map(_wall_time, changes)])
         if not deltas and not self._flow.is_due(self._clock):
             return []
         known = {event["_id"]["_data"]: event for event in changes}
@@ -128,7 +148,7 @@ class Flowing:
 class _Tables:
     """Implements ``dataflow.operator.Tables``."""
 
-    def __init__(self, plan: FlowPlan, functions: Functions, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
         self._database = database
         self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in plan.tables}
 
@@ -158,11 +178,6 @@ def change_of(event: Event) -> RowChange:
 def _wall_time(event: Event) -> datetime:
     time: datetime = event.get("wallTime") or _moment(event["clusterTime"])
     return time
-
-
-def _seconds(time: Timestamp | None, changes: Sequence[Event]) -> datetime:
-    """What the server's clock tells when nothing happens: every later change is of this second or after it."""
-    return datetime.min if time is None or changes else _moment(time)
 
 
 def _moment(time: Timestamp) -> datetime:

@@ -12,8 +12,8 @@ from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
-from queryleaf_cdc.mongo.deployment import cluster_now, require_replica_set
-from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.deployment import cluster_now, quiet_until, require_replica_set
+from queryleaf_cdc.mongo.faults import Todo, server_errors
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.runtime.stream_rows import Row, RowChange, StreamRows
@@ -34,6 +34,7 @@ class Subscription(Iterator[Row]):
             else _just_after(cluster_now(database))
         )
         self._source = ChangeSource(database, rows.pipeline, rows.images, start)
+        self._database = database
         self._rows = rows
         self._ready: deque[Row] = deque()
         self._closed = False
@@ -72,7 +73,12 @@ class Subscription(Iterator[Row]):
                 if fault.todo not in (Todo.RESUME, Todo.INVALIDATED) or attempt + 1 == _RETRIES:
                     raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
                 time.sleep(backoff(attempt, 0.05, 2.0))
-        self._ready.extend(self._rows.of(batch.events, batch.server_time))
+        if batch.events:
+            self._ready.extend(self._rows.of(batch.events))
+        elif self._rows.waits:
+            with server_errors("hello"):
+                now = quiet_until(self._database, batch.position.time)
+            self._ready.extend(self._rows.by(now) if now is not None else ())
 
 
 def _just_after(time: Timestamp) -> Position:

@@ -97,11 +97,12 @@ def draw_meeting(random: Random) -> Question:
 def draw_lookup(random: Random) -> Question:
     """A join with a collection ``c`` (_id, k, name)."""
     kind = random.choice(("JOIN", "LEFT JOIN"))
-    terms = ["a.k = c.k"] + random.choice(([], ["c.id > 2"], ["a.v < c.id"]))
+    terms = ["a.k = c.k", *random.choice(([], ["c.id > 2"], ["a.v < c.id"]))]
     where = random.choice(("", "c.name <> 'n1'", "a.v > 2", "c.name IS NULL"))
     listed = "a.{id} AS id, a.v AS v, c.{id} AS cid, c.name AS name"
-    mine = f"SELECT {listed} FROM a {kind} c ON {' AND '.join(terms)} WHERE CHANGE_DETECTED(a){f' AND ({where})' if where else ''}"
-    theirs = f"SELECT {listed} FROM a {kind} c ON {' AND '.join(terms)}{f' WHERE {where}' if where else ''}"
+    rows = f"SELECT {listed} FROM a {kind} c ON {' AND '.join(terms)}"
+    mine = f"{rows} WHERE CHANGE_DETECTED(a){f' AND ({where})' if where else ''}"
+    theirs = f"{rows}{f' WHERE {where}' if where else ''}"
     return Question(mine.format(id="_id").replace("c.id", "c._id"), theirs.format(id="id"))
 
 

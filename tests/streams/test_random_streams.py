@@ -79,7 +79,7 @@ def test_windows_in_another_order_than_that_of_commits(seed: int) -> None:
     names: list[str] = []
     for seq in (row[1] for row in history.rows if row[0] == "a"):
         so_far = question.duckdb.replace("FROM a", f"FROM (SELECT * FROM a WHERE seq <= {seq} ORDER BY seq)")
-        so_far = so_far.replace("ORDER BY t", "ORDER BY t, seq").replace("ORDER BY seq", f"ORDER BY seq", 1)
+        so_far = so_far.replace("ORDER BY t", "ORDER BY t, seq").replace("ORDER BY seq", "ORDER BY seq", 1)
         names, rows = ask(connection, so_far.replace("* EXCLUDE (seq)", "*"))
         expected += [
             tuple(v for n, v in zip(names, row, strict=True) if n != "seq")

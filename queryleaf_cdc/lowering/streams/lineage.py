@@ -13,7 +13,7 @@ COMMIT_TIME = (CHANGE, "timestamp")
 def definition(node: Node, expr: Expr, through_meetings: bool = False) -> tuple[Node, Expr]:
     """The node that computes what the expression, over the node's rows, only passes on; and the expression there.
 
-    Rows of a ``Meet`` come later than what they are made of, so it is looked through only where that does not matter."""
+    Rows of a ``Meet`` come later than what they are made of: it is looked through only where that does not matter."""
     while isinstance(expr, Field) and expr.source == ROW and len(expr.path) == 1:
         at = expr.path[0]
         assert isinstance(at, int)
