@@ -27,7 +27,7 @@ from queryleaf_cdc.mongo.deployment import (
 )
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.images import enable_images
-from queryleaf_cdc.mongo.view_rules import drop_target, refuse_impossible, refuse_needed
+from queryleaf_cdc.mongo.view_rules import drop_rows, refuse_impossible, refuse_needed
 
 _MAJORITY = WriteConcern("majority", j=True)
 
@@ -191,7 +191,7 @@ class Catalog:
                 refuse_needed(name, known.view, self.list())
             found = self._entries.delete_one({"_id": name}).deleted_count == 1
             if known is not None and known.view is not None:
-                drop_target(self._database, name, known.view.target)
+                drop_rows(self._database, name)
             return found
 
     def pause(self, name: str) -> None:

@@ -73,7 +73,8 @@ class CheckpointStore:
         if taken.matched_count == 0:
             return None
         self._seq = found["seq"] + 1
-        self._refuse_foreign(found)
+        with batch_faults():
+            self._refuse_foreign(found)
         stored = found.get("position")
         counters = {each["name"]: each for each in found.get("counters", ())}
         position = Position.of(stored) if stored else None
@@ -123,7 +124,7 @@ class CheckpointStore:
         return Checkpoint(None, [], {})
 
     def _read_with_age(self) -> dict[str, Any] | None:
-        age = {"$subtract": ["$$NOW", {"$ifNull": ["$renewed", "$$NOW"]}]}
+        age = {"$subtract": ["$$NOW", {"$ifNull": ["$renewed", datetime(1970, 1, 1)]}]}
         with self._documents.aggregate([{"$match": {"_id": _ID}}, {"$addFields": {"age_ms": age}}]) as cursor:
             return next(iter(cursor), None)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from queryleaf_cdc.mongo.active import ActiveEntry
+from queryleaf_cdc.mongo.active import ActiveEntry, blocked
 from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.checkpoint import read_checkpoint
 from queryleaf_cdc.mongo.deployment import cluster_now
@@ -44,7 +44,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             "lag_seconds": lag,
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
-            "reason": _reason(active.get(entry.name), checkpoint, alive),
+            "reason": _reason(active, entry.name, checkpoint, alive),
             **(_progress(active.get(entry.name)) if entry.view is not None else {}),
         }
         for entry in entries
@@ -70,9 +70,12 @@ def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
     return active.state if active is not None and active.state in ("backfilling", "rebuilding") else "running"
 
 
-def _reason(active: ActiveEntry | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
-    if active is not None and active.reason:
-        return active.reason
+def _reason(active: dict[str, ActiveEntry], name: str, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
+    known = active.get(name)
+    if known is not None and known.build is not None and (cause := blocked(active, known)) is not None:
+        return f"it waits for {cause.name} ({cause.state})"
+    if known is not None and known.reason:
+        return known.reason
     return None if alive else (checkpoint or {}).get("fault")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import bson
+from bson.binary import Binary
 from bson.errors import BSONError
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -26,6 +27,7 @@ _VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
 INSERT, UPDATE, DELETE = range(3)
 _MAX_PER_COMMAND = 100_000
 _TOO_LARGE_DOCUMENT, _BAD_VALUE, NO_SUCH_KEY = 10334, 2, 4
+OTHER_COLLECTION = 361
 _TRANSACTION_TOO_LARGE = 388
 _UNSTORABLE = (BSONError, OverflowError, UnicodeError, TypeError, ValueError, RecursionError)
 """what encoding raises: a number of more than 64 bits, a text with half of a surrogate pair, an object of Python"""
@@ -57,8 +59,9 @@ class WriteBuffer:
         self._begun = False
         """the server knows of the transaction"""
         self._waiting: set[str] = set()
-        self.exact: set[str] = set()
-        """collections in which every update and delete must find its document: those of views"""
+        self.exact: dict[str, Binary | None] = {}
+        """collections in which every update and delete must find its document: those of views; and the UUID, where only
+        that very collection is meant"""
         self._noted = 0
         """``_waiting`` holds the collections of the effects up to here that the server does not have"""
 
@@ -178,8 +181,10 @@ class WriteBuffer:
         command, field = _VERBS[verb]
         ops = self.ops
         statements = [ops[i][2] for i in indexes]
+        same = self.exact.get(collection)
         try:
-            reply = self._command({command: collection, field: statements, "ordered": True})
+            whole = {command: collection, field: statements, "ordered": True}
+            reply = self._command(whole if same is None else {**whole, "collectionUUID": same})
         except DocumentTooLarge as error:
             if len(indexes) == 1:
                 raise WriteFailed(indexes[0], _TOO_LARGE_DOCUMENT, str(error)) from error

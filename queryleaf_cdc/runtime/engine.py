@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bson.timestamp import Timestamp
 
@@ -22,12 +22,13 @@ from queryleaf_cdc.mongo.faults import (
     Unreachable,
     WorkerFault,
     WriteFailed,
+    batch_faults,
 )
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
-from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, WriteBuffer
+from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, OTHER_COLLECTION, WriteBuffer
 from queryleaf_cdc.runtime.batch_size import BatchSize
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
@@ -35,6 +36,8 @@ from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
 from queryleaf_cdc.runtime.views import ViewFailed, Views
+
+Found = TypeVar("Found")
 
 _RAISED = "QL601"
 _DUPLICATE_KEY = 11000
@@ -197,6 +200,17 @@ class Engine:
                 self.checkpoint.save(fields)
                 self.checkpoint.saved()
                 return
+            except (Conflict, Unreachable) as fault:
+                attempt += 1
+                self._wait_out(fault, attempt)
+
+    def patiently(self, act: Callable[[], Found]) -> Found:
+        """Does what may be done again, as often as the server does not answer."""
+        attempt = 0
+        while True:
+            try:
+                with batch_faults():
+                    return act()
             except (Conflict, Unreachable) as fault:
                 attempt += 1
                 self._wait_out(fault, attempt)
@@ -443,7 +457,7 @@ class Engine:
 
 
 def _refused_row(fault: WriteFailed) -> str:
-    if fault.code in (NO_SUCH_KEY, _DUPLICATE_KEY):
+    if fault.code in (NO_SUCH_KEY, OTHER_COLLECTION, _DUPLICATE_KEY):
         return f"QL609: its rows are not as they were written: {fault}"
     return f"QL602: the server refused one of its rows: {fault}"
 
