@@ -11,6 +11,7 @@ from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.checkpoint import read_checkpoint
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import Unreachable, server_errors, unreachable
+from queryleaf_cdc.mongo.handles import reliable
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import catalog_entries, load_active
 from queryleaf_cdc.mongo.worker_identity import surely_dead
@@ -24,6 +25,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
     state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
     work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
     ServerError."""
+    database = reliable(database)
     try:
         with server_errors("read the status", f"read on {database.name}"):
             checkpoint = read_checkpoint(database)

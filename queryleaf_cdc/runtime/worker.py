@@ -12,7 +12,7 @@ from queryleaf_cdc.events import ProgramBuilder
 from queryleaf_cdc.mongo.checkpoint import Checkpoint, CheckpointStore, read_checkpoint
 from queryleaf_cdc.mongo.deployment import ensure_internal_collections, require_replica_set, signal
 from queryleaf_cdc.mongo.faults import Conflict, Fenced, Unreachable
-from queryleaf_cdc.mongo.handles import Client
+from queryleaf_cdc.mongo.handles import Client, reliable
 from queryleaf_cdc.mongo.outbox import OutboxStore
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.status import read_status
@@ -42,7 +42,7 @@ class Worker:
         limits: Limits | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._database = client[database]
+        self._database = reliable(client[database])
         self._build_program = build_program
         self._procedures = procedures if procedures is not None else {}
         self._limits = limits or Limits()
