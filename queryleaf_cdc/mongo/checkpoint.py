@@ -96,6 +96,12 @@ class CheckpointStore:
     def saved(self) -> None:
         self._seq += 1
 
+    def refuse_fenced(self) -> None:
+        """Raises Fenced when this worker is no longer the one; for when nothing is to be saved yet."""
+        with batch_faults():
+            if self._documents.find_one({"_id": _ID, "seq": self._seq}, {"_id": 1}) is None:
+                raise Fenced("another worker has taken over")
+
     def release(self) -> None:
         """A clean stop: a successor need not wait. Never fails."""
         with contextlib.suppress(PyMongoError):

@@ -4,6 +4,7 @@ A run that fails is cut until the event that is to blame stands alone; only then
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -399,6 +400,9 @@ class Engine:
     def _wait_out(self, fault: WorkerFault, attempt: int) -> None:
         if isinstance(fault, Conflict):
             self.metrics.conflicts += 1
+            with contextlib.suppress(Conflict, Unreachable):
+                # Whoever took over has ended our transaction: begun again, it would only be in the way.
+                self.checkpoint.refuse_fenced()
             self.pause(backoff(attempt, 0.005, 1.0))
         else:
             self.trouble = str(fault)
