@@ -96,6 +96,11 @@ class CheckpointStore:
     def saved(self) -> None:
         self._seq += 1
 
+    def renew(self) -> None:
+        """Only the lease: ``seq`` stays, so what is being computed can still be committed."""
+        with batch_faults():
+            self._documents.update_one({"_id": _ID, "seq": self._seq}, {"$currentDate": {"renewed": True}})
+
     def refuse_fenced(self) -> None:
         """Raises Fenced when this worker is no longer the one; for when nothing is to be saved yet."""
         with batch_faults():

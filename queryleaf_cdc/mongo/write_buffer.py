@@ -56,7 +56,7 @@ class WriteBuffer:
         self.flushed = 0
         """how many of ``ops`` the server has"""
         self.has_read = False
-        self._begun = False
+        self.begun = False
         """the server knows of the transaction"""
         self._waiting: set[str] = set()
         self.exact: dict[str, Binary | None] = {}
@@ -97,7 +97,7 @@ class WriteBuffer:
         reader: Collection[Document] | Database[Document] = database[collection] if collection else database
         try:
             with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
-                self._begun = True
+                self.begun = True
                 return list(cursor)
         except BatchRefused as refused:
             raise ReadRefused(str(refused)) from refused
@@ -138,7 +138,7 @@ class WriteBuffer:
     def rewind(self) -> None:
         """After an abort: everything is to be sent again. Only right when nothing was read."""
         self.flushed = self._noted = 0
-        self._begun = False
+        self.begun = False
 
     def _unsent(self) -> set[str]:
         """Collections with writes that the server does not have (at least; a rollback may leave one too many).
@@ -188,7 +188,7 @@ class WriteBuffer:
         except DocumentTooLarge as error:
             if len(indexes) == 1:
                 raise WriteFailed(indexes[0], _TOO_LARGE_DOCUMENT, str(error)) from error
-            if not self._begun:
+            if not self.begun:
                 begin_again(self._session)
             half = len(indexes) // 2
             self._send(verb, collection, indexes[:half])
@@ -217,7 +217,7 @@ class WriteBuffer:
     def _command(self, command: Document) -> Document:
         with batch_faults():
             reply = self._database.command(command, session=self._session)
-        self._begun = True
+        self.begun = True
         return reply
 
 

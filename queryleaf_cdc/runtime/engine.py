@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -117,6 +118,8 @@ class Engine:
     pause: Callable[[float], None]
     provenance: Provenance = field(default_factory=Provenance)
     on_calls: Callable[[], None] = lambda: None
+    keep_lease: Callable[[Callable[[], bool]], AbstractContextManager[None]] = lambda is_sending: nullcontext()
+    """while something is computed, until the server knows of the transaction"""
     trouble: str | None = None
     """why nothing moves, while the same run is tried again"""
     view_time: datetime = datetime.min
@@ -230,11 +233,12 @@ class Engine:
         views = lane.views
         views.clear()
         fired = run.events if lane.program.fires else []
-        firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
-        if views:
-            views.collect(run.events)
-            run.extra.feed()
-            views.step(buffer, self.tick(), run.extra.first)
+        with self.keep_lease(lambda: buffer.begun):
+            firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
+            if views:
+                views.collect(run.events)
+                run.extra.feed()
+                views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
         if not fired:
             locked = self.clock.monotonic()  # views are computed before the server hears of the transaction

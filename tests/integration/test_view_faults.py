@@ -454,6 +454,21 @@ def test_killed_at_fifty_moments(mongo_uri: str, ql: QuickLeaf, db: Db) -> None:
         assert all(db[name].count_documents({}) == 0 for name in db.list_collection_names() if ".state." in name)
 
 
+def test_a_run_that_takes_longer_than_the_lease(ql: QuickLeaf, db: Db) -> None:
+    """Another worker waits, and does not take it over: it would only begin it again."""
+    second = QuickLeaf(client=db.client, database=db.name)
+    for each in (ql, second):
+        each.limits = dataclasses.replace(QUICK, lease_seconds=0.6)
+        each.function("SLOWLY", repeatable=True)(lambda value: (time.sleep(0.01), value)[1])
+    ql.execute(TOTALS.replace("SUM(v)", "SUM(SLOWLY(v))"))
+    with ql, second:
+        wait_for(lambda: totals(db) == expected_totals(db))
+        db.orders.update_many({}, {"$inc": {"v": 1}})
+        wait_for(lambda: totals(db) == expected_totals(db))
+        assert sorted([ql.worker.state, second.worker.state]) == ["running", "standby"]
+    second.close()
+
+
 def test_workers_take_turns(ql: QuickLeaf, db: Db) -> None:
     """The lease is taken away from whoever has it, in the middle of its work."""
     second = QuickLeaf(client=db.client, database=db.name)
