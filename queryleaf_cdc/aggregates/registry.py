@@ -11,6 +11,7 @@ from queryleaf_cdc.aggregates.ordered import Ordered
 from queryleaf_cdc.aggregates.spec import Linear
 from queryleaf_cdc.aggregates.sums import Sum, mean, total
 from queryleaf_cdc.functions.server_numbers import is_number
+from queryleaf_cdc.syntax.expressions import Aggregate
 
 _LINEAR = (
     Linear("COUNT", Known, number),
@@ -65,3 +66,11 @@ _ORDERED = (
 LINEAR: Mapping[str, Linear] = {spec.name: spec for spec in _LINEAR}
 ORDERED: Mapping[str, Ordered] = {spec.name: spec for spec in _ORDERED}
 AGGREGATES: Mapping[str, Linear | Ordered] = {**LINEAR, **ORDERED}
+
+
+def check(node: Aggregate) -> None:
+    """Raises CompileError QL304 where its arguments or its order make no aggregate, so that no worker meets it."""
+    spec = AGGREGATES[node.name]
+    if isinstance(spec, Ordered):
+        spec.order(node)
+        spec.read(node)

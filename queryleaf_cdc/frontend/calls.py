@@ -15,13 +15,21 @@ from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Frame, Liter
 if TYPE_CHECKING:
     from queryleaf_cdc.frontend.expressions import Converter
 
-AGGREGATES = frozenset(
-    (
-        "COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
-        "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "STRING_AGG", "FIRST", "LAST", "PERCENTILE_CONT",
-        "PERCENTILE_DISC", "MEDIAN", "MODE", "JSON_AGG", "JSONB_AGG", "ANY_VALUE",
-    )
-)  # fmt: skip
+AGGREGATES: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(
+        (
+            "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
+            "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "FIRST", "LAST", "PERCENTILE_CONT", "PERCENTILE_DISC",
+            "MEDIAN", "JSON_AGG", "JSONB_AGG", "ANY_VALUE",
+        ),
+        (1, 1),
+    ),
+    "COUNT": (1, 1),
+    "STRING_AGG": (1, 2),
+    "MODE": (0, 1),
+}  # fmt: skip
+"""Name → least and greatest number of arguments; of COUNT(*) the star is one."""
+
 _ALWAYS_ORDERED = ("PERCENTILE_CONT", "PERCENTILE_DISC", "MODE")
 
 
@@ -96,6 +104,8 @@ def _aggregate(
     distinct = bool(arguments) and isinstance(arguments[0], exp.Distinct)
     if distinct:
         arguments[0] = arguments[0].expressions[0]
+        if name == "COUNT" and isinstance(arguments[0], exp.Tuple):
+            arguments[0] = _as_array(arguments[0])
     if within is not None:
         if order:
             raise CompileError(UNEXPECTED, "ORDER BY stands in WITHIN GROUP or in the arguments, not both", span)
@@ -108,11 +118,28 @@ def _aggregate(
         if name != "COUNT" or distinct:
             raise CompileError(UNEXPECTED, f"{name}(*) has no meaning", span, "name the column")
         args = ()
-    elif not args and name not in ("MODE",):
-        raise CompileError(
-            UNEXPECTED, f"{name} needs an argument", span, "COUNT(*) counts rows" if name == "COUNT" else None
-        )
+    else:
+        _check_count(name, args, distinct, span)
     return Aggregate(name, args, distinct, self.optional(condition), tuple(order), span)
+
+
+def _as_array(row: exp.Expr) -> exp.Expr:
+    """A row as an array: alike where the rows are, and never NULL."""
+    array = exp.Anonymous(this="JSON_BUILD_ARRAY", expressions=row.expressions)
+    array.meta.update(row.meta)
+    return array
+
+
+def _check_count(name: str, args: tuple[Expr, ...], distinct: bool, span: Span) -> None:
+    low, high = AGGREGATES[name]
+    if low <= len(args) <= high:
+        return
+    if not args:
+        hint = "COUNT(*) counts rows" if name == "COUNT" else None
+        raise CompileError(UNEXPECTED, f"{name} needs an argument", span, hint)
+    takes = f"{low} argument{'s' if low > 1 else ''}" if low == high else f"{low} to {high} arguments"
+    hint = "different rows of several columns: COUNT(DISTINCT (a, b))" if name == "COUNT" and distinct else None
+    raise CompileError("QL205", f"{name} takes {takes}, not {len(args)}", span, hint)
 
 
 def order_items(self: Converter, node: exp.Expr | None) -> list[OrderItem]:
