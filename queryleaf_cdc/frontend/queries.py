@@ -202,7 +202,7 @@ def _from_item(self: Converter, node: exp.Expr) -> FromItem:
     if isinstance(node, exp.Subquery):
         only(node, "this", "alias", "joins")
         alias, columns = _required_alias(self, node, "a query in FROM")
-        return SubqueryRef(self.query(node.this), alias, columns, span_of(node))
+        return SubqueryRef(self.query(node.this), alias, columns, span_of(node), bool(node.meta.get("lateral")))
     if isinstance(node, exp.Unnest):
         only(node, "expressions", "alias", "offset", "joins")
         alias, columns = _required_alias(self, node, "UNNEST")

@@ -23,12 +23,12 @@ class QueryParser(CallParser):
         lateral = self._match(T.LATERAL)
         if self._word() == "UNNEST" and self._next.token_type == T.L_PAREN:
             return self._parse_unnest_item()
-        if lateral:
-            self._refuse("LATERAL", self._prev, "only LATERAL UNNEST(array) is known")
+        if lateral and self._curr.token_type != T.L_PAREN:
+            self._refuse("this after LATERAL", self._curr, "LATERAL (SELECT ...) and LATERAL UNNEST(array) are known")
         if self._curr.token_type == T.VALUES:
             self._refuse("VALUES in FROM", self._curr)
         if self._match(T.L_PAREN):
-            return self._parse_from_subquery()
+            return self._parse_from_subquery(lateral)
         if self._word() in (*TIME_TABLES, "TABLE") and self._next.token_type == T.L_PAREN:
             return self._parse_time_table()
         name = self._need(self._parse_id_var(), "a collection")
@@ -36,12 +36,13 @@ class QueryParser(CallParser):
             self._refuse("a function in FROM", self._prev, "UNNEST(array), TUMBLE, HOP and SESSION are known here")
         return self.expression(exp.Table(this=name, alias=self._parse_table_alias()))
 
-    def _parse_from_subquery(self) -> exp.Expr:
+    def _parse_from_subquery(self, lateral: bool | None) -> exp.Expr:
         if self._curr.token_type not in (T.SELECT, T.WITH, T.L_PAREN):
             self._fail("SELECT")
         query = self._need(self._parse_statement(), "a query")
         self._match_r_paren()
-        return self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
+        node = self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
+        return self._with_meta(node, "lateral", bool(lateral))
 
     def _parse_unnest_item(self) -> exp.Expr:
         self._advance(2)

@@ -109,11 +109,20 @@ class Binder:
                 return self._aggregate(node, scope, allowed)
             case Window():
                 return self._window(node, scope, allowed)
-            case Subquery(form, query, operand, span):
-                bound_operand = self.expr(operand, scope, allowed) if operand else None
-                return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
+            case Subquery(query=query, operand=operand):
+                bound_operand = self._operand(operand, scope, allowed) if operand else None
+                return replace(node, query=self.bind_query(query, scope, self), operand=bound_operand)
             case _:
                 assert_never(node)
+
+    def _operand(self, node: Expr, scope: Scope, allowed: Allowed) -> Expr:
+        """What stands before IN (SELECT ...)."""
+        if not isinstance(node, Call) or node.name != "ROW":
+            return self.expr(node, scope, allowed)
+        if not self.for_view:
+            hint = "CREATE MATERIALIZED VIEW knows it; here use EXISTS"
+            raise CompileError("QL302", "a row before IN (SELECT ...) is not supported here", node.span, hint)
+        return replace(node, args=tuple(self.expr(each, scope, allowed) for each in node.args))
 
     def order(self, items: tuple[OrderItem, ...], scope: Scope) -> tuple[OrderItem, ...]:
         return tuple(replace(item, expr=self.expr(item.expr, scope)) for item in items)

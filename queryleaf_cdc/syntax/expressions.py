@@ -133,12 +133,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"`` (then ``operand`` is set)."""
+    """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"``.
+
+    IN has an ``operand``, and means ``operand operator ANY (query)``. A row in it, ``(a, b) IN (SELECT c, d ...)``, is
+    ``Call("ROW", (a, b))``; then the operator is ``=``."""
 
     form: str
     query: Query
     operand: Expr | None
     span: Span = field(compare=False, repr=False)
+    operator: str = "="
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,13 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True)
 class SubqueryRef:
+    """``lateral`` queries read the sources that stand before them in FROM."""
+
     query: Query
     alias: str
     columns: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
+    lateral: bool = False
 
 
 @dataclass(frozen=True, slots=True)

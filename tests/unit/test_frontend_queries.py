@@ -249,7 +249,7 @@ def test_emit(tail: str, emit: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT 1 FROM a NATURAL JOIN b", "SELECT 1 FROM LATERAL (SELECT 1) s",
+        "SELECT 1 FROM a NATURAL JOIN b", "SELECT 1 FROM a, LATERAL b",
         "WITH RECURSIVE c AS (SELECT 1) SELECT 1",
         "SELECT 1 FROM (VALUES (1)) v", "SELECT 1 FROM f(1)", "SELECT 1 FROM a t(x)", "SELECT 1 FROM UNNEST(a, b) u",
         "SELECT x INTO y FROM a", "SELECT 1 UNION SELECT 2 EMIT CHANGES", "(SELECT 1 LIMIT 1) LIMIT 2",
