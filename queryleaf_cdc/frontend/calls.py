@@ -30,6 +30,7 @@ AGGREGATES: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 """Name → least and greatest number of arguments; of COUNT(*) the star is one."""
 
+_MAY_IGNORE_NULLS = ("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE")
 _ALWAYS_ORDERED = ("PERCENTILE_CONT", "PERCENTILE_DISC", "MODE")
 
 
@@ -163,9 +164,12 @@ def window(self: Converter, node: exp.Expr) -> Expr:
     if not isinstance(function, Call | Aggregate):
         raise CompileError(UNEXPECTED, "OVER follows a function", span)
     partition, order, spec = _definition(self, node, ())
-    return Window(
-        function, self.exprs(partition), tuple(order_items(self, order)), _frame(self, spec) if spec else None, span
-    )
+    ignore_nulls = bool(node.meta.get("ignore_nulls"))
+    if ignore_nulls and function.name not in _MAY_IGNORE_NULLS:
+        hint = "FILTER (WHERE x IS NOT NULL) leaves them out" if function.name in AGGREGATES else None
+        raise unsupported(f"IGNORE NULLS of {function.name}", span, hint)
+    order_by, frame = tuple(order_items(self, order)), _frame(self, spec) if spec else None
+    return Window(function, self.exprs(partition), order_by, frame, span, ignore_nulls)
 
 
 Definition = tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None]
@@ -196,7 +200,7 @@ def _frame(self: Converter, node: exp.Expr) -> Frame:
         raise CompileError(UNEXPECTED, "a frame cannot start at UNBOUNDED FOLLOWING", span)
     if end[2] == "PRECEDING" and end[0] == "UNBOUNDED":
         raise CompileError(UNEXPECTED, "a frame cannot end at UNBOUNDED PRECEDING", span)
-    return Frame(str(node.args["kind"]), start, end, span)
+    return Frame(str(node.args["kind"]), start, end, span, node.meta["exclude"])
 
 
 def _bound(self: Converter, value: str | exp.Expr, side: str) -> tuple[str, Expr | None, str]:

@@ -87,6 +87,7 @@ def _select(self: Converter, node: exp.Select) -> Select:
         emit=None,
         span=span_of(node),
         grouping_sets=sets,
+        with_ties=_with_ties(node),
     )
 
 
@@ -103,6 +104,7 @@ def _set_operation(self: Converter, node: exp.SetOperation) -> SetOperation:
         offset=_offset(self, node),
         ctes=ctes,
         span=span_of(node),
+        with_ties=_with_ties(node),
     )
 
 
@@ -148,6 +150,15 @@ def _limit(self: Converter, node: exp.Expr) -> Expr | None:
         return None
     only(limit, "expression")
     return self.expr(limit.args["expression"])
+
+
+def _with_ties(node: exp.Expr) -> bool:
+    limit = node.args.get("limit")
+    if limit is None or not limit.meta.get("ties"):
+        return False
+    if node.args.get("order") is None:
+        raise CompileError(UNEXPECTED, "WITH TIES needs an ORDER BY", span_of(limit))
+    return True
 
 
 def _offset(self: Converter, node: exp.Expr) -> Expr | None:

@@ -213,8 +213,10 @@ class QueryParser(CallParser):
         )
         if not self._match_texts(("ROW", "ROWS")):
             self._fail("ROWS ONLY")
-        self._expect_text("ONLY")
-        return self.expression(exp.Limit(expression=count))
+        ties = self._match_text_seq("WITH", "TIES")
+        if not ties:
+            self._expect_text("ONLY")
+        return self._with_meta(self.expression(exp.Limit(expression=count)), "ties", bool(ties))
 
     def _parse_offset(self, this: Any = None) -> Any:
         if not self._match(T.OFFSET):
@@ -250,13 +252,22 @@ class QueryParser(CallParser):
             condition = self._need(self._parse_disjunction(), "a condition")
             self._match_r_paren()
             this = self._marked_from(start, exp.Filter(this=this, expression=condition))
-        if self._word() in ("IGNORE", "RESPECT") and self._next.text.upper() == "NULLS":
-            self._refuse(f"{self._word()} NULLS", self._curr)
+        ignored = self._parse_ignored_nulls()
         if self._word() == "OVER" and (
             self._next.token_type == T.L_PAREN or self._next.token_type in self.ID_VAR_TOKENS
         ):
-            return self._parse_over(this, start)
+            return self._with_meta(self._parse_over(this, start), "ignore_nulls", ignored is True)
+        if ignored is not None:
+            self._fail("OVER")
         return this
+
+    def _parse_ignored_nulls(self) -> bool | None:
+        """IGNORE NULLS, or RESPECT NULLS, which is how it is without; None where neither is written."""
+        word = self._word()
+        if word not in ("IGNORE", "RESPECT") or self._next.text.upper() != "NULLS":
+            return None
+        self._advance(2)
+        return word == "IGNORE"
 
     def _marked_from(self, start: int, node: exp.Expr) -> exp.Expr:
         return self._with_meta(self.expression(node), "ql", (start, self._prev.end + 1))
@@ -292,10 +303,21 @@ class QueryParser(CallParser):
             high = self._parse_bound()
         else:
             low, high = self._parse_bound(), ("CURRENT ROW", "")
-        if self._word() == "EXCLUDE":
-            self._refuse("EXCLUDE in a window frame", self._curr)
+        excluded = self._parse_exclude()
         node = exp.WindowSpec(kind=unit, start=low[0], start_side=low[1], end=high[0], end_side=high[1])
-        return self._marked_from(start, node)
+        return self._with_meta(self._marked_from(start, node), "exclude", excluded)
+
+    def _parse_exclude(self) -> str:
+        if self._word() != "EXCLUDE":
+            return ""
+        self._advance()
+        if self._match_text_seq("CURRENT", "ROW"):
+            return "CURRENT ROW"
+        if self._match_text_seq("NO", "OTHERS"):
+            return ""
+        if not self._match_texts(("GROUP", "TIES")):
+            self._fail("CURRENT ROW, GROUP, TIES or NO OTHERS")
+        return self._prev.text.upper()
 
     def _parse_bound(self) -> tuple[Any, str]:
         if self._match_text_seq("CURRENT"):

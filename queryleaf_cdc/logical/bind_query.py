@@ -40,6 +40,8 @@ from queryleaf_cdc.syntax.queries import (
 
 def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     """A query with every name bound, CTEs put in place of their names, and every item with its column name."""
+    if query.with_ties and not binder.for_view:
+        raise CompileError("QL302", "WITH TIES is not supported here", query.span, "CREATE MATERIALIZED VIEW knows it")
     for cte in query.ctes:
         inner = _renamed(bind_query(cte.query, outer, binder), cte)
         outer = replace(outer, ctes={**outer.ctes, cte.name: inner})

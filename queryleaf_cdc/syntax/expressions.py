@@ -108,12 +108,13 @@ class Frame:
     """ROWS, RANGE or GROUPS BETWEEN start AND end.
 
     A bound is ``("UNBOUNDED", None, "PRECEDING")``, ``("CURRENT ROW", None, "")`` or ``("OFFSET", expr, "FOLLOWING")``.
-    """
+    ``exclude`` is CURRENT ROW, GROUP, TIES, or nothing."""
 
     unit: str
     start: tuple[str, Expr | None, str]
     end: tuple[str, Expr | None, str]
     span: Span = field(compare=False, repr=False)
+    exclude: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Window:
     order_by: tuple[OrderItem, ...]
     frame: Frame | None
     span: Span = field(compare=False, repr=False)
+    ignore_nulls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

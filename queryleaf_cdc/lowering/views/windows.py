@@ -58,7 +58,7 @@ def _function(window: Window, rows: Relation) -> WindowFunction:
         order = _ordering(function.order_by, rows)
         check(function)
         return WindowFunction(function.name, args, function.distinct, condition, order, window.frame, window.span)
-    return WindowFunction(function.name, args, False, None, (), window.frame, window.span)
+    return WindowFunction(function.name, args, False, None, (), window.frame, window.span, window.ignore_nulls)
 
 
 def _ordering(items: Sequence[OrderItem], rows: Relation) -> tuple[OrderItem, ...]:
