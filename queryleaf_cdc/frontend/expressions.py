@@ -48,6 +48,8 @@ class Converter:
         self.warnings = warnings
         self.depth = 0
         self.windows: dict[str, exp.Window] = {}
+        self.unnamed = 0
+        """queries in FROM without an alias, so far"""
 
     def query(self, node: exp.Expr) -> Query:
         outer = self.windows
