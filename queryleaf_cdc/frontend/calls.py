@@ -20,9 +20,16 @@ AGGREGATES: dict[str, tuple[int, int]] = {
         (
             "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
             "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "FIRST", "LAST", "PERCENTILE_CONT", "PERCENTILE_DISC",
-            "MEDIAN", "JSON_AGG", "JSONB_AGG", "ANY_VALUE",
+            "MEDIAN", "JSON_AGG", "JSONB_AGG", "ANY_VALUE", "BIT_AND", "BIT_OR", "BIT_XOR",
         ),
         (1, 1),
+    ),
+    **dict.fromkeys(
+        (
+            "CORR", "COVAR_POP", "COVAR_SAMP", "REGR_AVGX", "REGR_AVGY", "REGR_COUNT", "REGR_INTERCEPT", "REGR_R2",
+            "REGR_SLOPE", "REGR_SXX", "REGR_SXY", "REGR_SYY", "JSON_OBJECT_AGG", "JSONB_OBJECT_AGG",
+        ),
+        (2, 2),
     ),
     "COUNT": (1, 1),
     "STRING_AGG": (1, 2),

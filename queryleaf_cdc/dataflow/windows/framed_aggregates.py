@@ -137,7 +137,7 @@ def aggregate(function: WindowFunction, frame: Bounds, context: Context) -> Fram
 
 def _linear(node: Aggregate, spec: Linear, frame: Bounds, context: Context) -> FramedAggregate:
     test = context.test(node.filter) if node.filter is not None else None
-    value: Callable[[Row], Value] = context.row(node.args[0]) if node.args else lambda row: True
+    value: Callable[[Row], Value] = context.row(spec.argument(node)) if node.args else lambda row: True
 
     def read(rows: list[Row]) -> list[Value]:
         if test is None:

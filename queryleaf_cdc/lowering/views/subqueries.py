@@ -6,7 +6,7 @@ query need no such set: their conditions are those of the join."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
@@ -43,7 +43,7 @@ _TRUE, _FALSE, _NULL = Literal(True, NO_SPAN), Literal(False, NO_SPAN), Literal(
 
 def with_subqueries(rows: Relation, exprs: Sequence[Expr], build: BuildQuery) -> Relation:
     """The rows with columns for the results of the subqueries in these expressions."""
-    for node in [each for expr in exprs for each in _subqueries_in(expr)]:
+    for node in [each for expr in exprs for each in _subqueries_in(expr, rows.atoms)]:
         if repr(node) not in rows.atoms:
             rows = _attached(rows, node, build)
     return rows
@@ -60,10 +60,13 @@ def with_condition(rows: Relation, term: Expr, build: BuildQuery) -> tuple[Relat
     return rows, rows.over(term)
 
 
-def _subqueries_in(expr: Expr) -> Iterator[Subquery]:
-    """From the inside: an operand's subqueries before the one that it belongs to."""
+def _subqueries_in(expr: Expr, known: Collection[str] = ()) -> Iterator[Subquery]:
+    """From the inside: an operand's subqueries before the one that it belongs to. What is in an aggregate or a window
+    function that is ``known`` already was computed before its rows were grouped."""
+    if isinstance(expr, Aggregate | Window) and repr(expr) in known:
+        return
     for child in children(expr):
-        yield from _subqueries_in(child)
+        yield from _subqueries_in(child, known)
     if isinstance(expr, Subquery):
         yield expr
 
