@@ -116,6 +116,8 @@ class SqlParser(PostgresParser):
         if token:
             if token.token_type == T.NUMBER:
                 hint = hint or faults.number_hint(token.text)
+            elif last and last.token_type == T.VAR:
+                hint = hint or faults.clause_hint(last.text, token.text)
             what = "the name" if token.token_type == T.IDENTIFIER else f"'{token.text[:40]}'"
             error = CompileError(faults.UNEXPECTED, f"unexpected {what}{suffix}", token_span(token), hint)
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import TypeVar, assert_never
 
+from queryleaf_cdc.aggregates import AGGREGATES
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.kinds import type_of_value
@@ -14,6 +15,7 @@ from queryleaf_cdc.functions.letter_case import fused
 from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
@@ -111,7 +113,10 @@ class Binder:
                 return self._window(node, scope, allowed)
             case Subquery(form, query, operand, span):
                 bound_operand = self.expr(operand, scope, allowed) if operand else None
-                return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
+                bound_query = self.bind_query(query, scope, self)
+                if form != "exists" and len(output_columns(bound_query) or ()) != 1:
+                    raise CompileError("QL219", "a subquery here must have exactly one column", span)
+                return Subquery(form, bound_query, bound_operand, span)
             case _:
                 assert_never(node)
 
@@ -124,7 +129,7 @@ class Binder:
                 "QL206",
                 f"{node.name} is an aggregate: it cannot be used here",
                 node.span,
-                "use a subquery: (SELECT ...)",
+                "HAVING filters groups; elsewhere use a subquery: (SELECT ...)",
             )
         rows = scope.for_aggregate()
         bound = replace(
@@ -228,11 +233,11 @@ class Binder:
         if name in WINDOW_FUNCTIONS and name not in (self.functions or ()):
             raise CompileError("QL228", f"{name} is a window function", node.span, f"write {name}(...) OVER (...)")
         if self.functions is None:
-            hint = did_you_mean(name, _CALLABLE)
+            hint = did_you_mean(name, _CALLABLE) or did_you_mean(name, AGGREGATES, 0.85)
             if hint or not name.replace("_", "").isalnum():
                 raise CompileError("QL209", f"unknown function {name}", node.span, hint)
         elif name not in self.functions:
-            hint = did_you_mean(name, [*_CALLABLE, *self.functions])
+            hint = did_you_mean(name, [*_CALLABLE, *AGGREGATES, *self.functions])
             raise CompileError(
                 "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from queryleaf_cdc.errors import CompileError, did_you_mean
+from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean, warning
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.syntax.statements import CreateMaterializedView, Option
@@ -24,6 +24,17 @@ def trigger_options(options: tuple[Option, ...]) -> TriggerOptions:
 def view_options(node: CreateMaterializedView) -> ViewOptions:
     """Checks names and values; the target is the view's name if none is given. Raises CompileError QL232, QL233."""
     return ViewOptions(**{"target": node.name, **_given(node.options, _VIEW)})
+
+
+def unknown_index_fields(
+    node: CreateMaterializedView, options: ViewOptions, columns: tuple[str, ...] | None
+) -> Iterator[Diagnostic]:
+    """A warning for each field of an index that is none of the view's columns, where these are known."""
+    span = next((option.span for option in node.options if option.name == "index"), node.span)
+    for name in dict.fromkeys(name for index in options.indexes for name, _ in index):
+        first = name.partition(".")[0]
+        if columns is not None and first not in (*columns, "_id"):
+            yield warning("QL241", f"index: the view has no column {first!r}", span, did_you_mean(first, columns))
 
 
 def _given(options: tuple[Option, ...], readers: Mapping[str, tuple[str, Callable[[Option], Any]]]) -> dict[str, Any]:
