@@ -233,14 +233,13 @@ class Binder:
         if name in WINDOW_FUNCTIONS and name not in (self.functions or ()):
             raise CompileError("QL228", f"{name} is a window function", node.span, f"write {name}(...) OVER (...)")
         if self.functions is None:
-            hint = did_you_mean(name, _CALLABLE) or did_you_mean(name, AGGREGATES, 0.85)
+            hint = did_you_mean(name, [*_CALLABLE, *AGGREGATES], 0.85)
             if hint or not name.replace("_", "").isalnum():
                 raise CompileError("QL209", f"unknown function {name}", node.span, hint)
         elif name not in self.functions:
-            hint = did_you_mean(name, [*_CALLABLE, *AGGREGATES, *self.functions])
-            raise CompileError(
-                "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
-            )
+            meant = did_you_mean(name, [*_CALLABLE, *AGGREGATES, *self.functions])
+            own = f'register it: @ql.function("{name}")'
+            raise CompileError("QL209", f"unknown function {name}", node.span, f"{meant} Or {own}" if meant else own)
         if self.for_view and self.repeatable is not None and name not in self.repeatable:
             hint = f'if it is: @ql.function("{name}", repeatable=True)'
             raise CompileError("QL235", f"{name} is not declared repeatable", node.span, hint)
