@@ -68,13 +68,14 @@ class DistinctValues:
             if found.count < 0:
                 raise NegativeWeight(repr(found.value))
             if not before:
+                found.value = cells[key][-1]
                 changes[1][key[0]].append(found.value)
             elif not found.count:
                 changes[-1][key[0]].append(found.value)
         return changes
 
     def _added_up(self, touched: Touched) -> tuple[dict[tuple[Hashable, Hashable], int], dict[Hashable, Row]]:
-        """(group, value) → net weight, and the cells' keys."""
+        """(group, value) → net weight, and the cells' keys, with a value that came if one did."""
         net: dict[tuple[Hashable, Hashable], int] = defaultdict(int)
         cells: dict[Hashable, Row] = {}
         for weight, groups in touched.items():
@@ -84,5 +85,6 @@ class DistinctValues:
                     if value is not None:
                         key = (group, identity(value))
                         net[key] += weight
-                        cells[key] = (*group_key, value)
+                        if weight > 0 or key not in cells:
+                            cells[key] = (*group_key, value)
         return net, cells

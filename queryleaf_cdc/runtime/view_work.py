@@ -283,7 +283,11 @@ class ViewWork:
         if due is None or due > self.engine.clock.now() or now - self._ticked_at < self.limits.tick_seconds:
             return
         self._ticked_at = now
-        self.engine.compute(self.lane, Extra())
+        try:
+            self.engine.compute(self.lane, Extra())
+        except (BatchTooLarge, BatchRefused) as fault:
+            self.engine.stop_due(self.lane, fault)
+            raise
 
     def _next_build(self, now: datetime) -> ActiveEntry | None:
         """The build that is under way, or due. One at a time; a view that reads others comes after them."""

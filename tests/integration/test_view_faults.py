@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for, writing
 
+from queryleaf_cdc.dataflow import join_rules
 from queryleaf_cdc.mongo.embedded import start_embedded
+from queryleaf_cdc.runtime.view_work import ViewWork
 
 Db = Database[dict[str, Any]]
 
@@ -208,6 +211,34 @@ def test_a_function_that_raises(ql: QuickLeaf, db: Db) -> None:
 
 
 # -- on_error = 'stop' ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_too_much_goes_at_once_by_the_clock(
+    ql: QuickLeaf, db: Db, said: set[str], monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """With the time alone, or in one transaction with a change of something else."""
+    monkeypatch.setattr(join_rules, "_MAX_PAIRS", 2)
+    if not alone:
+        monkeypatch.setattr(ViewWork, "_tick", lambda self: None)
+    db.names.insert_one({"_id": 1, "k": 1})
+    ql.execute("""CREATE MATERIALIZED VIEW recent AS
+        SELECT o.n, names.k FROM names JOIN
+        (SELECT n, k FROM offers WHERE until >= CURRENT_TIMESTAMP) o ON names.k = o.k""")
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain(30)
+        until = datetime.now(UTC) + timedelta(seconds=1.5)
+        db.offers.insert_many({"_id": n, "n": n, "k": 1, "until": until} for n in range(3))
+        ql.drain(30)
+        assert db.recent.count_documents({}) == 3
+        time.sleep(1.7)
+        db.orders.insert_one({"_id": 1000, "c": 1, "v": 1})
+        wait_for(lambda: db.recent.count_documents({}) == 0)
+        ql.drain(30)
+        assert totals(db) == expected_totals(db)
+        assert {state(ql, name) for name in ("recent", "totals")} == {"running"}
+    assert any(reason.startswith("QL606") for reason in said)
 
 
 def test_a_view_that_stops_says_why(ql: QuickLeaf, db: Db) -> None:
