@@ -316,7 +316,10 @@ class QueryLeaf:
             worker.stop()
 
     def run(self) -> None:
-        """Works in the foreground until stop() is called from another thread, or an interrupt."""
+        """Works in the foreground until stop() is called from another thread, or an interrupt. Raises InputError QL445
+        when a worker is running here."""
+        if self._worker is not None:
+            raise InputError("QL445", "a worker is running here already", hint="stop() it first")
         self._worker = self._make_worker()
         try:
             self._worker.run()

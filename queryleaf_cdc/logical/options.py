@@ -12,6 +12,8 @@ from queryleaf_cdc.syntax.statements import CreateMaterializedView, Option
 
 MAX_RETRIES = 1000
 MAX_CACHE_ROWS = 1_000_000_000
+MAX_INDEXES, MAX_INDEX_FIELDS = 62, 32
+"""MongoDB takes 64 of a collection; beside these stand those of ``_id`` and ORDER BY"""
 
 Index = tuple[tuple[str, int], ...]
 
@@ -87,13 +89,23 @@ def _index(option: Option) -> tuple[Index, ...]:
     """``'a, b DESC'``; several indexes are parted by semicolons."""
     if not isinstance(option.value, str):
         raise CompileError("QL233", "index is a text such as 'customer_id, total DESC'", option.span)
-    return tuple(tuple(_index_field(field, option) for field in text.split(",")) for text in option.value.split(";"))
+    found = tuple(tuple(_index_field(field, option) for field in text.split(",")) for text in option.value.split(";"))
+    if len(found) > MAX_INDEXES:
+        raise CompileError("QL233", f"a view has at most {MAX_INDEXES} indexes", option.span)
+    for index in found:
+        names = [name for name, _ in index]
+        if len(names) > MAX_INDEX_FIELDS or len(set(names)) < len(names):
+            text = f"an index has at most {MAX_INDEX_FIELDS} fields, each once"
+            raise CompileError("QL233", text, option.span)
+        if names == ["_id"]:
+            raise CompileError("QL233", "_id has its index", option.span, "leave it out")
+    return found
 
 
 def _index_field(text: str, option: Option) -> tuple[str, int]:
     name, _, direction = text.strip().partition(" ")
     way = direction.strip().upper()
-    if not name or name.startswith("$") or way not in ("", "ASC", "DESC"):
+    if not all(part and part[0] != "$" for part in name.split(".")) or way not in ("", "ASC", "DESC"):
         hint = "write fields, each with ASC or DESC behind it: 'customer_id, total DESC'"
         raise CompileError("QL233", f"{text.strip()!r} is no field of an index", option.span, hint)
     return name, -1 if way == "DESC" else 1

@@ -109,6 +109,8 @@ class ViewWork:
             view = self._running.get(uid)
             try:
                 running[uid] = self._attached(uid, compiled, view)
+            except (BatchTooLarge, BatchRefused) as error:
+                raise _refused(uid, error) from error
             except WorkerFault:
                 raise
             except Exception as error:
@@ -270,7 +272,7 @@ class ViewWork:
         except BatchTooLarge as error:
             raise TriggerStopped((uid,), f"QL606: it does not fit into a transaction: {error}") from error
         except BatchRefused as error:
-            raise TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}") from error
+            raise _refused(uid, error) from error
         except QueryLeafError as error:
             if error.code == _UNREACHABLE:
                 self.engine.pause(self.limits.reconnect_seconds)
@@ -394,6 +396,10 @@ class ViewWork:
         for each in entries:
             self.active[each.name] = each
         self.engine.apply(self.lane, change, self.lane.position)
+
+
+def _refused(uid: str, error: WorkerFault) -> TriggerStopped:
+    return TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}")
 
 
 def _seconds(until: datetime | None, now: datetime) -> float:

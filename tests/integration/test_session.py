@@ -186,6 +186,13 @@ class TestStatements:
             ql.drain()
         assert raised.value.code == "QL443"
 
+    def test_one_worker_at_a_time(self, ql: QueryLeaf) -> None:
+        with ql:
+            with pytest.raises(InputError) as caught:
+                ql.run()
+            assert caught.value.code == "QL445"
+            ql.drain(30)
+
     def test_drain_gives_up_in_time(self, ql: QueryLeaf, db: Database[dict[str, Any]]) -> None:
         ql.procedure("SLOW")(lambda *args, change: __import__("time").sleep(3))
         ql.execute("CREATE TRIGGER t AFTER INSERT ON a BEGIN CALL SLOW(); END")

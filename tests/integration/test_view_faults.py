@@ -22,7 +22,8 @@ from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, 
 
 from queryleaf_cdc.dataflow import join_rules
 from queryleaf_cdc.mongo.embedded import start_embedded
-from queryleaf_cdc.runtime.view_work import ViewWork
+from queryleaf_cdc.mongo.faults import BatchRefused
+from queryleaf_cdc.runtime import view_work
 
 Db = Database[dict[str, Any]]
 
@@ -220,7 +221,7 @@ def test_too_much_goes_at_once_by_the_clock(
     """With the time alone, or in one transaction with a change of something else."""
     monkeypatch.setattr(join_rules, "_MAX_PAIRS", 2)
     if not alone:
-        monkeypatch.setattr(ViewWork, "_tick", lambda self: None)
+        monkeypatch.setattr(view_work.ViewWork, "_tick", lambda self: None)
     db.names.insert_one({"_id": 1, "k": 1})
     ql.execute("""CREATE MATERIALIZED VIEW recent AS
         SELECT o.n, names.k FROM names JOIN
@@ -239,6 +240,38 @@ def test_too_much_goes_at_once_by_the_clock(
         assert totals(db) == expected_totals(db)
         assert {state(ql, name) for name in ("recent", "totals")} == {"running"}
     assert any(reason.startswith("QL606") for reason in said)
+
+
+def test_an_index_that_order_by_makes_already(ql: QuickLeaf, db: Db) -> None:
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (index = 'c; c; _id, c') AS SELECT c FROM orders ORDER BY c")
+    with ql:
+        ql.drain(30)
+    assert sorted(db.v.index_information()) == ["_id_", "_id_1_c_1", "c_1"]
+
+
+def test_collections_that_the_server_refuses_end_no_worker(
+    ql: QuickLeaf, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does without the privilege to create an index."""
+    create = view_work.create_collections
+
+    def refuse(database: Db, uid: str, indexes: Any) -> None:
+        if indexes:
+            raise BatchRefused("not authorized")
+        create(database, uid, indexes)
+
+    monkeypatch.setattr(view_work, "create_collections", refuse)
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (index = 'c') AS SELECT c FROM orders")
+    ql.execute(TOTALS)
+    with ql:
+        wait_for(lambda: state(ql, "v") == "failed")
+        assert ql.status()["v"]["reason"].startswith("QL602: ")
+        ql.drain(30)
+        assert totals(db) == expected_totals(db)
+        monkeypatch.setattr(view_work, "create_collections", create)
+        ql.execute("REFRESH MATERIALIZED VIEW v")
+        ql.drain(30)
+        assert state(ql, "v") == "running"
 
 
 def test_a_view_that_stops_says_why(ql: QuickLeaf, db: Db) -> None:

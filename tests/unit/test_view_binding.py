@@ -152,6 +152,14 @@ def test_options_of_a_view() -> None:
         ("on_error = 'retry'", "QL233"),
         ("index = 'a UP'", "QL233"),
         ("index = ''", "QL233"),
+        ("index = 'a;'", "QL233"),
+        ("index = 'a..b'", "QL233"),
+        ("index = 'a.'", "QL233"),
+        ("index = 'a.$b'", "QL233"),
+        ("index = 'a, b, a DESC'", "QL233"),
+        ("index = '_id DESC'", "QL233"),
+        (f"index = '{', '.join(f'c{n}' for n in range(33))}'", "QL233"),
+        (f"index = '{'; '.join(f'c{n}' for n in range(63))}'", "QL233"),
         ("target = 'w', target = 'x'", "QL233"),
     ],
 )
@@ -163,7 +171,7 @@ def test_wrong_options(text: str, code: str) -> None:
 
 
 def test_an_index_on_what_the_view_does_not_have_is_a_warning() -> None:
-    text = "CREATE MATERIALIZED VIEW v WITH (index = 'toatl DESC, place.city; _id') AS SELECT total, place FROM t"
+    text = "CREATE MATERIALIZED VIEW v WITH (index = 'toatl DESC, place.city, _id') AS SELECT total, place FROM t"
     (found,) = compile_sql(text).diagnostics
     assert (found.code, found.severity, found.hint) == ("QL241", "warning", "did you mean total?")
     assert not compile_sql(text.replace("total, place", "*")).diagnostics

@@ -34,7 +34,7 @@ def lower_view(
         output_columns(node.query),
         sources,
         DataflowPlan(root, scans, Output(tuple(names), rows.key)),
-        replace(options, indexes=(*_order(node.query), *options.indexes)),
+        replace(options, indexes=tuple(dict.fromkeys((*_order(node.query), *options.indexes)))),
         _requires(sources, options.target),
         source,
         node.span,
