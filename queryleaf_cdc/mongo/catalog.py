@@ -180,10 +180,11 @@ class Catalog:
 
         Raises what register raises."""
         known = beside.get(entry.name)
-        if known is not None and _is_as_wanted(known, entry.kind, entry.sql, True, False):
-            return "unchanged"
-        if entry.view is not None:
-            with server_errors(f"register {entry.name}", f"readWrite on {self._database.name}"):
+        with server_errors(f"register {entry.name}", f"readWrite on {self._database.name}"):
+            require_replica_set(self._database.client)
+            if known is not None and _is_as_wanted(known, entry.kind, entry.sql, True, False):
+                return "unchanged"
+            if entry.view is not None:
                 refuse_impossible(self._database, entry.name, entry.view, tuple(beside.values()))
         return "created" if known is None else "replaced"
 

@@ -234,7 +234,11 @@ class ViewWork:
         """After a worker before this one: finishes what it had begun, removes what it left."""
         for entry in self.entries():
             if entry.build is not None and entry.build.swapping:
-                self._finish_swap(entry)
+                uid = entry.build.version.uid
+                try:
+                    self._finish_swap(entry)
+                except BatchRefused as error:
+                    self.stop(uid, _refused(uid, error).reason)
         self.clean_up()
 
     def patience(self) -> float:
