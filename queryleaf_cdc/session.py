@@ -306,8 +306,9 @@ class QueryLeaf:
     def start(self) -> None:
         """Starts the worker in the background."""
         if self._worker is None:
-            self._worker = self._make_worker()
-            self._worker.start()
+            worker = self._make_worker()
+            worker.start()
+            self._worker = worker
 
     def stop(self) -> None:
         """Finishes the current batch, and ends the worker."""
@@ -360,7 +361,8 @@ class QueryLeaf:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason."""
-        return self._worker.status() if self._worker is not None else read_status(self.database)
+        worker = self._worker  # another thread may stop it
+        return worker.status() if worker is not None else read_status(self.database)
 
     def pause(self, name: str) -> None:
         """Stops a trigger where it is; resume() goes on from there."""
