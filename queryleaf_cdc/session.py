@@ -12,12 +12,13 @@ from queryleaf_cdc.compiler import Program, compile_sql
 from queryleaf_cdc.errors import CompileError, InputError, ServerError, did_you_mean
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.lowering.client_columns import finisher
-from queryleaf_cdc.lowering.default_order import Order, in_order, order_of, unordered_source
+from queryleaf_cdc.lowering.default_order import Order, in_order, unordered_source
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
-from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry, ViewFacts
+from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
+from queryleaf_cdc.mongo.registration import entry_of_statement, to_drop
 from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
 from queryleaf_cdc.mongo.view_rules import WRITES, refuse_maintained, refuse_needed
@@ -188,11 +189,11 @@ class QueryLeaf:
         for statement in program.statements:
             match statement:
                 case TriggerStatement() | ViewStatement():
-                    entry = _entry(program, statement)
+                    entry = entry_of_statement(program, statement)
                     planned.append((entry.name, self._catalog.planned(entry, entries)))
                     entries[entry.name] = entry
                 case DropStatement(node):
-                    known = _to_drop(program, node, entries.pop(node.name, None))
+                    known = to_drop(program, node, entries.pop(node.name, None))
                     if known is not None and known.view is not None:
                         refuse_needed(node.name, known.view, tuple(entries.values()))
                     planned.append((node.name, "unchanged" if known is None else "dropped"))
@@ -216,7 +217,7 @@ class QueryLeaf:
         return self._catalog.list()
 
     def _register(self, program: Program, statement: TriggerStatement | ViewStatement, replace: bool) -> Result:
-        node, entry = statement.node, _entry(program, statement)
+        node, entry = statement.node, entry_of_statement(program, statement)
         maintained = self._catalog.maintained()
         status = self._catalog.register(
             entry.name,
@@ -231,7 +232,7 @@ class QueryLeaf:
         return Result(status=status, name=entry.name)
 
     def _drop(self, program: Program, node: DropTrigger | DropView) -> Result:
-        known = _to_drop(program, node, self._catalog.get(node.name))
+        known = to_drop(program, node, self._catalog.get(node.name))
         dropped = known is not None and self._catalog.drop(node.name)
         return Result(status="dropped" if dropped else "unchanged", name=node.name)
 
@@ -420,41 +421,6 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
     now = datetime.now(UTC).replace(tzinfo=None)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     return Frame({"operationType": "statement", "now": now}, effects, {}, functions)
-
-
-def _entry(program: Program, statement: TriggerStatement | ViewStatement) -> CatalogEntry:
-    """What the catalog shall hold of a statement."""
-    plan, sql, images = statement.plan, _stored_sql(program, statement), statement.plan.requires.images
-    if isinstance(statement, TriggerStatement):
-        return CatalogEntry(plan.name, sql, start=statement.plan.options.start, images=images)
-    view = statement.plan
-    reads = tuple(dict.fromkeys(source.scan.collection for source in view.sources))
-    options, order = view.options, order_of(statement.node.query)
-    facts = ViewFacts(options.target, reads, view.columns, options.on_error, order)
-    return CatalogEntry(plan.name, sql, images=images, kind=statement.kind, view=facts)
-
-
-def _to_drop(program: Program, node: DropTrigger | DropView, known: CatalogEntry | None) -> CatalogEntry | None:
-    """What DROP removes of what has the name: only what is of its kind. Raises InputError QL411."""
-    kind = "materialized_view" if isinstance(node, DropView) else "trigger"
-    if known is not None and known.kind == kind:
-        return known
-    if not node.if_exists:
-        said = kind.replace("_", " ")
-        hint = f"DROP {said.upper()} IF EXISTS"
-        raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
-    return None
-
-
-def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
-    """The statement's text, after the CREATE TABLEs that it was compiled with."""
-    source = program.source
-    declarations = [
-        source.slice(s.node.span)
-        for s in program.statements
-        if isinstance(s, TableStatement) and s.node.span.end <= statement.node.span.start
-    ]
-    return ";\n".join([*(text.rstrip().rstrip(";") for text in declarations), source.slice(statement.node.span)])
 
 
 def _call_span(statement: CompiledStatement, name: str) -> Any:
