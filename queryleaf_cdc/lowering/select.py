@@ -8,6 +8,7 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Doc, Mql, Param, Ref, op
+from queryleaf_cdc.logical.grouped_windows import is_grouped
 from queryleaf_cdc.logical.groups import GROUPED
 from queryleaf_cdc.logical.walk import any_node, conjuncts, has_aggregate, own_aliases, rebuild
 from queryleaf_cdc.lowering.group import Grouping
@@ -73,7 +74,7 @@ def _lower_select(query: Select, outer: Outer) -> QueryPlan:
         rows = rows.spread()
     building = _Building(rows, visible, SubqueryLookups(rows.places, visible, lower_query))
     building.rows = where_stages(rows, rest, visible, building.lookups)
-    if _is_grouped(query):
+    if is_grouped(query):
         query = _grouped(query, building)
     return _finished(query, building).plan()
 
@@ -111,10 +112,6 @@ class _Building:
 
 
 # -- GROUP BY -----------------------------------------------------------------------------------------------------
-
-
-def _is_grouped(query: Select) -> bool:
-    return bool(query.group_by) or query.having is not None or any(map(has_aggregate, _clauses(query)))
 
 
 def _grouped(query: Select, building: _Building) -> Select:
