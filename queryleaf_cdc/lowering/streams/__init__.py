@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.lowering.streams.append_only import AppendOnly
 from queryleaf_cdc.lowering.streams.lineage import definition, is_stream
 from queryleaf_cdc.lowering.streams.sources import change_scan, table_scan
