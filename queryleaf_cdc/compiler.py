@@ -18,7 +18,6 @@ from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
-from queryleaf_cdc.lowering.output import program_json
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
@@ -59,6 +58,8 @@ class Program:
 
     def to_json(self) -> dict[str, Any]:
         """The compiled document that ``queryleaf-cdc compile`` prints; extended JSON (relaxed)."""
+        from queryleaf_cdc.lowering.output import program_json  # a query is never printed: 0.1 s of its start
+
         document: dict[str, Any] = program_json(self.source, self.statements)
         return document
 

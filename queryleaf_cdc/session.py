@@ -33,14 +33,16 @@ from queryleaf_cdc.plans.program import (
 )
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
-from queryleaf_cdc.runtime.program import CompiledProgram
+from queryleaf_cdc.runtime.since import Since
 from queryleaf_cdc.runtime.subscription import Subscription
-from queryleaf_cdc.runtime.worker import Worker
 from queryleaf_cdc.syntax.statements import DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
+
+    from queryleaf_cdc.runtime.program import CompiledProgram
+    from queryleaf_cdc.runtime.worker import Worker
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -299,15 +301,18 @@ class QueryLeaf:
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def stream(self, text: str, *, since: datetime | None = None) -> Subscription:
-        """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close()."""
+    def stream(self, text: str, *, since: Since | None = None) -> Subscription:
+        """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close().
+
+        ``since`` goes back to a time, or to behind a change: its resume token, or what CHANGE_ID() gave. Raises
+        InputError QL445, ServerError QL507 for the future."""
         program = self.compile(text)
         if len(program.statements) != 1 or not isinstance(program.statements[0], StreamStatement):
             raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
-        plan = program.statements[0].plan
+        plan, columns = program.statements[0].plan, program.statements[0].columns
         if plan.requires.images:
             enable_images(self.database, plan.requires.images)
-        return Subscription(self.database, plan, self._functions, since)
+        return Subscription(self.database, plan, self._functions, since, columns)
 
     # -- the worker ---------------------------------------------------------------------------------------------
 
@@ -343,10 +348,14 @@ class QueryLeaf:
         self.worker.drain(timeout)
 
     def _make_worker(self) -> Worker:
+        from queryleaf_cdc.runtime.worker import Worker  # a tenth of a second that a query need not wait for
+
         return Worker(self.client, self.database.name, self._build, self._procedures)
 
     def _build(self, active: Sequence[tuple[str, str]], maintained: Collection[str]) -> CompiledProgram:
         """The worker's program. Raises CompileError, with the trigger's name, when one does not compile here."""
+        from queryleaf_cdc.runtime.program import CompiledProgram
+
         known, self._compiled = self._compiled, {}
         functions = tuple(self._functions)
         for id, sql in active:

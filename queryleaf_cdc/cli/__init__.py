@@ -1,11 +1,13 @@
 """The command line: thin commands over the library.
 
-Exit codes: 0 done, 1 the SQL or the input is wrong, 2 usage, 3 the server cannot do it, 130 interrupted."""
+Exit codes: 0 done, 1 the SQL or the input is wrong, 2 usage, 3 the server cannot do it, 130 interrupted, 141 nobody
+reads the output any more."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -40,8 +42,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if COMMANDS[cmd_name] == "compiling":
-            gc.disable()  # a short process: collecting while modules load costs a tenth of its time (measured)
+        if COMMANDS[cmd_name] in ("compiling", "querying"):
+            gc.disable()  # short, or begun soon: collecting while modules load costs a tenth of the time (measured)
         module = import_module(f"queryleaf_cdc.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -78,5 +80,5 @@ def main() -> None:
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 128 + signal.SIGPIPE  # what the shell says of a process that this signal ends
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -44,6 +45,13 @@ def cluster_now(database: Database[dict[str, Any]]) -> Timestamp:
         reply["operationTime"] = reply["ts"]
     time: Timestamp = reply["operationTime"]
     return time
+
+
+def latest_time(database: Database[dict[str, Any]]) -> int:
+    """Seconds since 1970: the server's clock, or the cluster's time if that is ahead. (It stands still for up to ten
+    seconds where nothing is written.)"""
+    clock: datetime = database.command("hello")["localTime"]
+    return max(int(clock.replace(tzinfo=UTC).timestamp()), cluster_now(database).time)
 
 
 def ensure_internal_collections(database: Database[dict[str, Any]]) -> None:

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bson.timestamp import Timestamp
-
 from queryleaf_cdc.errors import RunError, ServerError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import database_pipeline
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
-from queryleaf_cdc.mongo.deployment import cluster_now, require_replica_set
+from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, require_replica_set
 from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.limits import backoff
+from queryleaf_cdc.runtime.since import Since, just_after, position_of, refuse_future
 from queryleaf_cdc.values import Document
 
 _RETRIES = 30
@@ -49,13 +48,22 @@ class Row(dict[str, Any]):
 class Subscription(Iterator[Row]):
     """Iterates over rows; blocks until there is one. ``close`` ends it. Survives failovers."""
 
-    def __init__(self, database: Any, plan: TriggerPlan, functions: Functions, since: datetime | None = None) -> None:
+    def __init__(
+        self,
+        database: Any,
+        plan: TriggerPlan,
+        functions: Functions,
+        since: Since | None = None,
+        columns: tuple[str, ...] | None = None,
+    ) -> None:
+        self.columns = columns
+        """of the rows; None where ``*`` leaves them open"""
+        start = position_of(since) if since is not None else None
         require_replica_set(database.client)
-        start = (
-            Position(at=Timestamp(int(since.timestamp()), 1))
-            if since is not None
-            else _just_after(cluster_now(database))
-        )
+        if start is None:
+            start = Position(at=just_after(cluster_now(database)))
+        else:
+            refuse_future(start, latest_time(database))
         stream = plan.stream
         images = (stream.full_document or "default", stream.before_change or "off")
         self._source = ChangeSource(database, pipeline_json(database_pipeline(stream)), images, start)
@@ -128,7 +136,3 @@ class _Collecting:
 
     def insert(self, collection: str, document: Document, origin: object) -> None:
         self.rows.append(document)
-
-
-def _just_after(time: Timestamp) -> Position:
-    return Position(at=Timestamp(time.time, time.inc + 1))
