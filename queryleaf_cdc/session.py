@@ -15,7 +15,6 @@ from queryleaf_cdc.lowering.default_order import Order, in_order, order_of, unor
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry, ViewFacts
-from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
@@ -32,9 +31,11 @@ from queryleaf_cdc.plans.program import (
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import Requires
+from queryleaf_cdc.runtime.async_stream import AsyncRowStream
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
+from queryleaf_cdc.runtime.row_stream import RowStream
 from queryleaf_cdc.runtime.since import Since
-from queryleaf_cdc.runtime.subscription import Subscription
+from queryleaf_cdc.runtime.streams import Streams
 from queryleaf_cdc.syntax.statements import DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
@@ -108,6 +109,7 @@ class QueryLeaf:
         self._worker: Worker | None = None
         self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement | ViewStatement] = {}
         self._catalog = Catalog(self.database)
+        self._streams = Streams(self.database, self._catalog, self._functions)
 
     # -- the user's own functions -------------------------------------------------------------------------------
 
@@ -301,18 +303,23 @@ class QueryLeaf:
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def stream(self, text: str, *, since: Since | None = None) -> Subscription:
+    def stream(self, text: str, *, since: Since | None = None) -> RowStream:
         """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close().
 
         ``since`` goes back to a time, or to behind a change: its resume token, or what CHANGE_ID() gave. Raises
         InputError QL445, ServerError QL507 for the future."""
-        program = self.compile(text)
-        if len(program.statements) != 1 or not isinstance(program.statements[0], StreamStatement):
-            raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
-        plan, columns = program.statements[0].plan, program.statements[0].columns
-        if plan.requires.images:
-            enable_images(self.database, plan.requires.images)
-        return Subscription(self.database, plan, self._functions, since, columns)
+        return self._streams.open(self.compile(text), since)
+
+    def astream(self, text: str, *, since: Since | None = None) -> AsyncRowStream:
+        """The same for ``async for``. It begins with ``async with``, or with the first row that is asked for."""
+        return AsyncRowStream(lambda: self.stream(text, since=since))
+
+    def subscribe(self, name: str) -> RowStream:
+        """The rows of a materialized view or a collection, each as an INSERT, and then how they change.
+
+        ``row.change`` has ``operation``, ``sign`` and, of an UPDATE, ``before``. A view that is built anew is told as a
+        RESET. It ends when the view is dropped. Raises InputError QL411."""
+        return self._streams.follow(name)
 
     # -- the worker ---------------------------------------------------------------------------------------------
 
@@ -389,7 +396,8 @@ class QueryLeaf:
             raise InputError("QL411", f"there is no trigger or view {name}")
 
     def close(self) -> None:
-        """Stops the worker and closes the connection."""
+        """Ends streams and the worker, and closes the connection."""
+        self._streams.close()
         self.stop()
         if self._owns_client:
             self.client.close()

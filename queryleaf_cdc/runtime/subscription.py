@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from queryleaf_cdc.errors import RunError, ServerError
+from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import database_pipeline
-from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
+from queryleaf_cdc.mongo.change_source import ChangeSource
 from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, require_replica_set
-from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
-from queryleaf_cdc.runtime.limits import backoff
+from queryleaf_cdc.runtime.row_stream import Row, RowStream, change_of
 from queryleaf_cdc.runtime.since import Since, just_after, position_of, refuse_future
 from queryleaf_cdc.values import Document
 
-_RETRIES = 30
 
+class Subscription(RowStream):
+    """The rows of one streaming SELECT. Survives failovers.
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """The change that a row came from."""
-
-    id: str
-    operation: str
-    timestamp: datetime | None
-    key: Document | None
-    collection: str
-
-
-class Row(dict[str, Any]):
-    """A row as a dict; ``change`` tells where it came from."""
-
-    def __init__(self, values: Document, change: RowChange) -> None:
-        super().__init__(values)
-        self.change = change
-
-
-class Subscription(Iterator[Row]):
-    """Iterates over rows; blocks until there is one. ``close`` ends it. Survives failovers."""
+    Raises RunError for a change that cannot be read (QL604, QL605, QL607); the next row is that behind it."""
 
     def __init__(
         self,
@@ -56,8 +33,8 @@ class Subscription(Iterator[Row]):
         since: Since | None = None,
         columns: tuple[str, ...] | None = None,
     ) -> None:
+        super().__init__()
         self.columns = columns
-        """of the rows; None where ``*`` leaves them open"""
         start = position_of(since) if since is not None else None
         require_replica_set(database.client)
         if start is None:
@@ -69,47 +46,23 @@ class Subscription(Iterator[Row]):
         self._source = ChangeSource(database, pipeline_json(database_pipeline(stream)), images, start)
         self._run = FiringCompiler(plan.name, True).body(plan.actions)
         self._functions = functions
-        self._ready: deque[Row] = deque()
-        self._closed = False
+        self._collection = plan.collection
+        self._events: deque[Event] = deque()
 
-    def __next__(self) -> Row:
-        while not self._ready:
-            if self._closed:
-                raise StopIteration
-            self._read()
-        return self._ready.popleft()
-
-    def poll(self) -> Row | None:
-        """The next row, or None when there is none within half a second."""
-        if not self._ready and not self._closed:
-            self._read()
-        return self._ready.popleft() if self._ready else None
-
-    def close(self) -> None:
-        self._closed = True
+    def _end(self) -> None:
         self._source.close()
 
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _read(self) -> None:
-        for attempt in range(_RETRIES):
-            try:
-                batch = self._source.next_batch()
-                break
-            except StreamFault as fault:
-                if self._closed:
-                    return
-                if fault.todo not in (Todo.RESUME, Todo.INVALIDATED) or attempt + 1 == _RETRIES:
-                    raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
-                time.sleep(backoff(attempt, 0.05, 2.0))
-        for event in batch.events:
-            self._ready.extend(self._rows(event))
+    def _read(self) -> Iterator[Row]:
+        if not self._events:
+            batch = self._next_batch(self._source)
+            self._events.extend(batch.events if batch is not None else ())
+        while self._events:
+            yield from self._rows(self._events.popleft())
 
     def _rows(self, event: Event) -> list[Row]:
+        poison = event.get("poison")
+        if poison is not None and event["ns"].get("coll") == self._collection:
+            raise RunError(poison["code"], f"{poison['message']} (key {event.get('documentKey')})")
         if event.get("operationType") not in ACTIONS:
             return []
         computed = event.get("_ql") or {}
@@ -118,13 +71,7 @@ class Subscription(Iterator[Row]):
             raise RunError("QL607", f"a document image that the query needs is not there (key {key})")
         collected = _Collecting()
         self._run(Frame(event, collected, computed, self._functions))  # type: ignore[arg-type]
-        change = RowChange(
-            event["_id"]["_data"],
-            ACTIONS[event["operationType"]],
-            event.get("wallTime"),
-            event.get("documentKey"),
-            event["ns"]["coll"],
-        )
+        change = change_of(event)
         return [Row(document, change) for document in collected.rows]
 
 
