@@ -9,6 +9,7 @@ from typing import Any
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_changelog import bind_changelog, is_changelog
 from queryleaf_cdc.logical.bind_query import bind_query, output_columns
 from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
@@ -21,6 +22,7 @@ from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
     DropStatement,
     QueryStatement,
@@ -34,7 +36,7 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.source import Source
-from queryleaf_cdc.syntax.queries import Query
+from queryleaf_cdc.syntax.queries import Query, TableRef
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
@@ -129,6 +131,8 @@ class _Compilation:
                 return self._view(node)
             case SelectStatement(query) if is_streaming(query):
                 return self._stream(query)
+            case SelectStatement(query) if is_changelog(query):
+                return self._changelog(query)
             case SelectStatement(query):
                 return self._query(query)
             case _:
@@ -167,6 +171,13 @@ class _Compilation:
         node, columns = as_trigger(query, binder, scope)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))
+
+    def _changelog(self, query: Query) -> ChangelogStatement:
+        binder, scope = self._binder(False), Scope()
+        bound = bind_changelog(query, binder, scope)
+        assert isinstance(bound.from_item, TableRef)
+        used = tuple(binder.used_functions)
+        return ChangelogStatement(bound.from_item.name, bound, output_columns(bound), used, tuple(scope.warnings))
 
     def _query(self, query: Query) -> QueryStatement:
         binder, scope = self._binder(False), Scope()

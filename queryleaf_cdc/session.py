@@ -20,6 +20,7 @@ from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
 from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
     DropStatement,
     QueryStatement,
@@ -175,13 +176,9 @@ class QueryLeaf:
                 return Result(self._query(query), columns=columns)
             case WriteStatement():
                 return Result(rowcount=self._write(statement))
-            case StreamStatement():
-                raise InputError(
-                    "QL441",
-                    "a streaming SELECT never ends: use stream(...)",
-                    statement.plan.span,
-                    source=program.source,
-                )
+            case StreamStatement() | ChangelogStatement():
+                span = statement.plan.span if isinstance(statement, StreamStatement) else statement.select.span
+                raise InputError("QL441", "a streaming SELECT never ends: use stream(...)", span, source=program.source)
 
     def plan_registration(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
         """What ``execute`` would do to each trigger and view of the text: (name, created | replaced | unchanged |

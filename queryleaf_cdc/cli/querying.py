@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from queryleaf_cdc.cli import formats
+from queryleaf_cdc.cli.changes import Changes
 from queryleaf_cdc.cli.connection import Connection, connected
 from queryleaf_cdc.cli.inputs import read_sql
 
@@ -30,19 +31,21 @@ def query_command(
 
     SQL is text, or the name of a file that ends in .sql."""
     from queryleaf_cdc.compiler import compile_sql
-    from queryleaf_cdc.plans.program import StreamStatement
+    from queryleaf_cdc.plans.program import ChangelogStatement, StreamStatement
 
     form = "jsonl" if as_json else form or formats.default_format()
     text, name = _text(sql)
     statements = compile_sql(text, name=name).statements
-    streams = len(statements) == 1 and isinstance(statements[0], StreamStatement)
+    streams = len(statements) == 1 and isinstance(statements[0], StreamStatement | ChangelogStatement)
     if since is not None and not streams:
         raise click.UsageError("--since says where a streaming SELECT begins, and this is none")
     with connection.open() as ql:
         if streams:
             with ql.stream(text, since=since) as stream:
                 _let_collect()
-                _write(islice(_arriving(stream), limit), formats.writer(form, stream.columns))
+                follows = isinstance(statements[0], ChangelogStatement)
+                writer = Changes(form, stream.columns) if follows else formats.writer(form, stream.columns)
+                _write(islice(_arriving(stream), limit), writer)
             return
         for result in ql.execute_all(text, name=name):
             _show(result, form, limit)
@@ -57,7 +60,7 @@ def _text(sql: str) -> tuple[str, str]:
 
 def _arriving(stream: Any) -> Iterator[Any]:
     """Rows as they come, for as long as somebody reads them."""
-    while True:
+    while not stream.closed:
         row = stream.poll()
         if row is not None:
             yield row

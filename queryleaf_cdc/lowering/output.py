@@ -10,6 +10,7 @@ from bson import json_util
 
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.logical.bind_stream import ROW
+from queryleaf_cdc.lowering.changelog import changelog_json
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.views.printed import view_json
 from queryleaf_cdc.plans.actions import (
@@ -33,6 +34,7 @@ from queryleaf_cdc.plans.actions import (
     UpdateRows,
 )
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
     DropStatement,
     QueryStatement,
@@ -84,6 +86,8 @@ class _Printer:
                 return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
             case StreamStatement(plan):
                 return self._streaming("stream", None, plan, node.diagnostics)
+            case ChangelogStatement():
+                return self._changelog(node)
             case QueryStatement(query, columns):
                 return {
                     "kind": "query",
@@ -119,6 +123,10 @@ class _Printer:
             "requires": requires_json(plan.requires),
             "diagnostics": self.diagnostics(found),
         }
+
+    def _changelog(self, node: ChangelogStatement) -> Json:
+        emitted = changelog_json(node, self.source)
+        return {**emitted, "diagnostics": self.diagnostics(node.diagnostics)}
 
     def _view(self, plan: ViewPlan, found: tuple[Diagnostic, ...]) -> Json:
         watches = [watch_json(each.plan.stream) for each in plan.sources]

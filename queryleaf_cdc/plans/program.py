@@ -8,6 +8,7 @@ from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
+from queryleaf_cdc.syntax.queries import Select
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
@@ -40,6 +41,18 @@ class StreamStatement:
 
     plan: TriggerPlan
     columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogStatement:
+    """SELECT ... EMIT CHANGES: the rows of one collection or view, and how they change. ``select`` is bound."""
+
+    collection: str
+    select: Select
+    columns: tuple[str, ...] | None
+    functions: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "stream"
 
@@ -86,6 +99,6 @@ class TableStatement:
 
 
 CompiledStatement = (
-    TriggerStatement | ViewStatement | StreamStatement | QueryStatement | WriteStatement
+    TriggerStatement | ViewStatement | StreamStatement | ChangelogStatement | QueryStatement | WriteStatement
     | DropStatement | RefreshStatement | TableStatement
 )  # fmt: skip

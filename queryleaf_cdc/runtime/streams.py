@@ -6,11 +6,12 @@ from weakref import WeakSet
 
 from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.errors import InputError, ServerError, did_you_mean
+from queryleaf_cdc.lowering.changelog import selecting
 from queryleaf_cdc.mongo.catalog import Catalog
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
-from queryleaf_cdc.plans.program import StreamStatement
+from queryleaf_cdc.plans.program import ChangelogStatement, StreamStatement
 from queryleaf_cdc.runtime.changelog import Changelog, Select
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.row_stream import RowStream
@@ -29,9 +30,19 @@ class Streams:
 
     def open(self, program: Program, since: Since | None) -> RowStream:
         """The rows of the program's one statement. Raises InputError QL442 when that is no stream."""
+        if since is not None and isinstance(program.statements[0], ChangelogStatement):
+            raise InputError(
+                "QL445", "EMIT CHANGES begins with what is there; it takes no since", source=program.source
+            )
         only = program.statements[0] if len(program.statements) == 1 else None
+        if isinstance(only, ChangelogStatement):
+            return self._keep(self._changelog(only.collection, selecting(only, self._functions), only.columns))
         if not isinstance(only, StreamStatement):
-            raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
+            raise InputError(
+                "QL442",
+                "stream() takes one SELECT ... WHERE CHANGE_DETECTED(), or one with EMIT CHANGES",
+                source=program.source,
+            )
         if only.plan.requires.images:
             enable_images(self._database, only.plan.requires.images)
         return self._keep(Subscription(self._database, only.plan, self._functions, since, only.columns))

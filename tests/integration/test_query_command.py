@@ -153,3 +153,27 @@ def test_a_terminal_gets_no_control_characters(environment: dict[str, str], db: 
 def test_since_needs_a_stream(environment: dict[str, str]) -> None:
     done = subprocess.run([*COMMAND, "SELECT 1 AS n", LONG_AGO], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+FOLLOWED = "SELECT _id, name FROM products EMIT CHANGES"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("csv", "+/-,_id,name\n+,1,a\n-,1,a\n+,1,b\n"),
+        (
+            "jsonl",
+            '{"change": "+", "row": {"_id": 1, "name": "a"}}\n'
+            '{"change": "~", "before": {"_id": 1, "name": "a"}, "row": {"_id": 1, "name": "b"}}\n',
+        ),
+    ],
+)
+def test_a_changelog(environment: dict[str, str], db: Db, form: str, shown: str) -> None:
+    db.products.insert_one({"_id": 1, "name": "a"})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, FOLLOWED, "--format", form, "--limit", "2", **pipes) as process:
+        assert process.stdout is not None
+        first = "".join(process.stdout.readline() for _ in range(2 if form == "csv" else 1))
+        db.products.update_one({"_id": 1}, {"$set": {"name": "b"}})
+        assert first + process.communicate(timeout=30)[0] == shown

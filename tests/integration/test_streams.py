@@ -365,3 +365,37 @@ def test_a_misspelt_name_is_told(ql: QueryLeaf, view: str) -> None:
     with pytest.raises(InputError) as raised:
         ql.subscribe("order")
     assert (raised.value.code, raised.value.hint) == ("QL411", "did you mean orders?")
+
+
+# -- EMIT CHANGES -------------------------------------------------------------------------------------------------
+
+
+def test_a_row_comes_and_goes_as_its_condition_holds(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 20}])
+    with ql.stream("SELECT _id, n * 2 AS twice FROM t WHERE n > 10 EMIT CHANGES") as rows:
+        assert take(rows, 1) == [{"_id": 2, "twice": 40}]
+        for n in (11, 12, 12.0, 3):
+            db.t.update_one({"_id": 1}, {"$set": {"n": n}})
+        db.t.delete_one({"_id": 2})
+        found = take(rows, 4)
+    assert [(row.change.sign, row["_id"], row["twice"]) for row in found] == [
+        ("+", 1, 22),
+        ("~", 1, 24),
+        ("-", 1, 24),
+        ("-", 2, 40),
+    ]
+
+
+def test_a_view_under_another_name_than_its_collection(ql: QueryLeaf, db: Db) -> None:
+    db.orders.insert_one({"_id": 1, "total": 5})
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (target = 'rows_of_v') AS SELECT total FROM orders")
+    with ql:
+        ql.drain(30)
+        with ql.stream("SELECT total FROM v EMIT CHANGES") as rows:
+            assert take(rows, 1) == [{"total": 5}]
+
+
+def test_it_takes_no_since(ql: QueryLeaf) -> None:
+    with pytest.raises(InputError) as raised:
+        ql.stream("SELECT n FROM t EMIT CHANGES", since="2025-01-01")
+    assert raised.value.code == "QL445"
