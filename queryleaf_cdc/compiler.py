@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,9 +25,12 @@ from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -41,10 +45,13 @@ from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
     CreateTrigger,
+    Describe,
     DropTrigger,
     DropView,
+    Explain,
     RefreshView,
     SelectStatement,
+    Show,
     Statement,
 )
 
@@ -129,6 +136,14 @@ class _Compilation:
                 return self._trigger(node)
             case CreateMaterializedView():
                 return self._view(node)
+            case Show():
+                return ShowStatement(node)
+            case Describe():
+                return DescribeStatement(node)
+            case Explain(inner):
+                alone = replace(self, triggers=set(self.triggers), views=deepcopy(self.views))
+                explained = alone.statement(inner)
+                return ExplainStatement(explained, explained.diagnostics)
             case SelectStatement(query) if is_streaming(query):
                 return self._stream(query)
             case SelectStatement(query) if is_changelog(query):

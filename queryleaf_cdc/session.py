@@ -22,9 +22,13 @@ from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
+    InspectionStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -174,6 +178,8 @@ class QueryLeaf:
                 return None
             case QueryStatement(query, columns):
                 return Result(self._query(query), columns=columns)
+            case ShowStatement() | DescribeStatement() | ExplainStatement():
+                return self._inspect(program, statement)
             case WriteStatement():
                 return Result(rowcount=self._write(statement))
             case StreamStatement() | ChangelogStatement():
@@ -281,6 +287,12 @@ class QueryLeaf:
         except ServerError:
             return ()
         return known.view.order if known is not None and known.view is not None else ()
+
+    def _inspect(self, program: Program, statement: InspectionStatement) -> Result:
+        from queryleaf_cdc.runtime.inspection import Inspection  # it prints plans, which takes 0.1 s to load
+
+        columns, rows = Inspection(self.database, self.status).of(program.source, statement)
+        return Result(rows, columns=columns)
 
     def _write(self, statement: WriteStatement) -> int:
         calls = [action for action in statement.actions if isinstance(action, CallAction)]

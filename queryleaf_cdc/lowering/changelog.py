@@ -39,7 +39,9 @@ def selecting(node: ChangelogStatement, functions: Mapping[str, Function]) -> Ca
 
 def changelog_json(node: ChangelogStatement, source: Source) -> dict[str, Any]:
     """The compiled statement, without its diagnostics. A ``collection`` may be a view that another one holds."""
-    row = {item.alias or "*": {"$worker": source.slice(item.expr.span), "because": BECAUSE} for item in node.select.items}
+    row = {
+        item.alias or "*": {"$worker": source.slice(item.expr.span), "because": BECAUSE} for item in node.select.items
+    }
     emit = {"op": "emit", "row": row}
     where = node.select.where
     return {

@@ -27,9 +27,12 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -72,6 +75,12 @@ class _Explaining:
                 return Node(f"drop {kind} {drop.name}")
             case RefreshStatement(refresh):
                 return Node(f"rebuild materialized view {refresh.name}")
+            case ShowStatement(show):
+                return Node(f"show {show.what.lower()} (reads the catalog)")
+            case DescribeStatement(described):
+                return Node(f"describe {described.name} (reads the catalog, or samples documents)")
+            case ExplainStatement(explained):
+                return self.statement(explained)
             case ViewStatement(view):
                 return view_tree(view)
             case TableStatement(table):

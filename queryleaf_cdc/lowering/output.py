@@ -36,9 +36,12 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -55,7 +58,8 @@ _EXTENDED = json_util.RELAXED_JSON_OPTIONS
 
 
 def program_json(source: Source, statements: Iterable[CompiledStatement]) -> Json:
-    """``{"version": 1, "statements": [...]}``. What compiles to nothing is left out: CREATE TABLE, DROP, REFRESH."""
+    """``{"version": 1, "statements": [...]}``. What compiles to nothing is left out: CREATE TABLE, DROP, REFRESH,
+    and what only asks."""
     printed = [_Printer(source).statement(each) for each in statements]
     return {"version": 1, "statements": [each for each in printed if each is not None]}
 
@@ -110,6 +114,8 @@ class _Printer:
             case ViewStatement(plan):
                 return self._view(plan, node.diagnostics)
             case DropStatement() | TableStatement() | RefreshStatement():
+                return None
+            case ShowStatement() | DescribeStatement() | ExplainStatement():
                 return None
             case _:
                 assert_never(node)

@@ -13,9 +13,11 @@ from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
     CreateTrigger,
+    Describe,
     DropTrigger,
     DropView,
     RefreshView,
+    Show,
 )
 
 
@@ -98,7 +100,33 @@ class TableStatement:
     kind: str = "table"
 
 
+@dataclass(frozen=True, slots=True)
+class ShowStatement:
+    node: Show
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeStatement:
+    node: Describe
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainStatement:
+    """``explained`` is compiled as if it stood alone, and not run."""
+
+    explained: CompiledStatement
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "explain"
+
+
+InspectionStatement = ShowStatement | DescribeStatement | ExplainStatement
+"""Only asks; its result is rows."""
+
 CompiledStatement = (
     TriggerStatement | ViewStatement | StreamStatement | ChangelogStatement | QueryStatement | WriteStatement
-    | DropStatement | RefreshStatement | TableStatement
+    | DropStatement | RefreshStatement | TableStatement | InspectionStatement
 )  # fmt: skip
