@@ -32,9 +32,10 @@ def plain(value: Any) -> str:
     return json_text(value)
 
 
-def json_text(value: Any) -> str:
-    """Relaxed extended JSON. What is not printable is escaped also where JSON would not ask for it."""
-    text: str = json_util.dumps(value, json_options=_EXTENDED, ensure_ascii=False)
+def json_text(value: Any, ascii: bool = False) -> str:
+    """Relaxed extended JSON. What is not printable is escaped also where JSON would not ask for it; with ``ascii`` all
+    that is beyond that."""
+    text: str = json_util.dumps(value, json_options=_EXTENDED, ensure_ascii=ascii)
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

@@ -44,17 +44,16 @@ def writer(form: str, columns: Sequence[str] | None) -> Writer:
 
 def put(line: str) -> None:
     """A line to standard output, at once. Raises BrokenPipeError when nobody reads any more."""
-    try:
-        sys.stdout.write(line + "\n")
-    except UnicodeEncodeError:  # an old terminal's encoding
-        encoding = sys.stdout.encoding
-        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 class JsonLines:
+    def __init__(self) -> None:
+        self._ascii = not (sys.stdout.encoding or "").lower().startswith("utf")
+
     def row(self, row: Mapping[str, Any]) -> None:
-        put(json_text(dict(row)))
+        put(json_text(dict(row), self._ascii))
 
 
 class Csv:

@@ -28,12 +28,13 @@ class FieldFacts:
 def sample_fields(database: Db, collection: str) -> list[FieldFacts]:
     """Fields, and those of documents in them, about in the order in which documents have them."""
     counts: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    places: dict[tuple[str, ...], float] = {}
+    places: dict[tuple[str, ...], tuple[float, float]] = {}
     with database[collection].aggregate(_PIPELINE, allowDiskUse=True) as cursor:
         for each in cursor:
             path = tuple(each["_id"]["path"])
             counts[path][each["_id"]["type"]] = each["count"]
-            places[path] = min(places.get(path, each["place"]), each["place"])
+            place = (each["place"], each["inner_place"])
+            places[path] = min(places.get(path, place), place)
     sampled = sum(counts.pop((), {}).values())
     found = [
         FieldFacts(path, tuple(sorted(types.items(), key=lambda each: -each[1])), sum(types.values()), sampled)
@@ -41,11 +42,11 @@ def sample_fields(database: Db, collection: str) -> list[FieldFacts]:
     ]
     often = {each.path: each.documents for each in found}
 
-    def place(facts: FieldFacts) -> tuple[object, ...]:
+    def order(facts: FieldFacts) -> tuple[object, ...]:
         outer = facts.path[:1]
-        return (places[outer], -often[outer], outer, len(facts.path), places[facts.path])
+        return places[outer][0], -often[outer], outer, places[facts.path][1]
 
-    return sorted(found, key=place)
+    return sorted(found, key=order)
 
 
 def _pipeline() -> list[dict[str, Any]]:
@@ -66,17 +67,18 @@ def _pipeline() -> list[dict[str, Any]]:
             "in": {"$cond": [{"$eq": [kind, "object"]}, {"$concatArrays": [own, inner]}, own]},
         }
     }
-    joined = {"$reduce": {"input": every, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this"]}}}
     document = [{"path": {"$literal": _DOCUMENT}, "type": "object"}]
     return [
         {"$sample": {"size": SAMPLE}},
-        {"$project": {"_id": 0, "fields": {"$concatArrays": [document, joined]}}},
+        {"$project": {"_id": 0, "fields": {"$concatArrays": [[document], every]}}},
         {"$unwind": {"path": "$fields", "includeArrayIndex": "place"}},
+        {"$unwind": {"path": "$fields", "includeArrayIndex": "inner_place"}},
         {
             "$group": {
                 "_id": {"path": "$fields.path", "type": "$fields.type"},
                 "count": {"$sum": 1},
                 "place": {"$avg": "$place"},
+                "inner_place": {"$avg": "$inner_place"},
             }
         },
     ]

@@ -105,13 +105,13 @@ class RowStream(ABC, Iterator[Row]):
         """The next row, or None when there is none within half a second."""
         if not self._ready:
             self._fill()
-        return self._ready.popleft() if self._ready else None
+        return self._ready.popleft() if self._ready and not self.closed else None
 
     def take(self) -> list[Row]:
         """All rows that are at hand, waiting half a second for the first; none when closed."""
         if not self._ready:
             self._fill()
-        rows = list(self._ready)
+        rows = list(self._ready) if not self.closed else []
         self._ready.clear()
         return rows
 
@@ -120,7 +120,6 @@ class RowStream(ABC, Iterator[Row]):
         self._closing.set()
         if self._reading.acquire(blocking=False):  # else whoever is reading gives it back
             try:
-                self._ready.clear()
                 self._end()
             finally:
                 self._reading.release()

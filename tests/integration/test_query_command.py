@@ -121,6 +121,35 @@ def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str], db: Db, toke
         assert process.stderr.read() == ""
 
 
+def test_a_pipe_that_closes_while_rows_are_written(environment: dict[str, str], db: Db) -> None:
+    db.products.insert_many([{"_id": n, "name": "x" * 100} for n in range(5_000)])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, "SELECT * FROM products", **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 128 + signal.SIGPIPE
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_a_full_disk_is_told(environment: dict[str, str]) -> None:
+    with (
+        open("/dev/full", "w") as full,
+        started(environment, "SELECT 1 AS n", stdout=full, stderr=subprocess.PIPE) as process,
+    ):
+        assert process.stderr is not None
+        assert process.wait(20) == 1
+        assert process.stderr.read().startswith("error: the output cannot be written")
+
+
+@pytest.mark.parametrize(("form", "shown"), [("jsonl", '{"x": "\\u00e9\\u65e5"}\n'), ("csv", "x\n\\xe9\\u65e5\n")])
+def test_an_encoding_without_these_letters(environment: dict[str, str], form: str, shown: str) -> None:
+    with_ascii = {**environment, "PYTHONIOENCODING": "ascii"}
+    assert piped(with_ascii, "SELECT 'é日' AS x", "--format", form) == shown
+    assert "\\xe9" in piped(with_ascii, "SELECT 'é日' AS x", "--format", "table")
+
+
 def test_an_interrupt_gives_130(environment: dict[str, str], db: Db, token: str) -> None:
     db.products.insert_one({"_id": 1, "name": "p"})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
