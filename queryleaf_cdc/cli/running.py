@@ -34,8 +34,13 @@ def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connect
 
 
 def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tuple[str, str]]:
-    """All files are compiled before any is registered; a file that is registered already is left as it is."""
+    """All files are compiled before any is registered; a file that is registered already is left as it is.
+
+    That the server does not answer is told before: to compile for it would take long."""
+    from queryleaf_cdc.mongo.deployment import require_replica_set
+
     texts = [read_sql(file) for file in files]
+    require_replica_set(ql.client)
     for text, name in texts:
         ql.compile(text, name=name)
     done: list[tuple[str, str]] = []
@@ -75,8 +80,10 @@ def _report_until(stop: threading.Event, worker: Any) -> None:
     """One line a second: on a terminal in place, else JSON lines. Raises the error that ends the worker."""
     terminal = sys.stdout.isatty()
     before, since = worker.metrics.events, time.monotonic()
+    said: dict[str, str] = {}
     while not stop.wait(1.0):
         worker.check()
+        said = _say_reasons(said, worker.reasons())
         now, at = worker.metrics.events, time.monotonic()
         line = {"events_per_second": round((now - before) / (at - since), 1), "state": worker.state, **_totals(worker)}
         before, since = now, at
@@ -87,6 +94,15 @@ def _report_until(stop: threading.Event, worker: Any) -> None:
         sys.stdout.flush()
     if terminal:
         click.echo()
+
+
+def _say_reasons(said: dict[str, str], reasons: dict[str, str]) -> dict[str, str]:
+    """Why a trigger or view does not go on, once, on stderr: a worker goes on without it."""
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    for name, reason in reasons.items():
+        if said.get(name) != reason:
+            click.echo(f"{start}{name} {' '.join(reason.split())}", err=True)
+    return reasons
 
 
 def _totals(worker: Any) -> dict[str, Any]:

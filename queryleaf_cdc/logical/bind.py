@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import TypeVar, assert_never
 
+from queryleaf_cdc.aggregates import AGGREGATES
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.kinds import type_of_value
@@ -14,6 +15,7 @@ from queryleaf_cdc.functions.letter_case import fused
 from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
@@ -54,6 +56,23 @@ EVENT_FUNCTIONS = {
 _CLOCKS = ("CURRENT_TIMESTAMP", "NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "LOCALTIMESTAMP")
 
 _CALLABLE = tuple(name for name in FUNCTIONS if name.isidentifier())
+
+ELSEWHERE = {
+    **dict.fromkeys(("COUNT_IF", "COUNTIF"), "COUNT(*) FILTER (WHERE x)"),
+    **dict.fromkeys(("MAX_BY", "ARG_MAX", "ARGMAX"), "LAST(x ORDER BY y) FILTER (WHERE y IS NOT NULL)"),
+    **dict.fromkeys(("MIN_BY", "ARG_MIN", "ARGMIN"), "FIRST(x ORDER BY y) FILTER (WHERE y IS NOT NULL)"),
+    **dict.fromkeys(("APPROX_COUNT_DISTINCT", "UNIQ"), "COUNT(DISTINCT x), which is exact"),
+    **dict.fromkeys(("GROUP_CONCAT", "LISTAGG"), "STRING_AGG(x, ',' ORDER BY y)"),
+    **dict.fromkeys(("COLLECT_LIST", "COLLECT_SET"), "ARRAY_AGG(x), ARRAY_AGG(DISTINCT x)"),
+    **dict.fromkeys(("NVL", "IFNULL", "ISNULL"), "COALESCE(x, y)"),
+    **dict.fromkeys(("IF", "IIF", "DECODE"), "CASE WHEN condition THEN x ELSE y END"),
+    **dict.fromkeys(("DATEDIFF", "DATE_DIFF", "TIMESTAMPDIFF"), "EXTRACT(EPOCH FROM a - b) / 86400"),
+    **dict.fromkeys(("DATEADD", "DATE_ADD", "TIMESTAMPADD"), "t + INTERVAL '1 day'"),
+    **dict.fromkeys(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"), "EXTRACT(YEAR FROM t)"),
+    "UNNEST": "FROM t CROSS JOIN UNNEST(t.items) AS x",
+    "GENERATE_SERIES": "(VALUES (1), (2)) AS v(n)",
+}
+"""Functions that other systems have → how it is written here. One of the user's may be called so."""
 
 T = TypeVar("T")
 
@@ -110,10 +129,22 @@ class Binder:
             case Window():
                 return self._window(node, scope, allowed)
             case Subquery(form, query, operand, span):
-                bound_operand = self.expr(operand, scope, allowed) if operand else None
-                return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
+                bound_operand = self._operand(operand, scope, allowed) if operand else None
+                bound_query = self.bind_query(query, scope, self)
+                if form != "exists":
+                    _check_columns(bound_query, bound_operand, span)
+                return replace(node, query=bound_query, operand=bound_operand)
             case _:
                 assert_never(node)
+
+    def _operand(self, node: Expr, scope: Scope, allowed: Allowed) -> Expr:
+        """What stands before IN (SELECT ...)."""
+        if not isinstance(node, Call) or node.name != "ROW":
+            return self.expr(node, scope, allowed)
+        if not self.for_view:
+            hint = "CREATE MATERIALIZED VIEW knows it; here use EXISTS"
+            raise CompileError("QL302", "a row before IN (SELECT ...) is not supported here", node.span, hint)
+        return replace(node, args=tuple(self.expr(each, scope, allowed) for each in node.args))
 
     def order(self, items: tuple[OrderItem, ...], scope: Scope) -> tuple[OrderItem, ...]:
         return tuple(replace(item, expr=self.expr(item.expr, scope)) for item in items)
@@ -124,7 +155,7 @@ class Binder:
                 "QL206",
                 f"{node.name} is an aggregate: it cannot be used here",
                 node.span,
-                "use a subquery: (SELECT ...)",
+                "HAVING filters groups; elsewhere use a subquery: (SELECT ...)",
             )
         rows = scope.for_aggregate()
         bound = replace(
@@ -155,6 +186,8 @@ class Binder:
             raise self._no_stream(node)
         if self.for_view and node.name == "GROUPING":
             return self._grouping(node, scope, allowed)
+        if node.name in ELSEWHERE and node.name not in FUNCTIONS:
+            self._user_function(node)  # before its arguments, which may not stand where they do
         args = tuple(self.expr(arg, scope, allowed) for arg in node.args)
         if is_pending_session(node):
             return replace(node, args=args)
@@ -227,19 +260,28 @@ class Binder:
         name = node.name
         if name in WINDOW_FUNCTIONS and name not in (self.functions or ()):
             raise CompileError("QL228", f"{name} is a window function", node.span, f"write {name}(...) OVER (...)")
+        if name in ELSEWHERE and name not in (self.functions or ()):
+            raise CompileError("QL209", f"unknown function {name}", node.span, f"write {ELSEWHERE[name]}")
         if self.functions is None:
-            hint = did_you_mean(name, _CALLABLE)
+            hint = did_you_mean(name, [*_CALLABLE, *AGGREGATES], 0.85)
             if hint or not name.replace("_", "").isalnum():
                 raise CompileError("QL209", f"unknown function {name}", node.span, hint)
         elif name not in self.functions:
-            hint = did_you_mean(name, [*_CALLABLE, *self.functions])
-            raise CompileError(
-                "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
-            )
+            meant = did_you_mean(name, [*_CALLABLE, *AGGREGATES, *self.functions])
+            own = f'register it: @ql.function("{name}")'
+            raise CompileError("QL209", f"unknown function {name}", node.span, f"{meant} Or {own}" if meant else own)
         if self.for_view and self.repeatable is not None and name not in self.repeatable:
             hint = f'if it is: @ql.function("{name}", repeatable=True)'
             raise CompileError("QL235", f"{name} is not declared repeatable", node.span, hint)
         self.used_functions.setdefault(name, node.span)
+
+
+def _check_columns(query: Query, operand: Expr | None, span: Span) -> None:
+    """Of a subquery that is a value, or stands behind IN."""
+    wanted = len(operand.args) if isinstance(operand, Call) and operand.name == "ROW" else 1
+    if len(output_columns(query) or ()) != wanted:
+        count = "exactly one column" if wanted == 1 else f"{wanted} columns, as the row before it"
+        raise CompileError("QL219", f"a subquery here must have {count}", span)
 
 
 def _known_arg(expr: Expr) -> Arg:

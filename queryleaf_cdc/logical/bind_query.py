@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Allowed, Binder
+from queryleaf_cdc.logical.columns import output_columns, with_columns
 from queryleaf_cdc.logical.grouped_windows import over_groups
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope, reads_own_field
@@ -16,6 +17,7 @@ from queryleaf_cdc.logical.walk import (
     conjunction,
     conjuncts,
     count_selects,
+    free_fields,
     has_aggregate,
     has_window,
     names_in,
@@ -39,6 +41,8 @@ from queryleaf_cdc.syntax.queries import (
 
 def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     """A query with every name bound, CTEs put in place of their names, and every item with its column name."""
+    if query.with_ties and not binder.for_view:
+        raise CompileError("QL302", "WITH TIES is not supported here", query.span, "CREATE MATERIALIZED VIEW knows it")
     for cte in query.ctes:
         inner = _renamed(bind_query(cte.query, outer, binder), cte)
         outer = replace(outer, ctes={**outer.ctes, cte.name: inner})
@@ -55,33 +59,6 @@ def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
 
 MAX_SELECTS = 500
 MAX_ITEM = 5_000  # nodes of a SELECT item's expression, with aliases in place
-
-
-def output_columns(query: Query) -> tuple[str, ...] | None:
-    """Column names of a bound query; None where ``*`` makes them unknown."""
-    if isinstance(query, SetOperation):
-        return output_columns(query.left)
-    names = [item.alias for item in query.items]
-    return None if None in names else tuple(name for name in names if name is not None)
-
-
-def with_columns(query: Query, names: tuple[str, ...]) -> Query:
-    """The bound query with its columns, which must be known, under other names."""
-    if output_columns(query) == names:
-        return query
-    if isinstance(query, Select):
-        return replace(query, items=tuple(replace(i, alias=n) for i, n in zip(query.items, names, strict=True)))
-    old = output_columns(query)
-    assert old is not None
-    items = tuple(
-        SelectItem(Field(_RENAMED, (before,), query.span), name, query.span)
-        for before, name in zip(old, names, strict=True)
-    )
-    rows = SubqueryRef(query, _RENAMED, (), query.span)
-    return Select(items, rows, (), None, (), None, None, (), None, None, None, (), None, query.span)
-
-
-_RENAMED = "$renamed"
 
 
 def _renamed(query: Query, cte: Cte) -> Query:
@@ -163,9 +140,14 @@ class SourceBinder:
             case TableRef(name, alias):
                 scope.sources[alias] = self.binder.schema.get(name)
                 return item
-            case SubqueryRef(query, alias, columns, span):
-                inner = _renamed(bind_query(query, self.outer, self.binder), Cte(alias, columns, query, span))
-                return self._derived(inner, alias, scope, span)
+            case SubqueryRef(query, alias, columns, span, lateral):
+                if lateral and not self.binder.for_view:
+                    raise CompileError(
+                        "QL302", "LATERAL is not supported here", span, "CREATE MATERIALIZED VIEW knows it"
+                    )
+                around = scope if lateral else self.outer
+                inner = _renamed(bind_query(query, around, self.binder), Cte(alias, columns, query, span))
+                return replace(self._derived(inner, alias, scope, span), lateral=lateral)
             case UnnestRef():
                 bound = replace(item, array=self.binder.expr(item.array, scope))
                 scope.sources[item.alias] = Table(frozenset(item.columns), True) if item.columns else None
@@ -198,6 +180,20 @@ class SourceBinder:
         return left.resolve(Name((column,), span))
 
 
+def _check_hidden(first: FromItem | None, joins: tuple[Join, ...]) -> None:
+    """A query in FROM that reads a source further out must not stand beside another one of that name."""
+    items = [item for item in (first, *(join.item for join in joins)) if item is not None]
+    aliases = [item.alias for item in items]
+    for at, item in enumerate(items):
+        if not isinstance(item, SubqueryRef):
+            continue
+        hidden = set(aliases[at:] if item.lateral else aliases)
+        field = next((each for each in free_fields(item.query) if each.source in hidden), None)
+        if field is not None:
+            text = f"{field.source!r} is a source around this query, and one beside it"
+            raise CompileError("QL202", text, field.span, "give one another alias")
+
+
 def _known_columns(query: Query) -> Iterator[str]:
     """The columns beside ``*``."""
     if isinstance(query, Select):
@@ -224,6 +220,8 @@ class _Selecting:
         query, time_window = grouped_by_time(query)
         scope = self.outer.child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
+        if self.binder.for_view:
+            _check_hidden(from_item, joins)
         if time_window is not None:
             self._name_ends(time_window, scope)
         items = self._items(query, scope)
@@ -379,7 +377,8 @@ class _Selecting:
         else:
             bound = self.binder.expr(expr, self._before_items(expr, named))
         if has_aggregate(bound):
-            raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span)
+            hint = "a name in GROUP BY first means a column of the SELECT list" if isinstance(expr, Name) else None
+            raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span, hint)
         if has_window(bound):
             hint = "select it in a subquery, then group by its column"
             raise CompileError("QL228", "GROUP BY cannot hold a window function", expr.span, hint)

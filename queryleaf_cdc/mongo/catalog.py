@@ -5,7 +5,7 @@ Writing here needs no running worker. ``active.py`` has the worker's copy: the c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.errors import InputError, did_you_mean
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import (
@@ -26,8 +26,9 @@ from queryleaf_cdc.mongo.deployment import (
     require_replica_set,
 )
 from queryleaf_cdc.mongo.faults import server_errors
+from queryleaf_cdc.mongo.handles import reliable
 from queryleaf_cdc.mongo.images import enable_images
-from queryleaf_cdc.mongo.view_rules import drop_target, refuse_impossible, refuse_needed
+from queryleaf_cdc.mongo.view_rules import drop_rows, refuse_impossible, refuse_needed
 
 _MAJORITY = WriteConcern("majority", j=True)
 
@@ -124,8 +125,8 @@ class Catalog:
     """The registered triggers of one database."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
-        self._database = database
-        self._entries = database.get_collection(
+        self._database = reliable(database)
+        self._entries = self._database.get_collection(
             names.CATALOG, OPTIONS, write_concern=_MAJORITY, read_concern=ReadConcern("majority")
         )
 
@@ -148,38 +149,46 @@ class Catalog:
         with server_errors(f"register {name}", f"readWrite on {self._database.name}"):
             require_replica_set(self._database.client)
             ensure_internal_collections(self._database)
-            known = self.get(name)
-            if known is not None and _is_as_wanted(known, kind, sql, or_replace, if_not_exists):
+            while True:
+                known = self.get(name)
+                if known is not None and _is_as_wanted(known, kind, sql, or_replace, if_not_exists):
+                    return "unchanged"
+                if view is not None:
+                    refuse_impossible(self._database, name, view, self.list())
+                enable_images(self._database, images)
+                now = cluster_now(self._database)
+                note_first_registration(self._database, now)
+                entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
+                if self._stored(entry, known):
+                    return "created" if known is None else "replaced"
+
+    def _stored(self, entry: CatalogEntry, known: CatalogEntry | None) -> bool:
+        """False when what is registered under the name is no longer ``known``."""
+        document = entry.document()
+        if known is None:
+            try:
+                self._entries.insert_one(document)
+            except DuplicateKeyError:
+                return False
+            return True
+        document |= {"revision": known.revision + 1, "state": known.state, "registered_at": known.registered_at}
+        if entry.view is not None and known.view is not None:
+            document["view"]["refreshes"] = known.view.refreshes
+        same = {"_id": entry.name, "revision": known.revision, "registered_at": known.registered_at}
+        return self._entries.replace_one(same, document).matched_count == 1
+
+    def planned(self, entry: CatalogEntry, beside: Mapping[str, CatalogEntry]) -> str:
+        """What registering the entry would do where ``beside`` is registered: created, replaced or unchanged.
+
+        Raises what register raises."""
+        known = beside.get(entry.name)
+        with server_errors(f"register {entry.name}", f"readWrite on {self._database.name}"):
+            require_replica_set(self._database.client)
+            if known is not None and _is_as_wanted(known, entry.kind, entry.sql, True, False):
                 return "unchanged"
-            if view is not None:
-                refuse_impossible(self._database, name, view, self.list())
-            enable_images(self._database, images)
-            now = cluster_now(self._database)
-            note_first_registration(self._database, now)
-            entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
-            if known is None:
-                try:
-                    self._entries.insert_one(entry.document())
-                except DuplicateKeyError:
-                    pass
-                else:
-                    return "created"
-                return self.register(
-                    name,
-                    sql,
-                    or_replace=or_replace,
-                    if_not_exists=if_not_exists,
-                    start=start,
-                    images=images,
-                    kind=kind,
-                    view=view,
-                )
-            document = {**entry.document(), "revision": known.revision + 1, "state": known.state}
-            document["registered_at"] = known.registered_at
-            if view is not None and known.view is not None:
-                document["view"]["refreshes"] = known.view.refreshes
-            self._entries.replace_one({"_id": name}, document)
-            return "replaced"
+            if entry.view is not None:
+                refuse_impossible(self._database, entry.name, entry.view, tuple(beside.values()))
+        return "created" if known is None else "replaced"
 
     def drop(self, name: str) -> bool:
         """False when there is no such trigger or view. Raises InputError (QL414) for a view that others read.
@@ -191,7 +200,7 @@ class Catalog:
                 refuse_needed(name, known.view, self.list())
             found = self._entries.delete_one({"_id": name}).deleted_count == 1
             if known is not None and known.view is not None:
-                drop_target(self._database, name, known.view.target)
+                drop_rows(self._database, name)
             return found
 
     def pause(self, name: str) -> None:
@@ -222,13 +231,23 @@ class Catalog:
         with server_errors("read the catalog", f"read on {self._database.name}"):
             return [CatalogEntry.of(each) for each in self._entries.find().sort("_id", 1)]
 
+    def unknown(self, name: str) -> InputError:
+        """QL411, with the name that was probably meant."""
+        hint = did_you_mean(name, [each.name for each in self.list()])
+        return InputError("QL411", f"there is no trigger or view {name}", hint=hint)
+
+    def maintained(self) -> dict[str, str]:
+        """The collections that hold a view's rows, or show them → the view."""
+        views = [(each.name, each.view) for each in self.list() if each.view is not None]
+        return {collection: name for name, view in views for collection in (name, view.target)}
+
     def _change(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Replaces the whole document, so that the event carries it as it was at that point."""
         with server_errors(f"change {name}", f"readWrite on {self._database.name}"):
             while True:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
-                    raise InputError("QL411", f"there is no trigger or view {name}")
+                    raise self.unknown(name)
                 changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:

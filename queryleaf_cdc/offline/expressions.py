@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from queryleaf_cdc.errors import InputError
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.walk import any_node, rebuild
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator, evaluator
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Subquery, Window
@@ -62,7 +62,7 @@ def _extracted(expr: Expr, found: dict[str, Evaluator], compile_query: Callable[
     if expr.form != "in":
         return result
     assert expr.operand is not None
-    return Call("= ANY", (_extracted(expr.operand, found, compile_query), result), expr.span)
+    return Call(f"{expr.operator} ANY", (_extracted(expr.operand, found, compile_query), result), expr.span)
 
 
 def _result(node: Subquery, rows: Rows) -> Evaluator:

@@ -21,7 +21,7 @@ _CLOCKS_DIFFER = 5
 
 
 def position_of(since: Since) -> Position:
-    """Raises InputError QL445 for what is none of these."""
+    """Raises InputError QL446 for what is none of these."""
     if isinstance(since, str):
         since = _read(since.strip())
     if isinstance(since, datetime):
@@ -58,5 +58,5 @@ def _read(text: str) -> datetime | dict[str, Any]:
 def _neither(since: object) -> InputError:
     hint = "such as 2025-03-05T12:00:00Z; CHANGE_ID() gives the place of a change"
     return InputError(
-        "QL445", f"a stream cannot begin at {str(since)[:80]!r}: neither a time nor a resume token", hint=hint
+        "QL446", f"a stream cannot begin at {str(since)[:80]!r}: neither a time nor a resume token", hint=hint
     )

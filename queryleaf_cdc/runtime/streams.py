@@ -32,7 +32,7 @@ class Streams:
         """The rows of the program's one statement. Raises InputError QL442 when that is no stream."""
         if since is not None and isinstance(program.statements[0], ChangelogStatement):
             raise InputError(
-                "QL445", "EMIT CHANGES begins with what is there; it takes no since", source=program.source
+                "QL446", "EMIT CHANGES begins with what is there; it takes no since", source=program.source
             )
         only = program.statements[0] if len(program.statements) == 1 else None
         if isinstance(only, ChangelogStatement):

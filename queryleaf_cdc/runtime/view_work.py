@@ -10,7 +10,7 @@ from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import QueryLeafError
 from queryleaf_cdc.events import Event, Program
-from queryleaf_cdc.mongo.active import ActiveEntry, Copied
+from queryleaf_cdc.mongo.active import ActiveEntry, Copied, blocked, owner_of
 from queryleaf_cdc.mongo.deployment import cluster_now, signal
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
@@ -24,7 +24,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.snapshot import SnapshotGone
 from queryleaf_cdc.mongo.state import store_active
-from queryleaf_cdc.mongo.view_rules import drop_target, refuse_unfollowable
+from queryleaf_cdc.mongo.view_rules import drop_target, refuse_taken, refuse_unfollowable, uuid_of
 from queryleaf_cdc.mongo.view_state import (
     collections_of_builds,
     create_collections,
@@ -42,11 +42,10 @@ from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.view_copy import Copying
 from queryleaf_cdc.runtime.view_states import (
+    after_source,
     entry_of_build,
     failed,
-    owner_of,
     readers,
-    rebuilt,
     swapped,
     troubled,
 )
@@ -99,7 +98,8 @@ class ViewWork:
         return found
 
     def settled(self) -> bool:
-        return all(each.build is None for each in self.entries())
+        """Whether nothing is being built, but what waits for a view that waits for the user."""
+        return all(each.build is None or blocked(self.active, each) for each in self.entries())
 
     def attach(self, program: Program) -> None:
         """Feeds the lane's views from a new program. Builds that are no longer wanted are forgotten."""
@@ -109,6 +109,8 @@ class ViewWork:
             view = self._running.get(uid)
             try:
                 running[uid] = self._attached(uid, compiled, view)
+            except (BatchTooLarge, BatchRefused) as error:
+                raise _refused(uid, error) from error
             except WorkerFault:
                 raise
             except Exception as error:
@@ -131,6 +133,7 @@ class ViewWork:
             view = RunningView(compiled, self.database, rows, is_new)
         view.attach(compiled)
         view.rows = rows
+        view.collection = entry.live.collection if is_live and entry.live is not None else None
         if not is_live:
             assert entry.build is not None
             create_collections(self.database, uid, compiled.plan.options.indexes)
@@ -175,8 +178,9 @@ class ViewWork:
     def lose_position(self, reason: str) -> None:
         """The history between the position and now is gone: nothing is known any more."""
         for entry in self.entries():
-            for version in entry.versions():
-                self.stop(version.uid, reason)
+            if entry.followed or entry.build is not None:
+                for version in entry.versions():
+                    self.stop(version.uid, reason)
 
     def moved(self, event: Event) -> bool:
         """A collection was dropped or renamed. True when that concerns a view."""
@@ -220,11 +224,10 @@ class ViewWork:
     def removed(self, entry: ActiveEntry) -> None:
         """A view was dropped. May happen again after a crash: it comes before the position moves behind it."""
         self.save_now()
-        view = entry.entry.view
-        assert view is not None
         for version in entry.versions():
             drop_collections(self.database, [state_name(version.uid), rows_name(version.uid)])
-        drop_target(self.database, entry.name, entry.live.target if entry.live is not None else view.target)
+        if entry.live is not None:
+            drop_target(self.database, entry.name, entry.live.target, entry.live.collection)
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -232,7 +235,11 @@ class ViewWork:
         """After a worker before this one: finishes what it had begun, removes what it left."""
         for entry in self.entries():
             if entry.build is not None and entry.build.swapping:
-                self._finish_swap(entry)
+                uid = entry.build.version.uid
+                try:
+                    self._finish_swap(entry)
+                except BatchRefused as error:
+                    self.stop(uid, _refused(uid, error).reason)
         self.clean_up()
 
     def patience(self) -> float:
@@ -270,7 +277,7 @@ class ViewWork:
         except BatchTooLarge as error:
             raise TriggerStopped((uid,), f"QL606: it does not fit into a transaction: {error}") from error
         except BatchRefused as error:
-            raise TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}") from error
+            raise _refused(uid, error) from error
         except QueryLeafError as error:
             if error.code == _UNREACHABLE:
                 self.engine.pause(self.limits.reconnect_seconds)
@@ -283,7 +290,11 @@ class ViewWork:
         if due is None or due > self.engine.clock.now() or now - self._ticked_at < self.limits.tick_seconds:
             return
         self._ticked_at = now
-        self.engine.compute(self.lane, Extra())
+        try:
+            self.engine.compute(self.lane, Extra())
+        except (BatchTooLarge, BatchRefused) as fault:
+            self.engine.stop_due(self.lane, fault)
+            raise
 
     def _next_build(self, now: datetime) -> ActiveEntry | None:
         """The build that is under way, or due. One at a time; a view that reads others comes after them."""
@@ -306,9 +317,6 @@ class ViewWork:
     def _build_on(self, entry: ActiveEntry, view: RunningView) -> bool:
         build = entry.build
         assert build is not None
-        if build.swapping:
-            self._finish_swap(entry)
-            return True
         if self._copying is None or self._copying.view is not view:
             self._begin(entry, view)
             return False
@@ -328,6 +336,7 @@ class ViewWork:
         """Also after an interruption: then a part of it is copied already."""
         assert entry.build is not None
         if not entry.build.copied:
+            self._refuse_taken(entry)
             refuse_unfollowable(self.database, view.collections)
             maintained = self.maintained()
             enable_images(
@@ -347,11 +356,18 @@ class ViewWork:
             raise TriggerStopped((copying.view.uid,), error_text(error)) from error
 
     def _swap(self, entry: ActiveEntry) -> None:
-        """The new rows take the old ones' place. ``swapping`` is committed before: a crash must not leave a doubt."""
+        """The new rows take the old ones' place. ``swapping`` is committed before: a crash must not leave a doubt.
+
+        From then on nothing else may happen before it is done: nobody knows where the build's rows are."""
         assert entry.build is not None
+        self._refuse_taken(entry)
         entry = replace(entry, build=replace(entry.build, swapping=True))
         self._store(entry)
-        self._finish_swap(entry)
+        self.engine.patiently(lambda: self._finish_swap(entry))
+
+    def _refuse_taken(self, entry: ActiveEntry) -> None:
+        assert entry.build is not None
+        refuse_taken(self.database, entry.build.version.target, entry.live.target if entry.live is not None else None)
 
     def _finish_swap(self, entry: ActiveEntry) -> None:
         build = entry.build
@@ -360,12 +376,12 @@ class ViewWork:
         self.save_now()
         swap(self.database, build.version.uid, target)
         if entry.live is not None and entry.live.target != target:
-            drop_target(self.database, entry.name, entry.live.target)
+            drop_target(self.database, entry.name, entry.live.target, entry.live.collection)
         show_under_name(self.database, entry.name, target)
-        changed = [swapped(entry, cluster_now(self.database))]
+        changed = [swapped(entry, cluster_now(self.database), uuid_of(self.database, target))]
         for reader in readers(self.active, entry):
-            if reader.name != entry.name and reader.live is not None:
-                changed.append(rebuilt(replace(reader, followed=False), None))
+            if reader.name != entry.name:
+                changed.append(after_source(reader))
         self._store(*changed)
         self._mark, self._copying = None, None
         self.clean_up()
@@ -390,6 +406,10 @@ class ViewWork:
         for each in entries:
             self.active[each.name] = each
         self.engine.apply(self.lane, change, self.lane.position)
+
+
+def _refused(uid: str, error: WorkerFault) -> TriggerStopped:
+    return TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}")
 
 
 def _seconds(until: datetime | None, now: datetime) -> float:

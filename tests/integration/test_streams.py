@@ -398,4 +398,4 @@ def test_a_view_under_another_name_than_its_collection(ql: QueryLeaf, db: Db) ->
 def test_it_takes_no_since(ql: QueryLeaf) -> None:
     with pytest.raises(InputError) as raised:
         ql.stream("SELECT n FROM t EMIT CHANGES", since="2025-01-01")
-    assert raised.value.code == "QL445"
+    assert raised.value.code == "QL446"

@@ -36,7 +36,7 @@ def test_times_are_utc_and_tokens_are_tokens(since: Any, position: Position) -> 
 def test_anything_else_is_refused(since: Any) -> None:
     with pytest.raises(InputError) as raised:
         position_of(since)
-    assert raised.value.code == "QL445"
+    assert raised.value.code == "QL446"
 
 
 def test_the_future_is_refused() -> None:
