@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
+from queryleaf_cdc.logical.bind_changelog import bind_changelog, is_changelog
 from queryleaf_cdc.logical.bind_changes import detects
 from queryleaf_cdc.logical.bind_query import bind_query
 from queryleaf_cdc.logical.bind_stream import as_trigger, bind_flow, is_one_by_one
@@ -20,16 +22,19 @@ from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
-from queryleaf_cdc.lowering.output import program_json
 from queryleaf_cdc.lowering.streams import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     FlowStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -39,15 +44,18 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.source import Source
-from queryleaf_cdc.syntax.queries import Query
+from queryleaf_cdc.syntax.queries import Query, TableRef
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
     CreateTrigger,
+    Describe,
     DropTrigger,
     DropView,
+    Explain,
     RefreshView,
     SelectStatement,
+    Show,
     Statement,
 )
 
@@ -63,6 +71,8 @@ class Program:
 
     def to_json(self) -> dict[str, Any]:
         """The compiled document that ``queryleaf-cdc compile`` prints; extended JSON (relaxed)."""
+        from queryleaf_cdc.lowering.output import program_json  # a query is never printed: 0.1 s of its start
+
         document: dict[str, Any] = program_json(self.source, self.statements)
         return document
 
@@ -130,8 +140,18 @@ class _Compilation:
                 return self._trigger(node)
             case CreateMaterializedView():
                 return self._view(node)
+            case Show():
+                return ShowStatement(node)
+            case Describe():
+                return DescribeStatement(node)
+            case Explain(inner):
+                alone = replace(self, triggers=set(self.triggers), views=deepcopy(self.views))
+                explained = alone.statement(inner)
+                return ExplainStatement(explained, explained.diagnostics)
             case SelectStatement(query) if detects(query):
                 return self._stream(query)
+            case SelectStatement(query) if is_changelog(query):
+                return self._changelog(query)
             case SelectStatement(query):
                 return self._query(query)
             case _:
@@ -176,6 +196,13 @@ class _Compilation:
         node, columns = as_trigger(query, binder, scope)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))
+
+    def _changelog(self, query: Query) -> ChangelogStatement:
+        binder, scope = self._binder(False), Scope()
+        bound = bind_changelog(query, binder, scope)
+        assert isinstance(bound.from_item, TableRef)
+        used = tuple(binder.used_functions)
+        return ChangelogStatement(bound.from_item.name, bound, output_columns(bound), used, tuple(scope.warnings))
 
     def _query(self, query: Query) -> QueryStatement:
         binder, scope = self._binder(False), Scope()

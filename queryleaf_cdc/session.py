@@ -16,7 +16,6 @@ from queryleaf_cdc.lowering.default_order import Order, in_order, unordered_sour
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
-from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.registration import entry_of_statement, to_drop
 from queryleaf_cdc.mongo.sampling import SampledTables
@@ -24,11 +23,16 @@ from queryleaf_cdc.mongo.status import read_status
 from queryleaf_cdc.mongo.view_rules import WRITES, refuse_maintained, refuse_needed
 from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     FlowStatement,
+    InspectionStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -36,16 +40,19 @@ from queryleaf_cdc.plans.program import (
     WriteStatement,
 )
 from queryleaf_cdc.plans.trigger import Requires
+from queryleaf_cdc.runtime.async_stream import AsyncRowStream
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
-from queryleaf_cdc.runtime.program import CompiledProgram
-from queryleaf_cdc.runtime.stream_rows import Flowing, OneByOne, StreamRows
-from queryleaf_cdc.runtime.subscription import Subscription
-from queryleaf_cdc.runtime.worker import Worker
+from queryleaf_cdc.runtime.row_stream import RowStream
+from queryleaf_cdc.runtime.since import Since
+from queryleaf_cdc.runtime.streams import Streams
 from queryleaf_cdc.syntax.statements import DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
+
+    from queryleaf_cdc.runtime.program import CompiledProgram
+    from queryleaf_cdc.runtime.worker import Worker
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,6 +118,7 @@ class QueryLeaf:
         self._worker: Worker | None = None
         self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement | ViewStatement] = {}
         self._catalog = Catalog(self.database)
+        self._streams = Streams(self.database, self._catalog, self._functions)
 
     # -- the user's own functions -------------------------------------------------------------------------------
 
@@ -171,15 +179,13 @@ class QueryLeaf:
                 return None
             case QueryStatement(query, columns):
                 return Result(self._query(query), columns=columns)
+            case ShowStatement() | DescribeStatement() | ExplainStatement():
+                return self._inspect(program, statement)
             case WriteStatement():
                 return Result(rowcount=self._write(statement))
-            case StreamStatement() | FlowStatement():
-                raise InputError(
-                    "QL441",
-                    "a streaming SELECT never ends: use stream(...)",
-                    statement.plan.span,
-                    source=program.source,
-                )
+            case StreamStatement() | FlowStatement() | ChangelogStatement():
+                span = statement.select.span if isinstance(statement, ChangelogStatement) else statement.plan.span
+                raise InputError("QL441", "a streaming SELECT never ends: use stream(...)", span, source=program.source)
 
     def plan_registration(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
         """What ``apply`` would do to each trigger and view of the text: (name, created | replaced | unchanged |
@@ -276,6 +282,12 @@ class QueryLeaf:
             return ()
         return known.view.order if known is not None and known.view is not None else ()
 
+    def _inspect(self, program: Program, statement: InspectionStatement) -> Result:
+        from queryleaf_cdc.runtime.inspection import Inspection  # it prints plans, which takes 0.1 s to load
+
+        columns, rows = Inspection(self.database, self.status).of(program.source, statement)
+        return Result(rows, columns=columns)
+
     def _write(self, statement: WriteStatement) -> int:
         calls = [action for action in statement.actions if isinstance(action, CallAction)]
         compiler = FiringCompiler("", False)
@@ -294,20 +306,23 @@ class QueryLeaf:
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def stream(self, text: str, *, since: datetime | None = None) -> Subscription:
-        """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close()."""
-        program = self.compile(text)
-        (statement, *more) = program.statements or (None,)
-        if more or not isinstance(statement, StreamStatement | FlowStatement):
-            raise InputError("QL442", "stream() takes one SELECT ... WHERE CHANGE_DETECTED()", source=program.source)
-        if statement.plan.requires.images:
-            enable_images(self.database, statement.plan.requires.images)
-        return Subscription(self.database, self._rows_of(statement), since)
+    def stream(self, text: str, *, since: Since | None = None) -> RowStream:
+        """Rows of a streaming SELECT as they happen: ``Row``s (dicts with ``.change``), until close().
 
-    def _rows_of(self, statement: StreamStatement | FlowStatement) -> StreamRows:
-        if isinstance(statement, FlowStatement):
-            return Flowing(statement.plan, self._functions, self.database)
-        return OneByOne(statement.plan, self._functions)
+        ``since`` goes back to a time, or to behind a change: its resume token, or what CHANGE_ID() gave. Raises
+        InputError QL446, ServerError QL507 for the future."""
+        return self._streams.open(self.compile(text), since)
+
+    def astream(self, text: str, *, since: Since | None = None) -> AsyncRowStream:
+        """The same for ``async for``. It begins with ``async with``, or with the first row that is asked for."""
+        return AsyncRowStream(lambda: self.stream(text, since=since))
+
+    def subscribe(self, name: str) -> RowStream:
+        """The rows of a materialized view or a collection, each as an INSERT, and then how they change.
+
+        ``row.change`` has ``operation``, ``sign`` and, of an UPDATE, ``before``. A view that is built anew is told as a
+        RESET. It ends when the view is dropped. Raises InputError QL411."""
+        return self._streams.follow(name)
 
     # -- the worker ---------------------------------------------------------------------------------------------
 
@@ -347,10 +362,14 @@ class QueryLeaf:
         self.worker.drain(timeout)
 
     def _make_worker(self) -> Worker:
+        from queryleaf_cdc.runtime.worker import Worker  # a tenth of a second that a query need not wait for
+
         return Worker(self.client, self.database.name, self._build, self._procedures)
 
     def _build(self, active: Sequence[tuple[str, str]], maintained: Collection[str]) -> CompiledProgram:
         """The worker's program. Raises CompileError, with the trigger's name, when one does not compile here."""
+        from queryleaf_cdc.runtime.program import CompiledProgram
+
         known, self._compiled = self._compiled, {}
         functions = tuple(self._functions)
         for id, sql in active:
@@ -385,7 +404,8 @@ class QueryLeaf:
             raise self._catalog.unknown(name)
 
     def close(self) -> None:
-        """Stops the worker and closes the connection."""
+        """Ends streams and the worker, and closes the connection."""
+        self._streams.close()
         self.stop()
         if self._owns_client:
             self.client.close()

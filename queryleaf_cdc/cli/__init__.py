@@ -1,11 +1,14 @@
 """The command line: thin commands over the library.
 
-Exit codes: 0 done, 1 the SQL or the input is wrong, 2 usage, 3 the server cannot do it, 130 interrupted."""
+Exit codes: 0 done, 1 the SQL or the input is wrong, 2 usage, 3 the server cannot do it, 130 interrupted, 141 nobody
+reads the output any more."""
 
 from __future__ import annotations
 
 import gc
+import io
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -33,15 +36,25 @@ COMMANDS = {
 """Command → module of this package; a module is imported when one of its commands is called."""
 
 
+class _NobodyReads(Exception):
+    """A closed pipe. (click would end with 1.)"""
+
+
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _NobodyReads from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if COMMANDS[cmd_name] == "compiling":
-            gc.disable()  # a short process: collecting while modules load costs a tenth of its time (measured)
+        if COMMANDS[cmd_name] in ("compiling", "querying"):
+            gc.disable()  # short, or begun soon: collecting while modules load costs a tenth of the time (measured)
         module = import_module(f"queryleaf_cdc.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -60,8 +73,15 @@ def cli() -> None:
     """SQL triggers and materialized views over MongoDB change streams."""
 
 
+def _write_no_more() -> None:
+    """What is still in the buffer goes nowhere when the interpreter flushes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Runs the command line and exits. What a user can cause never shows a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no such letter
     try:
         code: Any = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -76,7 +96,11 @@ def main() -> None:
         code = 3 if isinstance(error, ServerError) else 1
     except (KeyboardInterrupt, click.Abort):
         code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except (_NobodyReads, BrokenPipeError):
+        _write_no_more()
+        code = 128 + signal.SIGPIPE  # what the shell says of a process that this signal ends
+    except OSError as error:
+        _write_no_more()
+        click.echo(f"error: {error.filename or 'the output cannot be written'}: {error.strerror}", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

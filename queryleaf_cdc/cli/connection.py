@@ -42,6 +42,7 @@ class Connection:
     @contextmanager
     def open(self) -> Iterator[Any]:
         """A QueryLeaf with the procedures registered; an embedded server ends with it."""
+        from queryleaf_cdc.mongo.leaving import leave_at_once
         from queryleaf_cdc.session import QueryLeaf
 
         with ExitStack() as stack:
@@ -53,6 +54,7 @@ class Connection:
                 uri = stack.enter_context(start_embedded(directory, mongod=self.mongod))
                 database = database or "test"
             ql = QueryLeaf(uri, database=database)
+            stack.callback(leave_at_once)
             stack.callback(ql.close)
             for each in self.procedures:
                 register_from(each, ql)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from bson import Decimal128, ObjectId
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from queryleaf_cdc.lowering.output import extended
+from queryleaf_cdc.cli.cells import shown
 
 _PIPE_WIDTH = 10_000
 
@@ -35,16 +33,3 @@ def table_of(rows: list[dict[str, Any]], names: tuple[str, ...]) -> Table:
     for row in rows:
         table.add_row(*(Text(shown(row.get(name))) for name in names))
     return table
-
-
-def shown(value: Any) -> str:
-    """A value on one line, without control characters."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="milliseconds")
-    if isinstance(value, ObjectId | Decimal128 | str | int | float):
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-    else:
-        text = str(extended(value))
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

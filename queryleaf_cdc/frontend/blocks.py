@@ -36,7 +36,8 @@ def split(text: str, tokens: Sequence[Tok]) -> list[list[Tok]]:
 
 def _statement(tokens: Sequence[Tok], start: int) -> tuple[int, list[Tok]]:
     """Where the statement at ``start`` ends, and its tokens."""
-    if not _is_trigger(tokens, start):
+    explained = 1 if start < len(tokens) and tokens[start].upper == "EXPLAIN" else 0
+    if not _is_trigger(tokens, start + explained):
         end = next((i for i in range(start, len(tokens)) if tokens[i].upper == ";"), len(tokens))
         return end, list(tokens[start:end])
     walk = _Walk(tokens, start)

@@ -30,7 +30,7 @@ SYMBOLS = {
     "(": "LPAR", ")": "RPAR", "[": "LBRACKET", "]": "RBRACKET", ",": "COMMA", ".": "DOT", ";": "SEMI", "=": "EQ",
     ":=": "ASSIGN",
 }  # fmt: skip
-WORDS = {"ELSEIF": "ELSIF", "TEMP": "NAME"}  # other spellings
+WORDS = {"ELSEIF": "ELSIF", "TEMP": "NAME", "DESC": "DESCRIBE"}  # other spellings
 CHUNKS = ("QUERY", "CONDITION", "VALUE", "SOURCES", "TYPE", "COLUMN", "REST")
 _QUERY_STARTS = ("SELECT", "WITH", "(")
 # they end a chunk wherever they stand outside of parentheses and CASE

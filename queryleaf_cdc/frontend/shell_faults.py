@@ -10,7 +10,10 @@ from queryleaf_cdc.frontend import faults
 from queryleaf_cdc.frontend.scanner import Kind, Tok
 from queryleaf_cdc.source import Span
 
-TOP_LEVEL = ("CREATE", "DROP", "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL", "REFRESH")
+TOP_LEVEL = (
+    "CREATE", "DROP", "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CALL", "REFRESH", "SHOW", "DESCRIBE",
+    "EXPLAIN",
+)  # fmt: skip
 IN_BODY = (
     "IF", "CASE", "DECLARE", "SET", "SELECT", "FOR", "RETURN", "RAISE", "CALL", "INSERT", "UPDATE", "DELETE", "ELSIF",
     "ELSE", "END",
@@ -31,7 +34,6 @@ KNOWN_ELSEWHERE = {
     "COMMIT": "each statement commits by itself, and a trigger with its event",
     "ROLLBACK": "each statement commits by itself, and a trigger with its event",
     "BEGIN": "each statement commits by itself, and a trigger with its event",
-    "EXPLAIN": "use the command `queryleaf-cdc explain`",
     "VALUES": "write SELECT",
     "GRANT": "privileges are the server's own matter",
     "USE": "choose the database with --db",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, warning
-from queryleaf_cdc.frontend import tables, triggers, views, writes
+from queryleaf_cdc.frontend import inspections, tables, triggers, views, writes
 from queryleaf_cdc.frontend.chunks import ChunkReader
 from queryleaf_cdc.frontend.scanner import Tok
 from queryleaf_cdc.frontend.shell import Piece, Shell
@@ -34,8 +34,12 @@ class StatementReader:
             triggers.check_body(self, root)
             return None
         (node,) = root.children
-        statement = self.attempt(lambda: _READERS[node.data](self, node))
+        statement = self.attempt(lambda: self.statement(node))
         return None if self.errors else statement
+
+    def statement(self, node: Node) -> Statement | None:
+        """What a tree of the shell says. Raises CompileError, or notes what is wrong."""
+        return _READERS[node.data](self, node)
 
     def attempt(self, read: Callable[[], Result]) -> Result | None:
         """The result, or None with the mistake noted."""
@@ -109,6 +113,9 @@ _READERS: dict[str, Callable[[StatementReader, Node], Statement | None]] = {
     "drop_view": views.drop_view,
     "refresh_view": views.refresh_view,
     "create_table": tables.create_table,
+    "explain": inspections.explain,
+    "show": inspections.show,
+    "describe": inspections.describe,
     "not_yet": _not_yet,
     "select": _select,
     "insert": writes.insert,

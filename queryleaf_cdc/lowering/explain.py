@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from queryleaf_cdc.logical.bind_stream import ROW
+from queryleaf_cdc.lowering.changelog import BECAUSE
 from queryleaf_cdc.lowering.reads import computed_values
 from queryleaf_cdc.lowering.tree import Node, stages_tree, stream_tree
 from queryleaf_cdc.lowering.views.explained import flow_tree, view_tree
@@ -24,11 +25,15 @@ from queryleaf_cdc.plans.actions import (
     UpdateRows,
 )
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     FlowStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -59,6 +64,8 @@ class _Explaining:
                 return Node(f"stream of {plan.collection}: {', '.join(plan.operations)}", self._stream(plan))
             case FlowStatement(flow):
                 return flow_tree(flow)
+            case ChangelogStatement():
+                return self._changelog(node)
             case QueryStatement(query):
                 return Node(
                     f"query on {query.collection or 'no collection'}",
@@ -71,6 +78,12 @@ class _Explaining:
                 return Node(f"drop {kind} {drop.name}")
             case RefreshStatement(refresh):
                 return Node(f"rebuild materialized view {refresh.name}")
+            case ShowStatement(show):
+                return Node(f"show {show.what.lower()} (reads the catalog)")
+            case DescribeStatement(described):
+                return Node(f"describe {described.name} (reads the catalog, or samples documents)")
+            case ExplainStatement(explained):
+                return self.statement(explained)
             case ViewStatement(view):
                 return view_tree(view)
             case TableStatement(table):
@@ -81,6 +94,14 @@ class _Explaining:
         server = stream_tree(plan.stream, "server: change stream")
         work = "worker: actions, in one transaction per batch" if plan.targets else "worker"
         return [server, Node(work, self._actions(plan.actions))]
+
+    def _changelog(self, node: ChangelogStatement) -> Node:
+        where = node.select.where
+        rows = [Node(f"where {self._sql(where)}")] if where is not None else []
+        rows.append(Node(f"emit {', '.join(node.columns) if node.columns is not None else '*'}"))
+        content = "server: the content as of one cluster time, then the change stream from there"
+        images = Node(f"needs post-images and pre-images of {node.collection}")
+        return Node(f"changelog of {node.collection}", [Node(content, [images]), Node(f"reader: {BECAUSE}", rows)])
 
     def _options(self, plan: TriggerPlan) -> list[Node]:
         options = plan.options

@@ -10,6 +10,7 @@ from bson import json_util
 
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.logical.bind_stream import ROW
+from queryleaf_cdc.lowering.changelog import changelog_json
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.views.printed import flow_json, view_json
 from queryleaf_cdc.plans.actions import (
@@ -33,11 +34,15 @@ from queryleaf_cdc.plans.actions import (
     UpdateRows,
 )
 from queryleaf_cdc.plans.program import (
+    ChangelogStatement,
     CompiledStatement,
+    DescribeStatement,
     DropStatement,
+    ExplainStatement,
     FlowStatement,
     QueryStatement,
     RefreshStatement,
+    ShowStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -55,7 +60,8 @@ _EXTENDED = json_util.RELAXED_JSON_OPTIONS
 
 
 def program_json(source: Source, statements: Iterable[CompiledStatement]) -> Json:
-    """``{"version": 1, "statements": [...]}``. What compiles to nothing is left out: CREATE TABLE, DROP, REFRESH."""
+    """``{"version": 1, "statements": [...]}``. What compiles to nothing is left out: CREATE TABLE, DROP, REFRESH,
+    and what only asks."""
     printed = [_Printer(source).statement(each) for each in statements]
     return {"version": 1, "statements": [each for each in printed if each is not None]}
 
@@ -88,6 +94,8 @@ class _Printer:
                 return self._streaming("stream", None, plan, node.diagnostics)
             case FlowStatement(flow):
                 return self._flow(flow, node.diagnostics)
+            case ChangelogStatement():
+                return self._changelog(node)
             case QueryStatement(query, columns):
                 return {
                     "kind": "query",
@@ -110,6 +118,8 @@ class _Printer:
             case ViewStatement(plan):
                 return self._view(plan, node.diagnostics)
             case DropStatement() | TableStatement() | RefreshStatement():
+                return None
+            case ShowStatement() | DescribeStatement() | ExplainStatement():
                 return None
             case _:
                 assert_never(node)
@@ -134,6 +144,10 @@ class _Printer:
             "requires": requires_json(plan.requires),
             "diagnostics": self.diagnostics(found),
         }
+
+    def _changelog(self, node: ChangelogStatement) -> Json:
+        emitted = changelog_json(node, self.source)
+        return {**emitted, "diagnostics": self.diagnostics(node.diagnostics)}
 
     def _view(self, plan: ViewPlan, found: tuple[Diagnostic, ...]) -> Json:
         watches = [watch_json(each.plan.stream) for each in plan.sources]

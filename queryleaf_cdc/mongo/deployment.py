@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -63,6 +63,13 @@ def quiet_until(database: Database[dict[str, Any]], position: Timestamp | None) 
         return None
     now: datetime = hello["localTime"]
     return now - _IN_FLIGHT
+
+
+def latest_time(database: Database[dict[str, Any]]) -> int:
+    """Seconds since 1970: the server's clock, or the cluster's time if that is ahead. (It stands still for up to ten
+    seconds where nothing is written.)"""
+    clock: datetime = database.command("hello")["localTime"]
+    return max(int(clock.replace(tzinfo=UTC).timestamp()), cluster_now(database).time)
 
 
 def ensure_internal_collections(database: Database[dict[str, Any]]) -> None:

@@ -65,7 +65,7 @@ def refuse_unfollowable(database: Database[dict[str, Any]], collections: Iterabl
             kind = "capped"
         if kind in _UNFOLLOWABLE:
             what, hint = _UNFOLLOWABLE[kind]
-            raise InputError("QL415", f"{name} is {what}: a materialized view cannot follow it", hint=hint)
+            raise InputError("QL415", f"{name} is {what}: its changes cannot be followed", hint=hint)
 
 
 _UNFOLLOWABLE = {

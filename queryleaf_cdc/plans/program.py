@@ -9,13 +9,16 @@ from queryleaf_cdc.plans.actions import Actions, QueryTemplate
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
+from queryleaf_cdc.syntax.queries import Select
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateTable,
     CreateTrigger,
+    Describe,
     DropTrigger,
     DropView,
     RefreshView,
+    Show,
 )
 
 
@@ -51,6 +54,18 @@ class FlowStatement:
 
     plan: FlowPlan
     columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogStatement:
+    """SELECT ... EMIT CHANGES: the rows of one collection or view, and how they change. ``select`` is bound."""
+
+    collection: str
+    select: Select
+    columns: tuple[str, ...] | None
+    functions: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "stream"
 
@@ -96,7 +111,33 @@ class TableStatement:
     kind: str = "table"
 
 
+@dataclass(frozen=True, slots=True)
+class ShowStatement:
+    node: Show
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeStatement:
+    node: Describe
+    diagnostics: tuple[Diagnostic, ...] = ()
+    kind: str = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainStatement:
+    """``explained`` is compiled as if it stood alone, and not run."""
+
+    explained: CompiledStatement
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "explain"
+
+
+InspectionStatement = ShowStatement | DescribeStatement | ExplainStatement
+"""Only asks; its result is rows."""
+
 CompiledStatement = (
-    TriggerStatement | ViewStatement | StreamStatement | FlowStatement | QueryStatement | WriteStatement
-    | DropStatement | RefreshStatement | TableStatement
+    TriggerStatement | ViewStatement | StreamStatement | FlowStatement | ChangelogStatement | QueryStatement
+    | WriteStatement | DropStatement | RefreshStatement | TableStatement | InspectionStatement
 )  # fmt: skip

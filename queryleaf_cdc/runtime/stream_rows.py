@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,27 +20,8 @@ from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.feeds import ImageLacking, SnapshotScan, ViewFeed
+from queryleaf_cdc.runtime.row_stream import Row, RowChange, change_of
 from queryleaf_cdc.values import Document
-
-
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """The change that a row came from; of several the last one. Of a row that comes with time alone only ``id`` is
-    known, or nothing."""
-
-    id: str | None
-    operation: str | None = None
-    timestamp: datetime | None = None
-    key: Document | None = None
-    collection: str | None = None
-
-
-class Row(dict[str, Any]):
-    """A row as a dict; ``change`` tells where it came from."""
-
-    def __init__(self, values: Document, change: RowChange) -> None:
-        super().__init__(values)
-        self.change = change
 
 
 class StreamRows(Protocol):
@@ -49,6 +29,10 @@ class StreamRows(Protocol):
 
     pipeline: list[Document]
     images: tuple[str, str]
+    collections: frozenset[str]
+    """whose changes are read"""
+    takes_many: bool
+    """whether events are better worked on together"""
 
     @property
     def waits(self) -> bool:
@@ -64,10 +48,13 @@ class StreamRows(Protocol):
 class OneByOne:
     """Each row comes of one change alone."""
 
+    takes_many = False
+
     def __init__(self, plan: TriggerPlan, functions: Functions) -> None:
         stream = plan.stream
         self.pipeline = pipeline_json(database_pipeline(stream))
         self.images = (stream.full_document or "default", stream.before_change or "off")
+        self.collections = frozenset({plan.collection})
         self._run = FiringCompiler(plan.name, True).body(plan.actions)
         self._functions = functions
 
@@ -103,10 +90,13 @@ class _Collecting:
 class Flowing:
     """Rows come of several changes, which a dataflow remembers in memory."""
 
+    takes_many = True
+
     def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
         stream = share([TriggerStatement(each.plan, each.node, ()) for each in plan.sources], ("wallTime",))
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
+        self.collections = frozenset(each.scan.collection for each in plan.sources)
         self._feeds = [
             ViewFeed(plan.name, source, member, functions)
             for source, member in zip(plan.sources, stream.members, strict=True)
@@ -162,17 +152,7 @@ def _row(row: FlowRow, known: dict[str, Event]) -> Row:
     events = [known[id] for id in row.changes if id in known]
     if events:
         return Row(row.values, change_of(max(events, key=lambda event: str(event["_id"]["_data"]))))
-    return Row(row.values, RowChange(max(row.changes, default=None)))
-
-
-def change_of(event: Event) -> RowChange:
-    return RowChange(
-        event["_id"]["_data"],
-        ACTIONS[event["operationType"]],
-        event.get("wallTime"),
-        event.get("documentKey"),
-        event["ns"]["coll"],
-    )
+    return Row(row.values, RowChange(max(row.changes, default=""), "", None, None, None))
 
 
 def _wall_time(event: Event) -> datetime:

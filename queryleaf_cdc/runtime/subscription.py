@@ -2,84 +2,71 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
 
-from bson.timestamp import Timestamp
-
-from queryleaf_cdc.errors import ServerError
-from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
-from queryleaf_cdc.mongo.deployment import cluster_now, quiet_until, require_replica_set
-from queryleaf_cdc.mongo.faults import Todo, server_errors
+from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.events import Event
+from queryleaf_cdc.mongo.change_source import ChangeSource
+from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, quiet_until, require_replica_set
+from queryleaf_cdc.mongo.faults import server_errors
+from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
-from queryleaf_cdc.runtime.limits import backoff
-from queryleaf_cdc.runtime.stream_rows import Row, RowChange, StreamRows
-
-__all__ = ["Row", "RowChange", "Subscription"]
-
-_RETRIES = 30
+from queryleaf_cdc.runtime.row_stream import Row, RowStream
+from queryleaf_cdc.runtime.since import Since, just_after, position_of, refuse_future
+from queryleaf_cdc.runtime.stream_rows import StreamRows
 
 
-class Subscription(Iterator[Row]):
-    """Iterates over rows; blocks until there is one. ``close`` ends it. Survives failovers."""
+class Subscription(RowStream):
+    """The rows of one streaming SELECT. Survives failovers.
 
-    def __init__(self, database: Any, rows: StreamRows, since: datetime | None = None) -> None:
+    Raises RunError for a change that cannot be read (QL604, QL605, QL607); the next row is that behind it."""
+
+    def __init__(
+        self, database: Db, rows: StreamRows, since: Since | None = None, columns: tuple[str, ...] | None = None
+    ) -> None:
+        super().__init__()
+        self.columns = columns
+        start = position_of(since) if since is not None else None
         require_replica_set(database.client)
-        start = (
-            Position(at=Timestamp(int(since.timestamp()), 1))
-            if since is not None
-            else _just_after(cluster_now(database))
-        )
+        if start is None:
+            start = Position(at=just_after(cluster_now(database)))
+        else:
+            refuse_future(start, latest_time(database))
         self._source = ChangeSource(database, rows.pipeline, rows.images, start)
         self._database = database
         self._rows = rows
-        self._ready: deque[Row] = deque()
-        self._closed = False
+        self._events: deque[Event] = deque()
 
-    def __next__(self) -> Row:
-        while not self._ready:
-            if self._closed:
-                raise StopIteration
-            self._read()
-        return self._ready.popleft()
-
-    def poll(self) -> Row | None:
-        """The next row, or None when there is none within half a second."""
-        if not self._ready and not self._closed:
-            self._read()
-        return self._ready.popleft() if self._ready else None
-
-    def close(self) -> None:
-        self._closed = True
+    def _end(self) -> None:
         self._source.close()
 
-    def __enter__(self) -> Subscription:
-        return self
+    def _read(self) -> Iterator[Row]:
+        if not self._events:
+            batch = self._next_batch(self._source)
+            if batch is not None and not batch.events:
+                yield from self._by_time(batch.position)
+            self._events.extend(batch.events if batch is not None else ())
+        while self._events:
+            yield from self._rows.of(self._run())
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def _by_time(self, position: Position) -> list[Row]:
+        if not self._rows.waits:
+            return []
+        with server_errors("hello"):
+            now = quiet_until(self._database, position.time)
+        return self._rows.by(now) if now is not None else []
 
-    def _read(self) -> None:
-        for attempt in range(_RETRIES):
-            try:
-                batch = self._source.next_batch()
+    def _run(self) -> list[Event]:
+        """The next events that are worked on together, up to one that cannot be read. Raises RunError for that."""
+        run: list[Event] = []
+        while self._events and (self._rows.takes_many or not run):
+            poison = self._events[0].get("poison")
+            if poison is not None and run:
                 break
-            except StreamFault as fault:
-                if self._closed:
-                    return
-                if fault.todo not in (Todo.RESUME, Todo.INVALIDATED) or attempt + 1 == _RETRIES:
-                    raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
-                time.sleep(backoff(attempt, 0.05, 2.0))
-        if batch.events:
-            self._ready.extend(self._rows.of(batch.events))
-        elif self._rows.waits:
-            with server_errors("hello"):
-                now = quiet_until(self._database, batch.position.time)
-            self._ready.extend(self._rows.by(now) if now is not None else ())
-
-
-def _just_after(time: Timestamp) -> Position:
-    return Position(at=Timestamp(time.time, time.inc + 1))
+            event = self._events.popleft()
+            if poison is None:
+                run.append(event)
+            elif event["ns"].get("coll") in self._rows.collections:
+                raise RunError(poison["code"], f"{poison['message']} (key {event.get('documentKey')})")
+        return run

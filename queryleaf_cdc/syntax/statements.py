@@ -227,7 +227,30 @@ class SelectStatement:
     span: Span = field(compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """``what`` is TRIGGERS, VIEWS, STREAMS, SINKS or COLLECTIONS."""
+
+    what: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """``name`` is a collection's, or that of something registered."""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    statement: Statement
+    span: Span = field(compare=False, repr=False)
+
+
 Statement = (
     CreateTrigger | DropTrigger | CreateMaterializedView | DropView | RefreshView | CreateTable | SelectStatement
-    | Insert | Update | Delete | CallProcedure
+    | Insert | Update | Delete | CallProcedure | Show | Describe | Explain
 )  # fmt: skip

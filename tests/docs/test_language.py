@@ -8,7 +8,7 @@ import pytest
 from pages import ROOT
 
 from queryleaf_cdc.aggregates import AGGREGATES
-from queryleaf_cdc.cli.tables import shown
+from queryleaf_cdc.cli.cells import shown
 from queryleaf_cdc.functions import SCALARS
 from queryleaf_cdc.logical.bind import EVENT_FUNCTIONS
 from queryleaf_cdc.logical.windows import WINDOW_FUNCTIONS

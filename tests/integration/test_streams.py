@@ -1,20 +1,23 @@
-"""Streaming SELECTs that remember, on a real server."""
+"""Streams as a program reads them: where they begin, how they wait, and how they end."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
-from queryleaf_cdc import CompileError, QueryLeaf
+from queryleaf_cdc import CompileError, InputError, QueryLeaf, RunError, ServerError
 
 Db = Database[dict[str, Any]]
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+SQL = "SELECT n FROM t WHERE CHANGE_DETECTED()"
+WITH_ID = "SELECT n, CHANGE_ID() AS id FROM t WHERE CHANGE_DETECTED()"
 
 
 @pytest.fixture
@@ -24,173 +27,375 @@ def ql(db: Db) -> Iterator[QueryLeaf]:
     each.close()
 
 
-def reference(start: str, end: str) -> str:
-    """A statement of the document's SQL, as it stands."""
-    if not REFERENCE.is_dir():
-        pytest.skip("the reference document is not here")
-    text = next(REFERENCE.glob("*.txt")).read_text()
-    begin = text.index(start)
-    return text[begin : text.index(end, begin)]
-
-
-def told(ql: QueryLeaf, sql: str, write: Callable[[], object], count: int, patience: float = 10.0) -> list[Any]:
-    """The first rows that come of what is written; each with its ``change``."""
+def take(stream: Any, count: int) -> list[Any]:
     found: list[Any] = []
-    with ql.stream(sql) as rows:
-        rows.poll()  # opens it
-        write()
-        deadline = datetime.now(UTC) + timedelta(seconds=patience)
-        while len(found) < count and datetime.now(UTC) < deadline:
-            row = rows.poll()
-            if row is not None:
-                found.append(row)
-    assert len(found) == count
+    deadline = time.monotonic() + 30
+    while len(found) < count:
+        assert time.monotonic() < deadline, found
+        row = stream.poll()
+        if row is not None:
+            found.append(row)
     return found
 
 
-class TestReference:
-    """The document's streaming statements, with rows that were worked out by hand."""
-
-    def test_payments(self, ql: QueryLeaf, db: Db) -> None:
-        sql = reference("WITH payment_patterns AS (", "```\n\n## Best Practices")
-        paid = [(10, "a"), (12, "a"), (100, "b"), (5, "b"), (7, "c"), (9, "c")]
-
-        def write() -> None:
-            for amount, address in paid:
-                db.payments.insert_one({"customer_id": 1, "payment_amount": amount, "ip_address": address})
-            db.payments.insert_one({"customer_id": 2, "payment_amount": 500, "ip_address": "z"})
-            db.payments.update_one({"payment_amount": 10}, {"$set": {"payment_amount": 11}})
-
-        rows = told(ql, sql, write, 3)
-        assert [(row["payment_amount"], row["fraud_indicator"], row["fraud_risk_score"]) for row in rows] == [
-            (100, "UNUSUAL_AMOUNT", 25 + 15),  # the average before it is 11, and the address is another one
-            (7, "HIGH_VELOCITY", 30 + 15),  # the fifth within the hour, from another address
-            (9, "HIGH_VELOCITY", 30),
-        ]
-        assert all(row["payment_time"] == row.change.timestamp and row.change.operation == "INSERT" for row in rows)
-
-    def test_activities(self, ql: QueryLeaf, db: Db) -> None:
-        view = reference("CREATE OR REPLACE VIEW user_activity_stream AS\n", "-- Real-time inventory alerts")
-        sql = view.partition(" AS\n")[2]
-        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        done = [("login", 0), ("view_product", 3), ("purchase", 9), ("search", 6), ("old", -2000)]
-
-        def write() -> None:
-            for activity, minute in done:
-                at = now + timedelta(minutes=minute)
-                entry = {"user_id": 7, "session_id": "s", "activity_type": activity, "activity_timestamp": at}
-                db.user_activities.insert_one(entry)
-            other = {"user_id": 8, "session_id": "t", "activity_type": "login", "activity_timestamp": now}
-            db.user_activities.insert_one(other)
-
-        rows = told(ql, sql, write, 5)
-        names = ("activity_type", "minutes_since_last_activity", "engagement_score", "activities_in_session")
-        assert [tuple(row[name] for name in names) for row in rows] == [
-            ("login", None, 10, 1),
-            ("view_product", 3.0, 2, 2),
-            ("purchase", 6.0, 50, 3),
-            ("search", 3.0, 1, 3),  # it came late: what sorts behind it is not there yet for it
-            ("login", None, 10, 1),
-        ]  # fmt: skip
-
-    def test_stock(self, ql: QueryLeaf, db: Db) -> None:
-        sql = reference("SELECT \n  product_id,\n  product_name,", "-- Real-time fraud")
-        db.products.insert_many([{"product_id": 1, "product_name": "tea"}, {"product_id": 2, "product_name": "jam"}])
-
-        def write() -> None:
-            stock = {"current_quantity": 10, "reorder_threshold": 20, "reserved_quantity": 1}
-            db.inventory.insert_one({"_id": 1, "product_id": 1, **stock})
-            db.inventory.update_one({"_id": 1}, {"$set": {"current_quantity": 4, "reserved_quantity": 3}})
-            db.inventory.insert_one({"_id": 2, "product_id": 2, **stock, "current_quantity": 500})
-            db.inventory.insert_one({"_id": 3, "product_id": 3, **stock})  # no such product
-            db.inventory.update_one({"_id": 2}, {"$set": {"current_quantity": 90, "reserved_quantity": 6}})
-            db.inventory.update_one({"_id": 1}, {"$set": {"current_quantity": 0}})
-
-        rows = told(ql, sql, write, 4)
-        assert [
-            (row["product_name"], row["quantity_change"], row["estimated_hours_until_stockout"], row["alert_level"])
-            for row in rows
-        ] == [
-            ("tea", None, None, "MEDIUM"),  # 10 of 20
-            ("tea", 2, 2.0, "HIGH"),  # 4 of 20, and two more are reserved
-            ("jam", 5, 18.0, "URGENT"),  # much is left, but not for long
-            ("tea", 0, None, "CRITICAL"),
-        ]
-
-    def test_orders_and_stock(self, ql: QueryLeaf, db: Db) -> None:
-        """With a bound of one second, to see an order that meets nothing."""
-        sql = reference("WITH order_changes AS (", "-- Real-time user activity tracking").replace(
-            "1 minute", "1 second"
-        )
-        db.inventory.insert_one({"_id": 1, "product_id": 5, "quantity": 9, "reorder_threshold": 3})
-
-        def write() -> None:
-            db.orders.insert_one({"_id": 1, "order_id": 1, "status": "pending"})
-            db.orders.insert_one({"_id": 2, "order_id": 2, "status": "draft"})
-            threading.Event().wait(2.2)
-            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 8}})  # more than the threshold
-            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 0}})
-            threading.Event().wait(2.2)
-            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 1}})
-            db.orders.update_one({"_id": 2}, {"$set": {"status": "shipped"}})
-
-        rows = told(ql, sql, write, 3)
-        assert [(row["action_required"], row["entity_id"]) for row in rows] == [
-            ("process_new_order", 1),
-            ("handle_out_of_stock", 5),
-            ("send_shipping_notification", 2),
-        ]
+def numbers(rows: Any) -> list[int]:
+    return [row["n"] for row in rows]
 
 
-def test_groups_come_when_their_window_has_ended(ql: QueryLeaf, db: Db) -> None:
-    sql = """SELECT k, COUNT(*) AS n, SUM(v) AS total FROM sales WHERE CHANGE_DETECTED()
-             GROUP BY k, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 second') HAVING COUNT(*) > 0"""
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[threading.Thread]:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield thread
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def open_cursors(db: Db) -> int:
+    stages = [{"$currentOp": {"idleCursors": True}}, {"$match": {"ns": {"$regex": f"^{db.name}\\."}}}]
+    return len(list(db.client.admin.aggregate([*stages, {"$match": {"cursor.tailable": True}}])))
+
+
+# -- where they begin ---------------------------------------------------------------------------------------------
+
+
+def test_since_a_time(ql: QueryLeaf, db: Db) -> None:
+    before = datetime.fromtimestamp(time.time() - 2, UTC)
+    db.t.insert_one({"n": 1})
+    with ql.stream(SQL, since=before) as stream:
+        assert numbers(take(stream, 1)) == [1]
+
+
+@pytest.mark.parametrize("form", [lambda id: id, lambda id: {"_data": id}], ids=["text", "token"])
+def test_since_a_change_goes_on_behind_it(ql: QueryLeaf, db: Db, form: Callable[[str], Any]) -> None:
+    with ql.stream(WITH_ID) as stream:
+        db.t.insert_many([{"n": n} for n in range(5)])
+        rows = take(stream, 5)
+    with ql.stream(SQL, since=form(rows[2]["id"])) as again:
+        assert numbers(take(again, 2)) == [3, 4]
+
+
+def test_since_a_change_that_this_query_leaves_out(ql: QueryLeaf, db: Db) -> None:
+    with ql.stream(WITH_ID) as stream:
+        db.t.insert_many([{"n": n} for n in range(5)])
+        rows = take(stream, 5)
+    with ql.stream(f"{SQL} AND n > 3", since=rows[1]["id"]) as again:
+        assert numbers(take(again, 1)) == [4]
+
+
+def test_the_future_is_refused(ql: QueryLeaf) -> None:
+    with pytest.raises(ServerError) as raised:
+        ql.stream(SQL, since=datetime(2100, 1, 1))
+    assert raised.value.code == "QL507"
+
+
+def test_a_row_tells_of_its_change(ql: QueryLeaf, db: Db) -> None:
+    with ql.stream(WITH_ID) as stream:
+        db.t.insert_one({"_id": 7, "n": 1})
+        (row,) = take(stream, 1)
+    change = row.change
+    assert (change.operation, change.key, change.collection, change.id) == ("INSERT", {"_id": 7}, "t", row["id"])
+    assert abs((datetime.now(UTC).replace(tzinfo=None) - change.timestamp).total_seconds()) < 60
+
+
+# -- how they wait ------------------------------------------------------------------------------------------------
+
+
+def test_a_slow_reader_holds_one_batch_and_loses_nothing(ql: QueryLeaf, db: Db) -> None:
+    with ql.stream(SQL) as stream:
+        db.t.insert_many([{"n": n} for n in range(12_000)])
+        found = take(stream, 1)
+        time.sleep(1)
+        at_hand = stream.take()
+        assert len(at_hand) < 5_000
+        found += at_hand
+        while len(found) < 12_000:
+            found += stream.take()
+    assert numbers(found) == list(range(12_000))
+
+
+def test_failures_of_the_server_are_waited_out(ql: QueryLeaf, db: Db) -> None:
+    with ql.stream(SQL) as stream:
+        db.t.insert_one({"n": 1})
+        found = take(stream, 1)
+        fail(db, {"times": 3}, {"failCommands": ["getMore", "aggregate"], "errorCode": 11602})
+        db.t.insert_one({"n": 2})
+        found += take(stream, 1)
+        fail(db, {"times": 3}, {"failCommands": ["getMore", "aggregate"], "closeConnection": True})
+        db.t.insert_one({"n": 3})
+        found += take(stream, 1)
+    assert numbers(found) == [1, 2, 3]
+
+
+def fail(db: Db, mode: dict[str, Any], what: dict[str, Any]) -> None:
+    db.client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": what})
+
+
+def test_a_change_that_cannot_be_read_is_told_once_in_its_place(ql: QueryLeaf, db: Db) -> None:
+    ql.function("PICKY")(lambda n: 1 // n)
+    with ql.stream("SELECT n, PICKY(n) AS p FROM t WHERE CHANGE_DETECTED()") as stream:
+        db.t.insert_many([{"n": 2}, {"n": 0}, {"n": 1}])
+        assert numbers(take(stream, 1)) == [2]
+        with pytest.raises((RunError, ZeroDivisionError)):
+            take(stream, 1)
+        assert numbers(take(stream, 1)) == [1]
+
+
+# -- how they end -------------------------------------------------------------------------------------------------
+
+
+def test_another_thread_closes_it(ql: QueryLeaf, db: Db) -> None:
+    stream = ql.stream(SQL)
+    db.t.insert_one({"n": 1})
+    seen: list[Any] = []
+    with meanwhile(lambda: seen.extend(stream)):
+        while not seen:
+            time.sleep(0.01)
+        began = time.monotonic()
+        stream.close()
+    assert time.monotonic() - began < 2
+    assert numbers(seen) == [1]
+    assert open_cursors(db) == 0
+
+
+def test_it_ends_with_its_session(db: Db) -> None:
+    ql = QueryLeaf(client=db.client, database=db.name)
+    stream = ql.stream(SQL)
+    with meanwhile(lambda: list(stream)):
+        ql.close()
+    assert stream.closed
+
+
+# -- async --------------------------------------------------------------------------------------------------------
+
+
+def test_async_for(ql: QueryLeaf, db: Db) -> None:
+    async def read() -> list[int]:
+        found = []
+        async with ql.astream(SQL) as rows:
+            db.t.insert_many([{"n": n} for n in range(3)])
+            async for row in rows:
+                found.append(row["n"])
+                if len(found) == 3:
+                    return found
+        return found
+
+    assert asyncio.run(read()) == [0, 1, 2]
+
+
+def test_a_wait_that_times_out_loses_no_row(ql: QueryLeaf, db: Db) -> None:
+    async def read() -> list[int]:
+        async with ql.astream(SQL) as rows:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(anext(rows), 0.05)
+            db.t.insert_many([{"n": n} for n in range(3)])
+            return [(await anext(rows))["n"] for _ in range(3)]
+
+    assert asyncio.run(read()) == [0, 1, 2]
+
+
+def test_other_tasks_go_on_while_one_waits(ql: QueryLeaf, db: Db) -> None:
+    async def read() -> int:
+        async with ql.astream(SQL) as rows:
+            waiting = asyncio.create_task(anext(rows))
+            ticks = 0
+            while not waiting.done():
+                await asyncio.sleep(0.01)
+                ticks += 1
+                if ticks == 20:
+                    await asyncio.to_thread(db.t.insert_one, {"n": 1})
+            return ticks
+
+    assert asyncio.run(read()) >= 20
+
+
+def test_aclose_ends_a_task_that_waits(ql: QueryLeaf) -> None:
+    async def read() -> list[Any]:
+        rows = ql.astream(SQL)
+        async with rows:
+            waiting = asyncio.create_task(collect(rows))
+            await asyncio.sleep(0.05)
+        return await asyncio.wait_for(waiting, 5)
+
+    assert asyncio.run(read()) == []
+
+
+async def collect(rows: Any) -> list[Any]:
+    return [row async for row in rows]
+
+
+def test_a_mistake_is_raised_where_it_is_awaited(ql: QueryLeaf) -> None:
+    with pytest.raises(CompileError):
+        asyncio.run(collect(ql.astream("SELECT FRO t")))
+
+
+# -- subscriptions ------------------------------------------------------------------------------------------------
+
+
+def signs(rows: Any) -> list[tuple[str, Any]]:
+    return [(row.change.sign, row.get("_id")) for row in rows]
+
+
+def test_first_the_content_then_the_changes(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+    with ql.subscribe("t") as rows:
+        assert sorted(signs(take(rows, 2))) == [("+", 1), ("+", 2)]
+        db.t.update_one({"_id": 1}, {"$set": {"n": 9}})
+        db.t.insert_one({"_id": 3, "n": 3})
+        db.t.delete_one({"_id": 2})
+        changed, came, went = take(rows, 3)
+    assert (changed, changed.change.before) == ({"_id": 1, "n": 9}, {"_id": 1, "n": 1})
+    assert signs([changed, came, went]) == [("~", 1), ("+", 3), ("-", 2)]
+    assert went == {"_id": 2, "n": 2}
+
+
+class Mirror(dict[Any, Any]):
+    """What a changelog adds up to; refuses a gap and a double."""
+
+    def add(self, row: Any) -> None:
+        match row.change.sign:
+            case "+":
+                assert row["_id"] not in self
+                self[row["_id"]] = dict(row)
+            case "~":
+                assert self[row["_id"]] == row.change.before
+                self[row["_id"]] = dict(row)
+            case "-":
+                assert self.pop(row["_id"]) == row
+            case "=":
+                self.clear()
+
+
+def test_no_gap_and_no_double_under_load(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_many([{"_id": n, "n": 0} for n in range(3_000)])
+    stop = threading.Event()
 
     def write() -> None:
-        db.sales.insert_many([{"k": at % 2, "v": at} for at in range(6)])  # in one command, and so at one time
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            db.t.update_one({"_id": turn % 3_000}, {"$inc": {"n": 1}})
+            db.t.delete_one({"_id": turn * 7 % 3_000})
+            db.t.update_one({"_id": turn * 11 % 3_000}, {"$set": {"n": turn}}, upsert=True)
+        db.t.insert_one({"_id": "end"})
 
-    rows = told(ql, sql, write, 2)
-    assert sorted((row["k"], row["n"], row["total"]) for row in rows) == [(0, 3, 6), (1, 3, 9)]
-
-
-def test_groups_come_with_every_change(ql: QueryLeaf, db: Db) -> None:
-    sql = "SELECT k, COUNT(*) AS n FROM sales WHERE CHANGE_DETECTED() GROUP BY k EMIT CHANGES"
-    rows = told(ql, sql, lambda: db.sales.insert_many([{"k": at % 2} for at in range(5)]), 5)
-    assert [(row["k"], row["n"]) for row in rows] == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3)]
-
-
-def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
-    sql = "SELECT s.v, c.name FROM sales s LEFT JOIN customers c ON c._id = s.customer WHERE CHANGE_DETECTED()"
-    db.customers.insert_many([{"_id": at, "name": f"c{at}"} for at in range(3)])
-    db.client.admin.command({"profile": 0, "slowms": 0})
-    before = db.command("serverStatus")["opcounters"]["command"]
-    rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at, "customer": at % 4} for at in range(400)]), 400)
-    assert [row["name"] for row in rows[:4]] == ["c0", "c1", "c2", None]
-    assert db.command("serverStatus")["opcounters"]["command"] - before < 100
+    mirror = Mirror()
+    with meanwhile(write), ql.subscribe("t") as rows:
+        for row in rows:
+            mirror.add(row)
+            if len(mirror) > 2_500:
+                stop.set()
+            if row.get("_id") == "end":
+                break
+    assert mirror == {each["_id"]: each for each in db.t.find()}
 
 
-CHANGES = "WHERE CHANGE_DETECTED()"
-FRAME = "ORDER BY k ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"
-P, Q = (f"(SELECT k FROM {name} {CHANGES}) {alias}" for name, alias in (("a", "p"), ("b", "q")))
+@pytest.fixture
+def view(ql: QueryLeaf, db: Db) -> Iterator[str]:
+    db.orders.insert_many([{"_id": n, "country": "NL" if n % 2 else "BE", "total": n} for n in range(10)])
+    ql.execute("CREATE MATERIALIZED VIEW v AS SELECT country, SUM(total) AS total FROM orders GROUP BY country")
+    with ql:
+        ql.drain(30)
+        yield "v"
 
 
-@pytest.mark.parametrize(
-    ("sql", "code", "said"),
-    [
-        (f"SELECT COUNT(*) FROM a {CHANGES}", "QL322", "EMIT CHANGES"),
-        (f"SELECT k FROM a {CHANGES} LIMIT 3", "QL303", "never ends"),
-        (f"SELECT DISTINCT k, LAG(k) OVER (ORDER BY k) AS n FROM a {CHANGES}", "QL303", "DISTINCT"),
-        (f"SELECT LEAD(k) OVER (ORDER BY CHANGE_TIMESTAMP()) AS n FROM a {CHANGES}", "QL323", "ahead"),
-        (f"SELECT SUM(k) OVER ({FRAME}) AS n FROM a {CHANGES}", "QL323", "FOLLOWING"),
-        (f"SELECT p.k FROM {P} JOIN {Q} ON p.k = q.k", "QL320", "bound"),
-        ("SELECT a.k FROM a JOIN b ON a.k > b.k WHERE CHANGE_DETECTED(a)", "QL321", "equality"),
-        ("SELECT a.k FROM a FULL JOIN b ON a.k = b.k WHERE CHANGE_DETECTED(a)", "QL303", "no change"),
-        (f"SELECT CHANGE_TYPE() AS c, p.k FROM {P}", "QL208", "no change"),
-        (f"SELECT k FROM a {CHANGES} OR k = 1", "QL207", "term of its own"),
-    ],
-)
-def test_what_does_not_fit_a_stream(ql: QueryLeaf, sql: str, code: str, said: str) -> None:
-    with pytest.raises(CompileError) as raised:
-        ql.stream(sql)
-    assert raised.value.code == code
-    assert said in f"{raised.value}"
+def test_a_view_is_followed(ql: QueryLeaf, db: Db, view: str) -> None:
+    with ql.subscribe(view) as rows:
+        mirror = Mirror()
+        for row in take(rows, 2):
+            mirror.add(row)
+        db.orders.insert_one({"_id": 10, "country": "FR", "total": 5})
+        db.orders.update_one({"_id": 0}, {"$set": {"total": 100}})
+        db.orders.delete_many({"country": "NL"})
+        ql.drain(30)
+        while {each["country"]: each["total"] for each in mirror.values()} != {"BE": 120, "FR": 5}:
+            mirror.add(take(rows, 1)[0])
+
+
+def test_a_view_that_is_built_anew_is_told_as_a_reset(ql: QueryLeaf, view: str) -> None:
+    with ql.subscribe(view) as rows:
+        take(rows, 2)
+        ql.execute("REFRESH MATERIALIZED VIEW v")
+        ql.drain(30)
+        again = take(rows, 3)
+    assert [row.change.sign for row in again] == ["=", "+", "+"]
+    assert {row["country"]: row["total"] for row in again[1:]} == {"NL": 25, "BE": 20}
+
+
+def test_it_ends_when_the_view_is_dropped(ql: QueryLeaf, view: str) -> None:
+    with ql.subscribe(view) as rows:
+        take(rows, 2)
+        ql.execute("DROP MATERIALIZED VIEW v")
+        assert list(rows) == []
+
+
+def test_a_view_may_still_be_to_be_built(ql: QueryLeaf, db: Db) -> None:
+    db.orders.insert_one({"_id": 1, "total": 5})
+    ql.execute("CREATE MATERIALIZED VIEW v AS SELECT total FROM orders")
+    with ql.subscribe("v") as rows, ql:
+        assert [row["total"] for row in take(rows, 1)] == [5]
+
+
+def test_failures_of_the_server_do_not_break_a_subscription(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_many([{"_id": n, "n": 0, "pad": "x" * 2_000} for n in range(25_000)])
+    mirror = Mirror()
+    with ql.subscribe("t") as rows:
+        mirror.add(next(rows))
+        fail(db, {"times": 2}, {"failCommands": ["getMore", "aggregate"], "closeConnection": True})
+        db.t.insert_one({"_id": "end"})
+        for row in rows:
+            mirror.add(row)
+            if "end" in mirror and len(mirror) == 25_001:
+                break
+
+
+def test_a_collection_that_comes_again_is_read_anew(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_one({"_id": 1})
+    with ql.subscribe("t") as rows:
+        assert signs(take(rows, 1)) == [("+", 1)]
+        db.t.drop()
+        db.t.insert_one({"_id": 2})
+        assert signs(take(rows, 2)) == [("=", None), ("+", 2)]
+        db.t.update_one({"_id": 2}, {"$set": {"n": 1}})
+        assert signs(take(rows, 1)) == [("~", 2)]
+
+
+def test_a_misspelt_name_is_told(ql: QueryLeaf, view: str) -> None:
+    with pytest.raises(InputError) as raised:
+        ql.subscribe("order")
+    assert (raised.value.code, raised.value.hint) == ("QL411", "did you mean orders?")
+
+
+# -- EMIT CHANGES -------------------------------------------------------------------------------------------------
+
+
+def test_a_row_comes_and_goes_as_its_condition_holds(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 20}])
+    with ql.stream("SELECT _id, n * 2 AS twice FROM t WHERE n > 10 EMIT CHANGES") as rows:
+        assert take(rows, 1) == [{"_id": 2, "twice": 40}]
+        for n in (11, 12, 12.0, 3):
+            db.t.update_one({"_id": 1}, {"$set": {"n": n}})
+        db.t.delete_one({"_id": 2})
+        found = take(rows, 4)
+    assert [(row.change.sign, row["_id"], row["twice"]) for row in found] == [
+        ("+", 1, 22),
+        ("~", 1, 24),
+        ("-", 1, 24),
+        ("-", 2, 40),
+    ]
+
+
+def test_a_view_under_another_name_than_its_collection(ql: QueryLeaf, db: Db) -> None:
+    db.orders.insert_one({"_id": 1, "total": 5})
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (target = 'rows_of_v') AS SELECT total FROM orders")
+    with ql:
+        ql.drain(30)
+        with ql.stream("SELECT total FROM v EMIT CHANGES") as rows:
+            assert take(rows, 1) == [{"total": 5}]
+
+
+def test_it_takes_no_since(ql: QueryLeaf) -> None:
+    with pytest.raises(InputError) as raised:
+        ql.stream("SELECT n FROM t EMIT CHANGES", since="2025-01-01")
+    assert raised.value.code == "QL446"

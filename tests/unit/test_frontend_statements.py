@@ -21,7 +21,9 @@ from queryleaf_cdc.syntax.statements import (
     CreateTrigger,
     Declare,
     Delete,
+    Describe,
     DropTrigger,
+    Explain,
     ForLoop,
     If,
     Insert,
@@ -31,6 +33,7 @@ from queryleaf_cdc.syntax.statements import (
     Return,
     SelectInto,
     SelectStatement,
+    Show,
     Statement,
     TriggerEvent,
     Update,
@@ -343,6 +346,45 @@ def test_update_from_a_join() -> None:
     assert isinstance(found, Update)
     (join,) = found.joins
     assert (join.kind, join.on) == ("INNER", parse_expression("d.i = e.i"))
+
+
+@pytest.mark.parametrize("word", ["TRIGGERS", "VIEWS", "STREAMS", "SINKS", "COLLECTIONS"])
+def test_show(word: str) -> None:
+    assert one(f"show {word.lower()};") == Show(word, NO_SPAN)
+
+
+@pytest.mark.parametrize("text", ["DESCRIBE orders", "DESC orders", 'describe "orders"'])
+def test_describe(text: str) -> None:
+    assert one(text) == Describe("orders", NO_SPAN, NO_SPAN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT a FROM t WHERE CHANGE_DETECTED()",
+        "WITH x AS (SELECT 1 AS a) SELECT a FROM x",
+        "UPDATE t SET a = 1",
+        "CREATE TRIGGER t AFTER INSERT ON o BEGIN IF NEW.a THEN DELETE FROM b; END IF; END",
+        "CREATE TRIGGER t AFTER INSERT ON o AS $$ BEGIN DELETE FROM b; END $$",
+        "CREATE MATERIALIZED VIEW v AS SELECT a FROM t",
+        "DROP TRIGGER t",
+    ],
+)
+def test_explain_holds_a_statement_as_it_is_read_alone(text: str) -> None:
+    assert one(f"EXPLAIN {text};") == Explain(one(text), NO_SPAN)
+
+
+def test_explain_ends_with_its_statement() -> None:
+    found, diagnostics = parse(
+        Source("EXPLAIN CREATE TRIGGER t AFTER INSERT ON o BEGIN DELETE FROM b; END; SELECT 1 AS a; SHOW VIEWS")
+    )
+    assert [type(each) for each in found] == [Explain, SelectStatement, Show]
+    assert diagnostics == ()
+
+
+def test_the_new_words_are_still_names() -> None:
+    select = one("SELECT explain, show, describe FROM show WHERE describe.explain = 1")
+    assert isinstance(select, SelectStatement)
 
 
 def test_create_table() -> None:

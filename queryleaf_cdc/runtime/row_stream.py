@@ -1,0 +1,163 @@
+"""Rows that arrive: how they are waited for, and how that ends."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from queryleaf_cdc.errors import ServerError
+from queryleaf_cdc.events import ACTIONS, Event
+from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
+from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.runtime.limits import backoff
+from queryleaf_cdc.values import Document
+
+_RETRIES = 30
+_PASSING = (Todo.RESUME, Todo.INVALIDATED)
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The change that a row came from; of several the last one.
+
+    ``id`` is what CHANGE_ID() gives, "" for a row that was there before; ``operation`` is INSERT, UPDATE, DELETE, or
+    RESET (see ``Changelog``), and "" where time alone brought the row: then nothing is known but an id, perhaps.
+    ``timestamp`` is UTC without a zone; ``key`` is the document's, ``{"_id": ...}``."""
+
+    id: str
+    operation: str
+    timestamp: datetime | None
+    key: Document | None
+    collection: str | None
+    before: Document | None = None
+    """of a changelog's UPDATE: the row as it was"""
+
+    @property
+    def sign(self) -> str:
+        """Of a changelog: ``+`` a row comes, ``-`` it goes, ``~`` it changes, ``=`` all is read anew."""
+        return _SIGNS[self.operation]
+
+
+_SIGNS = {"INSERT": "+", "DELETE": "-", "UPDATE": "~", "RESET": "="}
+
+
+class Row(dict[str, Any]):
+    """A row as a dict; ``change`` tells where it came from."""
+
+    def __init__(self, values: Document, change: RowChange) -> None:
+        super().__init__(values)
+        self.change = change
+
+
+def change_of(event: Event) -> RowChange:
+    """Of an event whose type is one of ``ACTIONS``."""
+    return RowChange(
+        event["_id"]["_data"],
+        ACTIONS[event["operationType"]],
+        event.get("wallTime"),
+        event.get("documentKey"),
+        event["ns"]["coll"],
+    )
+
+
+class RowStream(ABC, Iterator[Row]):
+    """Iterates over rows, and blocks until there is one.
+
+    One batch of the server is held at most: who reads slowly makes the server's cursor wait, and a cursor that the
+    server has given up meanwhile is opened anew behind the last batch. One thread reads; ``close`` may be called from
+    any other, and ends a wait within half a second (five where the server does not answer)."""
+
+    columns: tuple[str, ...] | None
+    """of the rows; None where ``*`` leaves them open"""
+
+    def __init__(self) -> None:
+        self._ready: deque[Row] = deque()
+        self._failure: Exception | None = None
+        """what happened behind the rows that are ready"""
+        self._closing = threading.Event()
+        self._reading = threading.Lock()
+
+    @abstractmethod
+    def _read(self) -> Iterable[Row]:
+        """The next rows; none when there are none within half a second. What it raises ends nothing: the next call
+        goes on behind it."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Gives back what the server holds. May be called again."""
+
+    @property
+    def closed(self) -> bool:
+        return self._closing.is_set()
+
+    def __next__(self) -> Row:
+        while not self.closed:
+            row = self.poll()
+            if row is not None:
+                return row
+        raise StopIteration
+
+    def poll(self) -> Row | None:
+        """The next row, or None when there is none within half a second."""
+        if not self._ready:
+            self._fill()
+        return self._ready.popleft() if self._ready and not self.closed else None
+
+    def take(self) -> list[Row]:
+        """All rows that are at hand, waiting half a second for the first; none when closed."""
+        if not self._ready:
+            self._fill()
+        rows = list(self._ready) if not self.closed else []
+        self._ready.clear()
+        return rows
+
+    def close(self) -> None:
+        """No row comes after this."""
+        self._closing.set()
+        if self._reading.acquire(blocking=False):  # else whoever is reading gives it back
+            try:
+                self._end()
+            finally:
+                self._reading.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _fill(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        with self._reading:
+            try:
+                if not self.closed:
+                    self._ready.extend(self._read())
+            except Exception as error:
+                if not self._ready:
+                    raise
+                self._failure = error
+            finally:
+                if self.closed:
+                    self._ready.clear()
+                    self._end()
+
+    def _next_batch(self, source: ChangeSource) -> ChangeBatch | None:
+        """None when closed meanwhile. Raises ServerError QL521 when the stream cannot go on, however often it is
+        tried."""
+        for attempt in range(_RETRIES):
+            try:
+                return source.next_batch()
+            except StreamFault as fault:
+                if self.closed:
+                    return None
+                if fault.todo not in _PASSING or attempt + 1 == _RETRIES:
+                    raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
+                self._closing.wait(backoff(attempt, 0.05, 2.0))
+        return None

@@ -1,0 +1,196 @@
+"""Streaming SELECTs that remember, on a real server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from queryleaf_cdc import CompileError, QueryLeaf
+
+Db = Database[dict[str, Any]]
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+
+
+@pytest.fixture
+def ql(db: Db) -> Iterator[QueryLeaf]:
+    each = QueryLeaf(client=db.client, database=db.name)
+    yield each
+    each.close()
+
+
+def reference(start: str, end: str) -> str:
+    """A statement of the document's SQL, as it stands."""
+    if not REFERENCE.is_dir():
+        pytest.skip("the reference document is not here")
+    text = next(REFERENCE.glob("*.txt")).read_text()
+    begin = text.index(start)
+    return text[begin : text.index(end, begin)]
+
+
+def told(ql: QueryLeaf, sql: str, write: Callable[[], object], count: int, patience: float = 10.0) -> list[Any]:
+    """The first rows that come of what is written; each with its ``change``."""
+    found: list[Any] = []
+    with ql.stream(sql) as rows:
+        rows.poll()  # opens it
+        write()
+        deadline = datetime.now(UTC) + timedelta(seconds=patience)
+        while len(found) < count and datetime.now(UTC) < deadline:
+            row = rows.poll()
+            if row is not None:
+                found.append(row)
+    assert len(found) == count
+    return found
+
+
+class TestReference:
+    """The document's streaming statements, with rows that were worked out by hand."""
+
+    def test_payments(self, ql: QueryLeaf, db: Db) -> None:
+        sql = reference("WITH payment_patterns AS (", "```\n\n## Best Practices")
+        paid = [(10, "a"), (12, "a"), (100, "b"), (5, "b"), (7, "c"), (9, "c")]
+
+        def write() -> None:
+            for amount, address in paid:
+                db.payments.insert_one({"customer_id": 1, "payment_amount": amount, "ip_address": address})
+            db.payments.insert_one({"customer_id": 2, "payment_amount": 500, "ip_address": "z"})
+            db.payments.update_one({"payment_amount": 10}, {"$set": {"payment_amount": 11}})
+
+        rows = told(ql, sql, write, 3)
+        assert [(row["payment_amount"], row["fraud_indicator"], row["fraud_risk_score"]) for row in rows] == [
+            (100, "UNUSUAL_AMOUNT", 25 + 15),  # the average before it is 11, and the address is another one
+            (7, "HIGH_VELOCITY", 30 + 15),  # the fifth within the hour, from another address
+            (9, "HIGH_VELOCITY", 30),
+        ]
+        assert all(row["payment_time"] == row.change.timestamp and row.change.operation == "INSERT" for row in rows)
+
+    def test_activities(self, ql: QueryLeaf, db: Db) -> None:
+        view = reference("CREATE OR REPLACE VIEW user_activity_stream AS\n", "-- Real-time inventory alerts")
+        sql = view.partition(" AS\n")[2]
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        done = [("login", 0), ("view_product", 3), ("purchase", 9), ("search", 6), ("old", -2000)]
+
+        def write() -> None:
+            for activity, minute in done:
+                at = now + timedelta(minutes=minute)
+                entry = {"user_id": 7, "session_id": "s", "activity_type": activity, "activity_timestamp": at}
+                db.user_activities.insert_one(entry)
+            other = {"user_id": 8, "session_id": "t", "activity_type": "login", "activity_timestamp": now}
+            db.user_activities.insert_one(other)
+
+        rows = told(ql, sql, write, 5)
+        names = ("activity_type", "minutes_since_last_activity", "engagement_score", "activities_in_session")
+        assert [tuple(row[name] for name in names) for row in rows] == [
+            ("login", None, 10, 1),
+            ("view_product", 3.0, 2, 2),
+            ("purchase", 6.0, 50, 3),
+            ("search", 3.0, 1, 3),  # it came late: what sorts behind it is not there yet for it
+            ("login", None, 10, 1),
+        ]  # fmt: skip
+
+    def test_stock(self, ql: QueryLeaf, db: Db) -> None:
+        sql = reference("SELECT \n  product_id,\n  product_name,", "-- Real-time fraud")
+        db.products.insert_many([{"product_id": 1, "product_name": "tea"}, {"product_id": 2, "product_name": "jam"}])
+
+        def write() -> None:
+            stock = {"current_quantity": 10, "reorder_threshold": 20, "reserved_quantity": 1}
+            db.inventory.insert_one({"_id": 1, "product_id": 1, **stock})
+            db.inventory.update_one({"_id": 1}, {"$set": {"current_quantity": 4, "reserved_quantity": 3}})
+            db.inventory.insert_one({"_id": 2, "product_id": 2, **stock, "current_quantity": 500})
+            db.inventory.insert_one({"_id": 3, "product_id": 3, **stock})  # no such product
+            db.inventory.update_one({"_id": 2}, {"$set": {"current_quantity": 90, "reserved_quantity": 6}})
+            db.inventory.update_one({"_id": 1}, {"$set": {"current_quantity": 0}})
+
+        rows = told(ql, sql, write, 4)
+        assert [
+            (row["product_name"], row["quantity_change"], row["estimated_hours_until_stockout"], row["alert_level"])
+            for row in rows
+        ] == [
+            ("tea", None, None, "MEDIUM"),  # 10 of 20
+            ("tea", 2, 2.0, "HIGH"),  # 4 of 20, and two more are reserved
+            ("jam", 5, 18.0, "URGENT"),  # much is left, but not for long
+            ("tea", 0, None, "CRITICAL"),
+        ]
+
+    def test_orders_and_stock(self, ql: QueryLeaf, db: Db) -> None:
+        """With a bound of one second, to see an order that meets nothing."""
+        sql = reference("WITH order_changes AS (", "-- Real-time user activity tracking").replace(
+            "1 minute", "1 second"
+        )
+        db.inventory.insert_one({"_id": 1, "product_id": 5, "quantity": 9, "reorder_threshold": 3})
+
+        def write() -> None:
+            db.orders.insert_one({"_id": 1, "order_id": 1, "status": "pending"})
+            db.orders.insert_one({"_id": 2, "order_id": 2, "status": "draft"})
+            threading.Event().wait(2.2)
+            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 8}})  # more than the threshold
+            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 0}})
+            threading.Event().wait(2.2)
+            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 1}})
+            db.orders.update_one({"_id": 2}, {"$set": {"status": "shipped"}})
+
+        rows = told(ql, sql, write, 3)
+        assert [(row["action_required"], row["entity_id"]) for row in rows] == [
+            ("process_new_order", 1),
+            ("handle_out_of_stock", 5),
+            ("send_shipping_notification", 2),
+        ]
+
+
+def test_groups_come_when_their_window_has_ended(ql: QueryLeaf, db: Db) -> None:
+    sql = """SELECT k, COUNT(*) AS n, SUM(v) AS total FROM sales WHERE CHANGE_DETECTED()
+             GROUP BY k, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 second') HAVING COUNT(*) > 0"""
+
+    def write() -> None:
+        db.sales.insert_many([{"k": at % 2, "v": at} for at in range(6)])  # in one command, and so at one time
+
+    rows = told(ql, sql, write, 2)
+    assert sorted((row["k"], row["n"], row["total"]) for row in rows) == [(0, 3, 6), (1, 3, 9)]
+
+
+def test_groups_come_with_every_change(ql: QueryLeaf, db: Db) -> None:
+    sql = "SELECT k, COUNT(*) AS n FROM sales WHERE CHANGE_DETECTED() GROUP BY k EMIT CHANGES"
+    rows = told(ql, sql, lambda: db.sales.insert_many([{"k": at % 2} for at in range(5)]), 5)
+    assert [(row["k"], row["n"]) for row in rows] == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3)]
+
+
+def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
+    sql = "SELECT s.v, c.name FROM sales s LEFT JOIN customers c ON c._id = s.customer WHERE CHANGE_DETECTED()"
+    db.customers.insert_many([{"_id": at, "name": f"c{at}"} for at in range(3)])
+    db.client.admin.command({"profile": 0, "slowms": 0})
+    before = db.command("serverStatus")["opcounters"]["command"]
+    rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at, "customer": at % 4} for at in range(400)]), 400)
+    assert [row["name"] for row in rows[:4]] == ["c0", "c1", "c2", None]
+    assert db.command("serverStatus")["opcounters"]["command"] - before < 100
+
+
+CHANGES = "WHERE CHANGE_DETECTED()"
+FRAME = "ORDER BY k ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"
+P, Q = (f"(SELECT k FROM {name} {CHANGES}) {alias}" for name, alias in (("a", "p"), ("b", "q")))
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "said"),
+    [
+        (f"SELECT COUNT(*) FROM a {CHANGES}", "QL322", "EMIT CHANGES"),
+        (f"SELECT k FROM a {CHANGES} LIMIT 3", "QL303", "never ends"),
+        (f"SELECT DISTINCT k, LAG(k) OVER (ORDER BY k) AS n FROM a {CHANGES}", "QL303", "DISTINCT"),
+        (f"SELECT LEAD(k) OVER (ORDER BY CHANGE_TIMESTAMP()) AS n FROM a {CHANGES}", "QL323", "ahead"),
+        (f"SELECT SUM(k) OVER ({FRAME}) AS n FROM a {CHANGES}", "QL323", "FOLLOWING"),
+        (f"SELECT p.k FROM {P} JOIN {Q} ON p.k = q.k", "QL320", "bound"),
+        ("SELECT a.k FROM a JOIN b ON a.k > b.k WHERE CHANGE_DETECTED(a)", "QL321", "equality"),
+        ("SELECT a.k FROM a FULL JOIN b ON a.k = b.k WHERE CHANGE_DETECTED(a)", "QL303", "no change"),
+        (f"SELECT CHANGE_TYPE() AS c, p.k FROM {P}", "QL208", "no change"),
+        (f"SELECT k FROM a {CHANGES} OR k = 1", "QL207", "term of its own"),
+    ],
+)
+def test_what_does_not_fit_a_stream(ql: QueryLeaf, sql: str, code: str, said: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        ql.stream(sql)
+    assert raised.value.code == code
+    assert said in f"{raised.value}"

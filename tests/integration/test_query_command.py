@@ -1,0 +1,208 @@
+"""``query`` in a terminal and in a pipeline, as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+Db = Database[dict[str, Any]]
+COMMAND = [sys.executable, "-m", "queryleaf_cdc", "query"]
+SQL = "SELECT _id, name FROM products WHERE CHANGE_DETECTED()"
+LONG_AGO = "--since=2020-01-01"
+
+
+@pytest.fixture
+def environment(mongo_uri: str, db: Db) -> dict[str, str]:
+    return {**os.environ, "QUERYLEAF_URI": mongo_uri, "QUERYLEAF_DB": db.name, "COLUMNS": "", "LINES": ""}
+
+
+@pytest.fixture
+def token(db: Db) -> str:
+    """Of a change behind which the tests' own changes come: what is older may have left the oplog."""
+    with db.watch() as stream:
+        db.products.insert_one({"_id": 0, "name": "first"})
+        return str(next(stream)["_id"]["_data"])
+
+
+@contextmanager
+def started(environment: dict[str, str], *args: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([*COMMAND, *args], text=True, env=environment, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def piped(environment: dict[str, str], *args: str) -> str:
+    done = subprocess.run([*COMMAND, *args], capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@contextmanager
+def terminal(environment: dict[str, str], *args: str) -> Iterator[Callable[[str], str]]:
+    """The command in a terminal of 60 columns; what it has shown once a text has appeared."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    with started({**environment, "COLUMNS": "60"}, *args, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        seen = b""
+
+        def until(text: str) -> str:
+            nonlocal seen
+            deadline = time.monotonic() + 30
+            while text.encode() not in seen:
+                assert time.monotonic() < deadline, seen
+                if select.select([ours], [], [], 0.2)[0]:
+                    seen += os.read(ours, 65536)
+            return seen.decode()
+
+        yield until
+    os.close(ours)
+
+
+def test_a_limit_ends_a_stream(environment: dict[str, str], db: Db, token: str) -> None:
+    db.products.insert_many([{"_id": n, "name": f"p{n}"} for n in range(1, 10)])
+    lines = piped(environment, SQL, "--since", token, "--limit", "3").splitlines()
+    assert [json.loads(line)["_id"] for line in lines] == [1, 2, 3]
+
+
+def test_a_time_begins_a_stream(environment: dict[str, str], db: Db) -> None:
+    before = time.time() - 2
+    db.products.insert_one({"_id": 1, "name": "p"})
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(before))
+    assert json.loads(piped(environment, SQL, "--since", since, "--limit", "1")) == {"_id": 1, "name": "p"}
+
+
+def test_csv_of_a_stream(environment: dict[str, str], db: Db, token: str) -> None:
+    db.products.insert_one({"_id": 1, "name": "a, b"})
+    assert piped(environment, SQL, "--since", token, "--limit", "1", "--format", "csv") == '_id,name\n1,"a, b"\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("csv", "_id,name\n1,a\n2,\n"),
+        ("jsonl", '{"_id": 1, "name": "a"}\n{"_id": 2, "name": null}\n'),
+    ],
+)
+def test_formats_of_a_result(environment: dict[str, str], db: Db, form: str, shown: str) -> None:
+    db.products.insert_many([{"_id": 1, "name": "a"}, {"_id": 2}, {"_id": 3}])
+    assert piped(environment, "SELECT _id, name FROM products ORDER BY _id", "--format", form, "--limit", "2") == shown
+
+
+def test_csv_of_any_fields_has_all_of_them(environment: dict[str, str], db: Db) -> None:
+    db.products.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "b": 2}])
+    assert piped(environment, "SELECT * FROM products", "--format", "csv") == "_id,a,b\n1,1,\n2,,2\n"
+
+
+def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str], db: Db, token: str) -> None:
+    """With no further row to write: whoever read the first line waits for nothing more."""
+    db.products.insert_one({"_id": 1, "name": "p"})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, SQL, "--since", token, **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert json.loads(process.stdout.readline())["_id"] == 1
+        process.stdout.close()
+        assert process.wait(20) == 128 + signal.SIGPIPE
+        assert process.stderr.read() == ""
+
+
+def test_a_pipe_that_closes_while_rows_are_written(environment: dict[str, str], db: Db) -> None:
+    db.products.insert_many([{"_id": n, "name": "x" * 100} for n in range(5_000)])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, "SELECT * FROM products", **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 128 + signal.SIGPIPE
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_a_full_disk_is_told(environment: dict[str, str]) -> None:
+    with (
+        open("/dev/full", "w") as full,
+        started(environment, "SELECT 1 AS n", stdout=full, stderr=subprocess.PIPE) as process,
+    ):
+        assert process.stderr is not None
+        assert process.wait(20) == 1
+        assert process.stderr.read().startswith("error: the output cannot be written")
+
+
+@pytest.mark.parametrize(("form", "shown"), [("jsonl", '{"x": "\\u00e9\\u65e5"}\n'), ("csv", "x\n\\xe9\\u65e5\n")])
+def test_an_encoding_without_these_letters(environment: dict[str, str], form: str, shown: str) -> None:
+    with_ascii = {**environment, "PYTHONIOENCODING": "ascii"}
+    assert piped(with_ascii, "SELECT 'é日' AS x", "--format", form) == shown
+    assert "\\xe9" in piped(with_ascii, "SELECT 'é日' AS x", "--format", "table")
+
+
+def test_an_interrupt_gives_130(environment: dict[str, str], db: Db, token: str) -> None:
+    db.products.insert_one({"_id": 1, "name": "p"})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, SQL, "--since", token, **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == ""
+
+
+def test_a_terminal_gets_a_table_with_rows_as_they_arrive(environment: dict[str, str], db: Db) -> None:
+    with terminal(environment, SQL) as until:
+        until("_id")
+        db.products.insert_one({"_id": 1, "name": "tea"})
+        until("tea")
+        db.products.insert_one({"_id": 2, "name": "coffee"})
+        lines = until("coffee").splitlines()
+    assert lines == ["_id       name", "────────  ────────", "1         tea", "2         coffee"]
+
+
+def test_a_terminal_gets_no_control_characters(environment: dict[str, str], db: Db, token: str) -> None:
+    db.products.insert_many([{"_id": 1, "name": "\x1b]0;title\x07\nx" + "日" * 40}, {"_id": 2, "name": "end"}])
+    with terminal(environment, SQL, "--since", token) as until:
+        seen = until("end")
+    assert "\x1b" not in seen and "\x07" not in seen
+    assert all(len(line) + line.count("日") <= 60 for line in seen.splitlines())
+
+
+def test_since_needs_a_stream(environment: dict[str, str]) -> None:
+    done = subprocess.run([*COMMAND, "SELECT 1 AS n", LONG_AGO], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+FOLLOWED = "SELECT _id, name FROM products EMIT CHANGES"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("csv", "+/-,_id,name\n+,1,a\n-,1,a\n+,1,b\n"),
+        (
+            "jsonl",
+            '{"change": "+", "row": {"_id": 1, "name": "a"}}\n'
+            '{"change": "~", "before": {"_id": 1, "name": "a"}, "row": {"_id": 1, "name": "b"}}\n',
+        ),
+    ],
+)
+def test_a_changelog(environment: dict[str, str], db: Db, form: str, shown: str) -> None:
+    db.products.insert_one({"_id": 1, "name": "a"})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, FOLLOWED, "--format", form, "--limit", "2", **pipes) as process:
+        assert process.stdout is not None
+        first = "".join(process.stdout.readline() for _ in range(2 if form == "csv" else 1))
+        db.products.update_one({"_id": 1}, {"$set": {"name": "b"}})
+        assert first + process.communicate(timeout=30)[0] == shown
