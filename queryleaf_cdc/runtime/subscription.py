@@ -18,6 +18,7 @@ from queryleaf_cdc.lowering.shared_stream import database_pipeline
 from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
 from queryleaf_cdc.mongo.deployment import cluster_now, require_replica_set
 from queryleaf_cdc.mongo.faults import Todo
+from queryleaf_cdc.mongo.names import IN_STREAM
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
@@ -102,8 +103,8 @@ class Subscription(Iterator[Row]):
             self._ready.extend(self._rows(event))
 
     def _rows(self, event: Event) -> list[Row]:
-        if event.get("operationType") not in ACTIONS:
-            return []
+        if event.get("operationType") not in ACTIONS or event["ns"]["coll"] in IN_STREAM:
+            return []  # every stream of ours carries the catalog's own events, for the worker
         computed = event.get("_ql") or {}
         if computed.get("missing"):
             key = event.get("documentKey")
