@@ -10,6 +10,7 @@ import pexpect
 import pyte
 
 SECONDS = 20
+_WHERE = "\x1b[6n"
 
 
 class Terminal:
@@ -25,7 +26,7 @@ class Terminal:
         self._child = pexpect.spawn(
             command[0],
             list(command[1:]),
-            env={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            env={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
             dimensions=(rows, columns),
             encoding="utf-8",
             codec_errors="replace",
@@ -88,5 +89,8 @@ class Terminal:
         except (pexpect.TIMEOUT, pexpect.EOF):
             return False
         self.raw += text
-        self._stream.feed(text)
+        for position, part in enumerate(text.split(_WHERE)):
+            if position:  # a terminal answers where its cursor is
+                self._child.send(f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R")
+            self._stream.feed(part)
         return True

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from queryleaf_cdc.cli.repl import describing, files, programs, running
-from queryleaf_cdc.cli.repl.layout import table
 from queryleaf_cdc.cli.repl.reading import Command
-from queryleaf_cdc.cli.repl.screen import plain, styled
+from queryleaf_cdc.cli.repl.screen import Line, plain, styled
 from queryleaf_cdc.cli.repl.shell import Shell
 from queryleaf_cdc.errors import InputError, did_you_mean
 
@@ -30,9 +29,17 @@ class Meta:
 
 
 def show_help(shell: Shell, command: Command) -> None:
-    rows = [{"command": f"\\{each.name} {each.argument}".rstrip(), "": each.summary} for each in COMMANDS]
-    shell.screen.show([styled("bold", "Commands"), *table(rows, ("command", ""), shell.screen.width)[2:]])
-    shell.screen.show([plain(line) for line in _NOTES])
+    shell.screen.show([*help_lines(shell.screen.width), *(plain(line) for line in _NOTES)])
+
+
+def help_lines(width: int) -> list[Line]:
+    """The commands with what they do beside them, or below where there is little room."""
+    heads = [f"\\{each.name} {each.argument}".rstrip() for each in COMMANDS]
+    beside = max(map(len, heads)) + 2
+    if width < beside + max(len(each.summary) for each in COMMANDS):
+        pairs = zip(heads, COMMANDS, strict=True)
+        return [line for head, each in pairs for line in (styled("bold", head), plain(f"  {each.summary}"))]
+    return [(("bold", head.ljust(beside)), ("", each.summary)) for head, each in zip(heads, COMMANDS, strict=True)]
 
 
 _NOTES = (
@@ -72,6 +79,7 @@ COMMANDS = (
     Meta("run", "", "start a worker in here, in the background", running.start_worker),
     Meta("stop", "", "stop that worker", running.stop_worker),
     Meta("drain", "[SECONDS]", "wait until it has worked off all there is", running.drain),
+    Meta("conninfo", "", "where this session is connected to", running.connection),
     Meta("jobs", "", "the streaming SELECTs in the background", running.list_jobs),
     Meta("kill", "N", "end one of them", running.kill_job, "job"),
     Meta("?", "", "this help", show_help),

@@ -26,9 +26,20 @@ _LONGEST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """A text that is safe to show."""
+
     text: str
     style: str = ""
     right: bool = False
+
+    @property
+    def width(self) -> int:
+        return breadth(self.text)
+
+
+def breadth(text: str) -> int:
+    """Columns of the terminal that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def cell(value: Any) -> Cell:
@@ -83,7 +94,7 @@ def table(rows: Sequence[Row], columns: tuple[str, ...], width: int) -> list[Lin
         return []
     cells = [[cell(row.get(name)) for name in columns] for row in rows]
     heads = [safe(name) for name in columns]
-    natural = [max([cell_len(head), *(cell_len(row[i].text) for row in cells)]) for i, head in enumerate(heads)]
+    natural = [max([breadth(head), *(row[i].width for row in cells)]) for i, head in enumerate(heads)]
     widths = fitted(natural, width)
     if widths is None:
         return expanded(rows, columns, width)
@@ -93,6 +104,8 @@ def table(rows: Sequence[Row], columns: tuple[str, ...], width: int) -> list[Lin
 
 
 def _folded(cells: Sequence[Cell], widths: Sequence[int]) -> list[Line]:
+    if all(each.width <= width for each, width in zip(cells, widths, strict=True)):
+        return [_joined(cells, widths)]
     parts = [_chopped(each.text, width) for each, width in zip(cells, widths, strict=True)]
     height = max(map(len, parts))
     return [
@@ -103,18 +116,21 @@ def _folded(cells: Sequence[Cell], widths: Sequence[int]) -> list[Line]:
 
 
 def _chopped(text: str, width: int) -> list[str]:
-    return [text] if cell_len(text) <= width else chop_cells(text, width)
+    if breadth(text) <= width:
+        return [text]
+    return [part for part in chop_cells(text, width) if part]
 
 
 def _joined(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
     fragments: list[Fragment] = []
+    last = len(cells) - 1
     for index, (each, width) in enumerate(zip(cells, widths, strict=True)):
-        gap = [("", _GAP)] if index else []
-        pad = ("", " " * (width - cell_len(each.text)))
-        last = index == len(cells) - 1
-        fragments += [*gap, pad, (each.style, each.text)] if each.right else [*gap, (each.style, each.text)]
-        if not each.right and not last:
-            fragments.append(pad)
+        pad = " " * (width - each.width)
+        gap = _GAP if index else ""
+        if each.right:
+            fragments += [("", gap + pad), (each.style, each.text)]
+        else:
+            fragments += [("", gap), (each.style, each.text), ("", pad if index < last else "")]
     return tuple(fragment for fragment in fragments if fragment[1])
 
 
@@ -128,7 +144,7 @@ def expanded(rows: Sequence[Row], columns: tuple[str, ...], width: int, first: i
 
 def _record(number: int, row: Row, columns: tuple[str, ...], width: int) -> list[Line]:
     names = [safe(name) for name in columns]
-    head = min(max(map(cell_len, names), default=0), max(_LEAST, (width - len(_GAP)) // 2))
+    head = min(max(map(breadth, names), default=0), max(_LEAST, (width - len(_GAP)) // 2))
     room = max(1, width - head - len(_GAP))
     title = f"-[ {number} ]"
     lines = [styled("dim", title + "-" * max(0, min(width, 40) - len(title)))]
@@ -142,7 +158,7 @@ def _record(number: int, row: Row, columns: tuple[str, ...], width: int) -> list
 
 def _short(text: str, width: int) -> str:
     """The text, with … for what does not fit."""
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)).rstrip() + "…"
+    return text if breadth(text) <= width else set_cell_size(text, max(0, width - 1)).rstrip() + "…"
 
 
 # -- a stream, whose rows come one by one ------------------------------------------------------------------------------
@@ -163,8 +179,8 @@ def next_row(before: Arrangement, row: Row, width: int) -> tuple[Arrangement, li
     """The lines of one more row; the columns' names again when their places change. What is too long is cut."""
     names = tuple(dict.fromkeys((*before.names, *row)))
     cells = [cell(row.get(name)) for name in names]
-    known = (*before.widest, *(cell_len(safe(name)) for name in names[len(before.names) :]))
-    widest = tuple(_grown(old, cell_len(each.text)) for old, each in zip(known, cells, strict=True))
+    known = (*before.widest, *(breadth(safe(name)) for name in names[len(before.names) :]))
+    widest = tuple(_grown(old, each.width) for old, each in zip(known, cells, strict=True))
     widths = fitted(widest, width)
     after = Arrangement(names, widest, widths, before.rows + 1)
     if widths is None:

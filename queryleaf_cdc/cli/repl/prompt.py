@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition, has_completions
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.patch_stdout import StdoutProxy
 
 from queryleaf_cdc.cli.repl.completion import complete
 from queryleaf_cdc.cli.repl.highlighting import fragments
 from queryleaf_cdc.cli.repl.history import open_history
+from queryleaf_cdc.cli.repl.keys import key_bindings, typed_input
 from queryleaf_cdc.cli.repl.names import Names
-from queryleaf_cdc.cli.repl.reading import read
 from queryleaf_cdc.cli.repl.screen import Screen, safe
 
 _PROMPT_STYLES = {
@@ -29,8 +28,6 @@ _PROMPT_STYLES = {
     "cyan": "ansicyan",
 }  # fmt: skip
 _LONGEST_NAME = 20
-_PASTED_LINE = 100_000
-"""characters of the text being edited; each key redraws all of it, so more goes into a file"""
 
 
 class Prompt:
@@ -44,7 +41,8 @@ class Prompt:
         self._message = f"{name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + '…'}> "
         self._session: PromptSession[str] = PromptSession(
             multiline=True,
-            key_bindings=_keys(screen),
+            key_bindings=key_bindings(screen),
+            input=typed_input(),
             lexer=_SqlLexer(),
             completer=_SqlCompleter(names, commands),
             complete_while_typing=False,
@@ -59,7 +57,17 @@ class Prompt:
     def ask(self, draft: str = "") -> str:
         """The text that was typed. Raises KeyboardInterrupt for Ctrl-C, EOFError for Ctrl-D."""
         with _above(self._screen):
-            return self._session.prompt(self._prompt(), default=draft)
+            return self._session.prompt(
+                self._prompt(), default=draft, pre_run=self._prepare, set_exception_handler=False
+            )
+
+    def _prepare(self) -> None:
+        """A fault of the editor's own is said in one line: the text is still there."""
+
+        def say(loop: object, context: dict[str, Any]) -> None:
+            self._screen.error(f"the prompt stumbled: {context.get('exception') or context.get('message')}")
+
+        asyncio.get_running_loop().set_exception_handler(say)
 
     def _prompt(self) -> str:
         return self._message if self._screen.width > 2 * len(self._message) else "> "
@@ -79,48 +87,6 @@ def _above(screen: Screen) -> Iterator[None]:
     finally:
         sys.stdout = before
         proxy.close()
-
-
-def _keys(screen: Screen) -> KeyBindings:
-    keys = KeyBindings()
-
-    @keys.add("enter", filter=~_completing())
-    def enter(event: KeyPressEvent) -> None:
-        """Runs what is finished, else begins a new line."""
-        buffer = event.current_buffer
-        if read(buffer.text).rest:
-            buffer.newline(copy_margin=len(buffer.text) < _PASTED_LINE)
-        else:
-            buffer.validate_and_handle()
-
-    @keys.add("enter", filter=_completing())
-    def take(event: KeyPressEvent) -> None:
-        event.current_buffer.complete_state = None
-
-    @keys.add("escape", "enter")
-    def new_line(event: KeyPressEvent) -> None:
-        event.current_buffer.newline()
-
-    @keys.add(Keys.BracketedPaste)
-    def paste(event: KeyPressEvent) -> None:
-        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
-        if len(text) + len(event.current_buffer.text) > _PASTED_LINE:
-            screen.say(rf"{len(text):,} characters are too many to edit here: \i FILE runs a file", "yellow")
-        else:
-            event.current_buffer.insert_text(text)
-
-    return keys
-
-
-def _completing() -> Condition:
-    """Whether a candidate of the menu is chosen."""
-    from prompt_toolkit.application import get_app
-
-    def chosen() -> bool:
-        state = get_app().current_buffer.complete_state
-        return state is not None and state.current_completion is not None
-
-    return has_completions & Condition(chosen)  # type: ignore[return-value]
 
 
 class _SqlLexer(Lexer):

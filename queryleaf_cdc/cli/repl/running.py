@@ -5,6 +5,7 @@ from __future__ import annotations
 from queryleaf_cdc.cli.repl.reading import Command
 from queryleaf_cdc.cli.repl.shell import Shell
 from queryleaf_cdc.errors import InputError, RunError
+from queryleaf_cdc.mongo.deployment import address
 
 _DRAIN_SECONDS = 30.0
 
@@ -32,6 +33,13 @@ def drain(shell: Shell, command: Command) -> None:
         shell.ql.drain(seconds)
     except TimeoutError as error:
         raise RunError("QL455", str(error)) from None
+
+
+def connection(shell: Shell, command: Command) -> None:
+    """The address and not the URI, which may hold a password."""
+    worker = shell.worker
+    shell.screen.say(f"database {shell.ql.database.name} at {address(shell.ql.client)}")
+    shell.screen.say(f"the worker in here: {worker.state}" if worker is not None else "no worker runs in here")
 
 
 def list_jobs(shell: Shell, command: Command) -> None:

@@ -61,7 +61,7 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """A message, perhaps of several lines. Messages do not go into the file of ``redirected``."""
-        self._write(self.out, [styled(style, line) for line in text.splitlines()], self.terminal)
+        self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal)
 
     def show(self, lines: Iterable[Line]) -> None:
         """Results; they go into the file if there is one."""
@@ -70,7 +70,7 @@ class Screen:
     def error(self, text: str) -> None:
         """On a terminal among the results, else on standard error."""
         out = self.out if self.terminal else sys.stderr
-        self._write(out, [styled("red", line) for line in text.splitlines()], self.terminal)
+        self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal)
 
     def redirect(self, file: TextIO | None) -> None:
         """Results go into a file from now on, or again to the terminal. The file before is closed."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
+
 from queryleaf_cdc import __version__
 from queryleaf_cdc.cli.repl.commands import COMMANDS
 from queryleaf_cdc.cli.repl.names import DatabaseNames
@@ -16,17 +20,23 @@ def talk(shell: Shell) -> None:
     commands = [(each.name, each.completes) for each in COMMANDS]
     prompt = Prompt(shell.screen, shell.ql.database.name, names, commands, lambda: toolbar(shell))
     shell.screen.say(rf"queryleaf-cdc {__version__}, database {shell.ql.database.name}. \? is help, Ctrl-D ends.")
-    while not shell.over:
-        shell.look_after_worker()
-        draft, shell.draft = shell.draft, ""
-        try:
-            text = prompt.ask(draft)
-        except KeyboardInterrupt:
-            continue
-        except EOFError:
-            return
+    with _Interrupts() as interrupts:
+        while not shell.over:
+            with contextlib.suppress(KeyboardInterrupt):
+                _turn(shell, prompt, interrupts)
+            names.forget()
+
+
+def _turn(shell: Shell, prompt: Prompt, interrupts: _Interrupts) -> None:
+    shell.look_after_worker()
+    draft, shell.draft = shell.draft, ""
+    try:
+        text = prompt.ask(draft)
+    except EOFError:
+        shell.over = True
+        return
+    with interrupts.allowed():
         run(shell, text)
-        names.forget()
 
 
 def run(shell: Shell, text: str) -> None:
@@ -36,6 +46,32 @@ def run(shell: Shell, text: str) -> None:
         shell.screen.say("\ninterrupted", "yellow")
     except Exception as error:
         shell.screen.error(sentence(error))
+
+
+class _Interrupts:
+    """SIGINT interrupts a statement, and nothing else: not the shell, in the moments between two statements."""
+
+    def __init__(self) -> None:
+        self._running = False
+
+    def __enter__(self) -> _Interrupts:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    @contextlib.contextmanager
+    def allowed(self) -> Iterator[None]:
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running = False
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self._running:
+            raise KeyboardInterrupt
 
 
 def toolbar(shell: Shell) -> str:
