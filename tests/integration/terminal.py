@@ -58,7 +58,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while not re.search(pattern, shown := self.text(), re.MULTILINE):
             assert time.monotonic() < deadline, f"{pattern!r} did not come:\n{shown}"
-            self._read(0.05)
+            assert self._read(0.05) or self._child.isalive(), f"it has ended, without {pattern!r}:\n{shown}"
         return shown
 
     def settled(self, quiet: float = 0.4) -> str:

@@ -49,4 +49,5 @@ class _Kept(FileHistory):
 
     def store_string(self, string: str) -> None:
         with contextlib.suppress(OSError, UnicodeError):
+            string.encode()  # before the file is touched: what is typed may hold bytes that are no text
             super().store_string(string)

@@ -50,7 +50,9 @@ def cell(value: Any) -> Cell:
         return Cell(_cut(safe(json.dumps(extended(value), ensure_ascii=False))))
     if isinstance(value, str):
         return Cell(safe(_cut(value)))
-    return Cell(shown(value), right=isinstance(value, int | float) and not isinstance(value, bool))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Cell(str(value), right=True)
+    return Cell(shown(value))
 
 
 def _cut(text: str) -> str:

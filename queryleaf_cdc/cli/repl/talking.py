@@ -35,7 +35,7 @@ def _turn(shell: Shell, prompt: Prompt, interrupts: _Interrupts) -> None:
     except EOFError:
         shell.over = True
         return
-    with interrupts.allowed():
+    with interrupts.allowed(), _ctrl_d_kept():
         run(shell, text)
 
 
@@ -46,6 +46,27 @@ def run(shell: Shell, text: str) -> None:
         shell.screen.say("\ninterrupted", "yellow")
     except Exception as error:
         shell.screen.error(sentence(error))
+
+
+@contextlib.contextmanager
+def _ctrl_d_kept() -> Iterator[None]:
+    """A Ctrl-D that is typed while a statement runs is there for the next prompt, as other keys are; the terminal
+    itself would turn it into nothing."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(0)
+    except (ImportError, OSError, termios.error):
+        yield
+        return
+    changed = [*before[:6], [*before[6]]]
+    changed[6][termios.VEOF] = b"\0"
+    termios.tcsetattr(0, termios.TCSANOW, changed)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, before)
 
 
 class _Interrupts:
