@@ -1,7 +1,7 @@
 """Aggregates that rows can leave again: what is kept of a group's values, and what they are worth."""
 
 from queryleaf_cdc.aggregates.ordered import Ordered, Positions, Read, SortedValues, Values
-from queryleaf_cdc.aggregates.registry import AGGREGATES, LINEAR, ORDERED
+from queryleaf_cdc.aggregates.registry import AGGREGATES, LINEAR, ORDERED, check
 from queryleaf_cdc.aggregates.spec import Linear, Tally
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "SortedValues",
     "Tally",
     "Values",
+    "check",
 ]

@@ -1,4 +1,4 @@
-"""ARRAY_AGG, STRING_AGG and MODE: what all values together make."""
+"""ARRAY_AGG, STRING_AGG, JSON_OBJECT_AGG and MODE: what all values together make."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from queryleaf_cdc.aggregates.constants import separator
 from queryleaf_cdc.aggregates.ordered import Read, Values
+from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.bson_order import equal
+from queryleaf_cdc.functions.texts import text_of
 from queryleaf_cdc.syntax.expressions import Aggregate
 from queryleaf_cdc.values import Value
 
@@ -25,6 +27,23 @@ def joined(node: Aggregate) -> Read:
 
     def of(values: Values) -> Value:
         return between.join(_listed(values, distinct)) if values.total else None
+
+    return of
+
+
+def has_name(pair: Value) -> bool:
+    """Whether the first of both can be called a field."""
+    name = text_of(pair[0])
+    return name is not None and "\0" not in name
+
+
+def document(node: Aggregate) -> Read:
+    """A field for each pair of name and value; of those with one name the last counts."""
+    if node.distinct:
+        raise CompileError("QL304", f"{node.name} takes no DISTINCT", node.span)
+
+    def of(values: Values) -> Value:
+        return {text_of(name): value for name, value in _listed(values, False)} or None
 
     return of
 

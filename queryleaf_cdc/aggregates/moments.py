@@ -77,7 +77,7 @@ def variance(sample: bool) -> Callable[[Moments], Value]:
 
 def deviation(sample: bool) -> Callable[[Moments], Value]:
     def of(kept: Moments) -> Value:
-        return _result(kept, sample, _root)
+        return _result(kept, sample, root)
 
     return of
 
@@ -95,7 +95,7 @@ def _result(kept: Moments, sample: bool, of_fraction: Callable[[int, int], float
         return inf
 
 
-def _root(over: int, under: int) -> float:
+def root(over: int, under: int) -> float:
     """√(over / under), also where the fraction itself is beyond the doubles or too small for them."""
     size = over.bit_length() - under.bit_length()
     if _SMALLEST < size < _LARGEST:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr
 from queryleaf_cdc.values import Value
 
 
@@ -27,6 +28,15 @@ class Tally(Protocol):
         """What ``document`` gave."""
 
 
+def first_argument(node: Aggregate) -> Expr:
+    return node.args[0]
+
+
+def all_arguments(node: Aggregate) -> Expr:
+    """As an array."""
+    return Call("JSON_BUILD_ARRAY", node.args, node.span)
+
+
 @dataclass(frozen=True, slots=True)
 class Linear:
     """``result`` is a function of the tally alone. Aggregates of one argument with the same tally share it."""
@@ -34,3 +44,5 @@ class Linear:
     name: str
     tally: type[Tally]
     result: Callable[[Any], Value]
+    argument: Callable[[Aggregate], Expr] = first_argument
+    """what the tally counts of a row"""

@@ -34,8 +34,13 @@ def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connect
 
 
 def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tuple[str, str]]:
-    """All files are compiled before any is registered; a file that is registered already is left as it is."""
+    """All files are compiled before any is registered; a file that is registered already is left as it is.
+
+    That the server does not answer is told before: to compile for it would take long."""
+    from queryleaf_cdc.mongo.deployment import require_replica_set
+
     texts = [read_sql(file) for file in files]
+    require_replica_set(ql.client)
     for text, name in texts:
         ql.compile(text, name=name)
     done: list[tuple[str, str]] = []

@@ -36,7 +36,7 @@ class Feeds:
 
     def position(self, node: Aggregate, spec: Linear) -> int:
         """Where the aggregate's tally stands among the group's. COUNT(*) with a filter counts its rows."""
-        argument = node.args[0] if node.args else Literal(True, node.span)
+        argument = spec.argument(node) if node.args else Literal(True, node.span)
         key = repr((argument, node.filter, node.distinct))
         if key not in self._feeds:
             self._feeds[key] = Feed(values_of(argument, node.filter, self._context), node.distinct)

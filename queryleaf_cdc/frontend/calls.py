@@ -15,13 +15,29 @@ from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Frame, Liter
 if TYPE_CHECKING:
     from queryleaf_cdc.frontend.expressions import Converter
 
-AGGREGATES = frozenset(
-    (
-        "COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
-        "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "STRING_AGG", "FIRST", "LAST", "PERCENTILE_CONT",
-        "PERCENTILE_DISC", "MEDIAN", "MODE", "JSON_AGG", "JSONB_AGG", "ANY_VALUE",
-    )
-)  # fmt: skip
+AGGREGATES: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(
+        (
+            "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
+            "BOOL_AND", "BOOL_OR", "EVERY", "ARRAY_AGG", "FIRST", "LAST", "PERCENTILE_CONT", "PERCENTILE_DISC",
+            "MEDIAN", "JSON_AGG", "JSONB_AGG", "ANY_VALUE", "BIT_AND", "BIT_OR", "BIT_XOR",
+        ),
+        (1, 1),
+    ),
+    **dict.fromkeys(
+        (
+            "CORR", "COVAR_POP", "COVAR_SAMP", "REGR_AVGX", "REGR_AVGY", "REGR_COUNT", "REGR_INTERCEPT", "REGR_R2",
+            "REGR_SLOPE", "REGR_SXX", "REGR_SXY", "REGR_SYY", "JSON_OBJECT_AGG", "JSONB_OBJECT_AGG",
+        ),
+        (2, 2),
+    ),
+    "COUNT": (1, 1),
+    "STRING_AGG": (1, 2),
+    "MODE": (0, 1),
+}  # fmt: skip
+"""Name → least and greatest number of arguments; of COUNT(*) the star is one."""
+
+_MAY_IGNORE_NULLS = ("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE")
 _ALWAYS_ORDERED = ("PERCENTILE_CONT", "PERCENTILE_DISC", "MODE")
 
 
@@ -96,6 +112,8 @@ def _aggregate(
     distinct = bool(arguments) and isinstance(arguments[0], exp.Distinct)
     if distinct:
         arguments[0] = arguments[0].expressions[0]
+        if name == "COUNT" and isinstance(arguments[0], exp.Tuple):
+            arguments[0] = _as_array(arguments[0])
     if within is not None:
         if order:
             raise CompileError(UNEXPECTED, "ORDER BY stands in WITHIN GROUP or in the arguments, not both", span)
@@ -108,11 +126,28 @@ def _aggregate(
         if name != "COUNT" or distinct:
             raise CompileError(UNEXPECTED, f"{name}(*) has no meaning", span, "name the column")
         args = ()
-    elif not args and name not in ("MODE",):
-        raise CompileError(
-            UNEXPECTED, f"{name} needs an argument", span, "COUNT(*) counts rows" if name == "COUNT" else None
-        )
+    else:
+        _check_count(name, args, distinct, span)
     return Aggregate(name, args, distinct, self.optional(condition), tuple(order), span)
+
+
+def _as_array(row: exp.Expr) -> exp.Expr:
+    """A row as an array: alike where the rows are, and never NULL."""
+    array = exp.Anonymous(this="JSON_BUILD_ARRAY", expressions=row.expressions)
+    array.meta.update(row.meta)
+    return array
+
+
+def _check_count(name: str, args: tuple[Expr, ...], distinct: bool, span: Span) -> None:
+    low, high = AGGREGATES[name]
+    if low <= len(args) <= high:
+        return
+    if not args:
+        hint = "COUNT(*) counts rows" if name == "COUNT" else None
+        raise CompileError(UNEXPECTED, f"{name} needs an argument", span, hint)
+    takes = f"{low} argument{'s' if low > 1 else ''}" if low == high else f"{low} to {high} arguments"
+    hint = "different rows of several columns: COUNT(DISTINCT (a, b))" if name == "COUNT" and distinct else None
+    raise CompileError("QL205", f"{name} takes {takes}, not {len(args)}", span, hint)
 
 
 def order_items(self: Converter, node: exp.Expr | None) -> list[OrderItem]:
@@ -136,9 +171,12 @@ def window(self: Converter, node: exp.Expr) -> Expr:
     if not isinstance(function, Call | Aggregate):
         raise CompileError(UNEXPECTED, "OVER follows a function", span)
     partition, order, spec = _definition(self, node, ())
-    return Window(
-        function, self.exprs(partition), tuple(order_items(self, order)), _frame(self, spec) if spec else None, span
-    )
+    ignore_nulls = bool(node.meta.get("ignore_nulls"))
+    if ignore_nulls and function.name not in _MAY_IGNORE_NULLS:
+        hint = "FILTER (WHERE x IS NOT NULL) leaves them out" if function.name in AGGREGATES else None
+        raise unsupported(f"IGNORE NULLS of {function.name}", span, hint)
+    order_by, frame = tuple(order_items(self, order)), _frame(self, spec) if spec else None
+    return Window(function, self.exprs(partition), order_by, frame, span, ignore_nulls)
 
 
 Definition = tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None]
@@ -169,7 +207,7 @@ def _frame(self: Converter, node: exp.Expr) -> Frame:
         raise CompileError(UNEXPECTED, "a frame cannot start at UNBOUNDED FOLLOWING", span)
     if end[2] == "PRECEDING" and end[0] == "UNBOUNDED":
         raise CompileError(UNEXPECTED, "a frame cannot end at UNBOUNDED PRECEDING", span)
-    return Frame(str(node.args["kind"]), start, end, span)
+    return Frame(str(node.args["kind"]), start, end, span, node.meta["exclude"])
 
 
 def _bound(self: Converter, value: str | exp.Expr, side: str) -> tuple[str, Expr | None, str]:

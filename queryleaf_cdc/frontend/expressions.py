@@ -26,7 +26,8 @@ BINARY: dict[type[exp.Expr], str] = {
     exp.RegexpLike: "~", exp.RegexpILike: "~*", exp.NullSafeNEQ: "IS DISTINCT FROM",
 }  # fmt: skip
 _IGNORED = ("typed", "safe", "coalesce")  # how sqlglot would print the operator; no words of the user's
-_COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
+_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_COMPARISONS = tuple(_OPPOSITE)
 _CHAINS: dict[type[exp.Expr], str] = {exp.And: "AND", exp.Or: "OR"}
 WITHOUT_PARENTHESES = {
     "CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP", "LOCALTIMESTAMP": "CURRENT_TIMESTAMP", "CURRENT_DATE": "CURRENT_DATE",
@@ -47,6 +48,8 @@ class Converter:
         self.warnings = warnings
         self.depth = 0
         self.windows: dict[str, exp.Window] = {}
+        self.unnamed = 0
+        """queries in FROM without an alias, so far"""
 
     def query(self, node: exp.Expr) -> Query:
         outer = self.windows
@@ -159,12 +162,10 @@ class Converter:
             raise CompileError(UNEXPECTED, f"{quantifier} takes one array or query", span_of(right))
         if not isinstance(arguments[0], exp.Select | exp.SetOperation | exp.Subquery):
             return Call(f"{operator} {quantifier}", (left, self.expr(arguments[0])), span)
-        found = Subquery("in", self.query(arguments[0]), left, span)
-        if (operator, quantifier) == ("=", "ANY"):
-            return found
-        if (operator, quantifier) == ("<>", "ALL"):
-            return Call("NOT", (found,), span)
-        raise unsupported(f"{operator} {quantifier} over a query", span, "use EXISTS or MIN/MAX in the query")
+        if quantifier == "ANY":
+            return Subquery("in", self.query(arguments[0]), left, span, operator)
+        found = Subquery("in", self.query(arguments[0]), left, span, _OPPOSITE[operator])
+        return Call("NOT", (found,), span)
 
     def _warn_of_quotes(self, left: Expr, right: Expr) -> None:
         """``status = "paid"``: in SQL that compares two fields."""
@@ -280,8 +281,10 @@ def _in(self: Converter, node: exp.Expr) -> Expr:
     only(node, "this", "expressions", "query")
     if node.args.get("query") is not None:
         if isinstance(node.this, exp.Tuple):
-            raise unsupported("a row before IN (SELECT ...)", span_of(node.this), "use EXISTS")
-        return Subquery("in", self.query(node.args["query"]), self.expr(node.this), span_of(node))
+            operand: Expr = Call("ROW", self.exprs(node.this.expressions), span_of(node.this))
+        else:
+            operand = self.expr(node.this)
+        return Subquery("in", self.query(node.args["query"]), operand, span_of(node))
     if isinstance(node.this, exp.Tuple):
         return _row_in(self, node)
     return Call("IN", (self.expr(node.this), *self.exprs(node.expressions)), span_of(node))

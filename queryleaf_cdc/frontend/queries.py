@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 from sqlglot import exp
@@ -14,6 +15,7 @@ from queryleaf_cdc.frontend.expressions import Converter
 from queryleaf_cdc.frontend.faults import UNEXPECTED, unsupported
 from queryleaf_cdc.frontend.limits import MAX_DEPTH, too_deep
 from queryleaf_cdc.frontend.nodes import only, span_of
+from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Literal, Star
 from queryleaf_cdc.syntax.queries import (
     Cte,
@@ -47,17 +49,67 @@ def query(self: Converter, node: exp.Expr) -> Query:
             return _set_operation(self, node)
         if isinstance(node, exp.Select):
             return _select(self, node)
+        if isinstance(node, exp.Values):
+            return _values(self, node)
     finally:
         self.depth -= 1
     raise unsupported("this query", span_of(node))
 
 
 def _parenthesized(self: Converter, node: exp.Subquery) -> Query:
+    """What stands behind the parentheses is the inner query's own; a second LIMIT is one of the rows that it gives."""
     only(node, "this", *_TAIL)
+    ctes = _ctes(self, node)
     inner = query(self, node.this)
     if not any(node.args.get(name) for name in _TAIL):
         return inner
-    raise unsupported("a clause behind a query in parentheses", span_of(node), "write it inside")
+    if inner.limit is not None or inner.offset is not None:
+        rows = SubqueryRef(inner, "rows", (), span_of(node.this))
+        inner = _plain((SelectItem(Star(None, span_of(node.this)), None, span_of(node.this)),), rows, span_of(node))
+    return replace(
+        inner,
+        order_by=tuple(order_items(self, node.args.get("order"))) or inner.order_by,
+        limit=_limit(self, node),
+        offset=_offset(self, node),
+        with_ties=_with_ties(node),
+        ctes=(*ctes, *inner.ctes),
+    )
+
+
+def _plain(items: tuple[SelectItem, ...], rows: FromItem | None, span: Span) -> Select:
+    return Select(items, rows, (), None, (), None, None, (), None, None, None, (), None, span)
+
+
+def _values(self: Converter, node: exp.Expr) -> Query:
+    """``VALUES (1, 'a'), (2, 'b')``: its rows by UNION ALL, with columns column1, column2 as in PostgreSQL."""
+    only(node, "expressions", *_TAIL)
+    rows: list[Query] = []
+    for row in node.expressions:
+        if len(row.expressions) != len(node.expressions[0].expressions):
+            raise CompileError(UNEXPECTED, "the rows of VALUES are of different lengths", span_of(row))
+        values = [(self.expr(each), span_of(each)) for each in row.expressions]
+        items = tuple(SelectItem(value, f"column{at}", span) for at, (value, span) in enumerate(values, 1))
+        rows.append(_plain(items, None, span_of(row)))
+    found = _together(rows, span_of(node))
+    if not any(node.args.get(name) for name in _TAIL):
+        return found
+    return replace(
+        found,
+        order_by=tuple(order_items(self, node.args.get("order"))),
+        limit=_limit(self, node),
+        offset=_offset(self, node),
+        with_ties=_with_ties(node),
+        ctes=_ctes(self, node),
+    )
+
+
+def _together(rows: list[Query], span: Span) -> Query:
+    """All of them by UNION ALL, nested no deeper than it must be."""
+    if len(rows) == 1:
+        return rows[0]
+    middle = len(rows) // 2
+    left, right = _together(rows[:middle], span), _together(rows[middle:], span)
+    return SetOperation("UNION", True, left, right, (), None, None, (), span)
 
 
 def _select(self: Converter, node: exp.Select) -> Select:
@@ -87,6 +139,7 @@ def _select(self: Converter, node: exp.Select) -> Select:
         emit=None,
         span=span_of(node),
         grouping_sets=sets,
+        with_ties=_with_ties(node),
     )
 
 
@@ -103,6 +156,7 @@ def _set_operation(self: Converter, node: exp.SetOperation) -> SetOperation:
         offset=_offset(self, node),
         ctes=ctes,
         span=span_of(node),
+        with_ties=_with_ties(node),
     )
 
 
@@ -148,6 +202,15 @@ def _limit(self: Converter, node: exp.Expr) -> Expr | None:
         return None
     only(limit, "expression")
     return self.expr(limit.args["expression"])
+
+
+def _with_ties(node: exp.Expr) -> bool:
+    limit = node.args.get("limit")
+    if limit is None or not limit.meta.get("ties"):
+        return False
+    if node.args.get("order") is None:
+        raise CompileError(UNEXPECTED, "WITH TIES needs an ORDER BY", span_of(limit))
+    return True
 
 
 def _offset(self: Converter, node: exp.Expr) -> Expr | None:
@@ -201,8 +264,8 @@ def _from_item(self: Converter, node: exp.Expr) -> FromItem:
         return _table(self, node)
     if isinstance(node, exp.Subquery):
         only(node, "this", "alias", "joins")
-        alias, columns = _required_alias(self, node, "a query in FROM")
-        return SubqueryRef(self.query(node.this), alias, columns, span_of(node))
+        alias, columns = _alias_or_number(self, node)
+        return SubqueryRef(self.query(node.this), alias, columns, span_of(node), bool(node.meta.get("lateral")))
     if isinstance(node, exp.Unnest):
         only(node, "expressions", "alias", "offset", "joins")
         alias, columns = _required_alias(self, node, "UNNEST")
@@ -232,6 +295,15 @@ def _time_table(self: Converter, node: exp.Table) -> SubqueryRef:
     by = self.exprs(partition.expressions)
     inner = time_tables.windowed(kind, item, by, self.expr(time), self.exprs(lengths), span)
     return SubqueryRef(inner, alias, columns, span)
+
+
+def _alias_or_number(self: Converter, node: exp.Expr) -> tuple[str, tuple[str, ...]]:
+    """A query in FROM need not have an alias: nothing but its columns can be named then."""
+    alias = node.args.get("alias")
+    if alias is not None:
+        return _alias(self, alias)
+    self.unnamed += 1
+    return f"unnamed_subquery{self.unnamed if self.unnamed > 1 else ''}", ()
 
 
 def _required_alias(self: Converter, node: exp.Expr, what: str) -> tuple[str, tuple[str, ...]]:

@@ -13,6 +13,13 @@ from queryleaf_cdc.frontend.sql_parser import marked
 T = TokenType
 _FRAME_UNITS = ("ROWS", "RANGE", "GROUPS")
 TIME_TABLES = ("TUMBLE", "HOP", "SESSION")
+_OTHER_JOINS = {
+    "SEMI": "write WHERE EXISTS (SELECT 1 FROM ... WHERE ...)",
+    "ANTI": "write WHERE NOT EXISTS (SELECT 1 FROM ... WHERE ...)",
+    "ASOF": "in a materialized view: LATERAL (SELECT ... WHERE b.at <= a.at ORDER BY b.at DESC LIMIT 1)",
+    "POSITIONAL": "number both sides with ROW_NUMBER, and join on that",
+}
+"""What stands before JOIN in other systems, with the hint; here it would be read as an alias."""
 
 
 class QueryParser(CallParser):
@@ -23,25 +30,37 @@ class QueryParser(CallParser):
         lateral = self._match(T.LATERAL)
         if self._word() == "UNNEST" and self._next.token_type == T.L_PAREN:
             return self._parse_unnest_item()
-        if lateral:
-            self._refuse("LATERAL", self._prev, "only LATERAL UNNEST(array) is known")
+        if lateral and self._curr.token_type != T.L_PAREN:
+            self._refuse("this after LATERAL", self._curr, "LATERAL (SELECT ...) and LATERAL UNNEST(array) are known")
         if self._curr.token_type == T.VALUES:
-            self._refuse("VALUES in FROM", self._curr)
+            self._fail(None, "put parentheses around it: (VALUES (1, 'a'), (2, 'b')) AS v(n, name)")
         if self._match(T.L_PAREN):
-            return self._parse_from_subquery()
+            return self._parse_from_subquery(lateral)
         if self._word() in (*TIME_TABLES, "TABLE") and self._next.token_type == T.L_PAREN:
             return self._parse_time_table()
+        if self._word() == "ONLY" and self._next.token_type in (T.VAR, T.IDENTIFIER):
+            self._refuse("ONLY", self._curr, "leave it out: a collection has no children")
         name = self._need(self._parse_id_var(), "a collection")
         if self._curr.token_type == T.L_PAREN:
             self._refuse("a function in FROM", self._prev, "UNNEST(array), TUMBLE, HOP and SESSION are known here")
         return self.expression(exp.Table(this=name, alias=self._parse_table_alias()))
 
-    def _parse_from_subquery(self) -> exp.Expr:
-        if self._curr.token_type not in (T.SELECT, T.WITH, T.L_PAREN):
+    def _parse_table_alias(self, alias_tokens: Any = None) -> exp.TableAlias | None:
+        self._refuse_other_joins()
+        return super()._parse_table_alias(alias_tokens)
+
+    def _refuse_other_joins(self) -> None:
+        word, behind = self._word(), self._next.token_type
+        if word in _OTHER_JOINS and (behind == T.JOIN or (word == "ASOF" and behind in (T.LEFT, T.INNER))):
+            self._refuse(f"{word} JOIN", self._curr, _OTHER_JOINS[word])
+
+    def _parse_from_subquery(self, lateral: bool | None) -> exp.Expr:
+        if self._curr.token_type not in (T.SELECT, T.WITH, T.L_PAREN, T.VALUES):
             self._fail("SELECT")
         query = self._need(self._parse_statement(), "a query")
         self._match_r_paren()
-        return self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
+        node = self.expression(exp.Subquery(this=query, alias=self._parse_table_alias()))
+        return self._with_meta(node, "lateral", bool(lateral))
 
     def _parse_unnest_item(self) -> exp.Expr:
         self._advance(2)
@@ -101,6 +120,7 @@ class QueryParser(CallParser):
             return self.expression(exp.Join(this=self._parse_table(), kind=","))
         if self._curr.token_type == T.NATURAL:
             self._refuse("NATURAL JOIN", self._curr, "name the columns: JOIN ... USING (column)")
+        self._refuse_other_joins()
         kind = self._join_kind()
         if kind is None:
             return None
@@ -112,6 +132,7 @@ class QueryParser(CallParser):
     def _join_kind(self) -> str | None:
         if self._match_set((T.LEFT, T.RIGHT, T.FULL)):
             kind = self._prev.text.upper()
+            self._refuse_other_joins()
             self._match(T.OUTER)
         elif self._match_set((T.INNER, T.CROSS)):
             kind = self._prev.text.upper()
@@ -141,15 +162,31 @@ class QueryParser(CallParser):
         )
 
     def _parse_select_query(self, *args: Any, **kwargs: Any) -> Any:
-        if self._curr.token_type in (T.FROM, T.VALUES):
+        if self._curr.token_type == T.VALUES:
+            return self._parse_values()
+        if self._curr.token_type == T.FROM:
             self._fail("SELECT")
         return super()._parse_select_query(*args, **kwargs)
 
     def _parse_statement(self) -> exp.Expr | None:
         """What follows WITH ... AS (...), and what a CTE holds."""
-        if self._curr.token_type not in (T.SELECT, T.L_PAREN, T.WITH):
+        if self._curr.token_type not in (T.SELECT, T.L_PAREN, T.WITH, T.VALUES):
             self._fail("SELECT")
         return self._parse_query_modifiers(self._parse_set_operations(self._parse_select(nested=True)))
+
+    @marked
+    def _parse_values(self) -> exp.Expr:
+        self._advance()
+        return self.expression(exp.Values(expressions=self._parse_csv(self._parse_values_row)))
+
+    @marked
+    def _parse_values_row(self) -> exp.Expr:
+        self._expect(T.L_PAREN, "( and a row of values")
+        values = self._parse_csv(self._parse_disjunction)
+        if not values:
+            self._fail("a value")
+        self._match_r_paren()
+        return self.expression(exp.Tuple(expressions=values))
 
     @marked
     def _parse_cte(self) -> exp.CTE:
@@ -212,8 +249,10 @@ class QueryParser(CallParser):
         )
         if not self._match_texts(("ROW", "ROWS")):
             self._fail("ROWS ONLY")
-        self._expect_text("ONLY")
-        return self.expression(exp.Limit(expression=count))
+        ties = self._match_text_seq("WITH", "TIES")
+        if not ties:
+            self._expect_text("ONLY")
+        return self._with_meta(self.expression(exp.Limit(expression=count)), "ties", bool(ties))
 
     def _parse_offset(self, this: Any = None) -> Any:
         if not self._match(T.OFFSET):
@@ -249,13 +288,22 @@ class QueryParser(CallParser):
             condition = self._need(self._parse_disjunction(), "a condition")
             self._match_r_paren()
             this = self._marked_from(start, exp.Filter(this=this, expression=condition))
-        if self._word() in ("IGNORE", "RESPECT") and self._next.text.upper() == "NULLS":
-            self._refuse(f"{self._word()} NULLS", self._curr)
+        ignored = self._parse_ignored_nulls()
         if self._word() == "OVER" and (
             self._next.token_type == T.L_PAREN or self._next.token_type in self.ID_VAR_TOKENS
         ):
-            return self._parse_over(this, start)
+            return self._with_meta(self._parse_over(this, start), "ignore_nulls", ignored is True)
+        if ignored is not None:
+            self._fail("OVER")
         return this
+
+    def _parse_ignored_nulls(self) -> bool | None:
+        """IGNORE NULLS, or RESPECT NULLS, which is how it is without; None where neither is written."""
+        word = self._word()
+        if word not in ("IGNORE", "RESPECT") or self._next.text.upper() != "NULLS":
+            return None
+        self._advance(2)
+        return word == "IGNORE"
 
     def _marked_from(self, start: int, node: exp.Expr) -> exp.Expr:
         return self._with_meta(self.expression(node), "ql", (start, self._prev.end + 1))
@@ -291,10 +339,21 @@ class QueryParser(CallParser):
             high = self._parse_bound()
         else:
             low, high = self._parse_bound(), ("CURRENT ROW", "")
-        if self._word() == "EXCLUDE":
-            self._refuse("EXCLUDE in a window frame", self._curr)
+        excluded = self._parse_exclude()
         node = exp.WindowSpec(kind=unit, start=low[0], start_side=low[1], end=high[0], end_side=high[1])
-        return self._marked_from(start, node)
+        return self._with_meta(self._marked_from(start, node), "exclude", excluded)
+
+    def _parse_exclude(self) -> str:
+        if self._word() != "EXCLUDE":
+            return ""
+        self._advance()
+        if self._match_text_seq("CURRENT", "ROW"):
+            return "CURRENT ROW"
+        if self._match_text_seq("NO", "OTHERS"):
+            return ""
+        if not self._match_texts(("GROUP", "TIES")):
+            self._fail("CURRENT ROW, GROUP, TIES or NO OTHERS")
+        return self._prev.text.upper()
 
     def _parse_bound(self) -> tuple[Any, str]:
         if self._match_text_seq("CURRENT"):

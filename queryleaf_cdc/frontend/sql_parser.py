@@ -215,7 +215,7 @@ class SqlParser(PostgresParser):
 
     def _parse_in(self, this: exp.Expr | None, alias: bool = False) -> Any:
         self._expect(T.L_PAREN, "( after IN")
-        if self._curr.token_type in (T.SELECT, T.WITH):
+        if self._curr.token_type in (T.SELECT, T.WITH, T.VALUES):
             node = exp.In(this=this, query=self._need(self._parse_select(), "a query"))
         else:
             node = exp.In(this=this, expressions=self._parse_csv(self._parse_select_or_expression))

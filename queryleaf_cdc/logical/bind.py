@@ -55,6 +55,23 @@ _CLOCKS = ("CURRENT_TIMESTAMP", "NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMES
 
 _CALLABLE = tuple(name for name in FUNCTIONS if name.isidentifier())
 
+ELSEWHERE = {
+    **dict.fromkeys(("COUNT_IF", "COUNTIF"), "COUNT(*) FILTER (WHERE x)"),
+    **dict.fromkeys(("MAX_BY", "ARG_MAX", "ARGMAX"), "LAST(x ORDER BY y) FILTER (WHERE y IS NOT NULL)"),
+    **dict.fromkeys(("MIN_BY", "ARG_MIN", "ARGMIN"), "FIRST(x ORDER BY y) FILTER (WHERE y IS NOT NULL)"),
+    **dict.fromkeys(("APPROX_COUNT_DISTINCT", "UNIQ"), "COUNT(DISTINCT x), which is exact"),
+    **dict.fromkeys(("GROUP_CONCAT", "LISTAGG"), "STRING_AGG(x, ',' ORDER BY y)"),
+    **dict.fromkeys(("COLLECT_LIST", "COLLECT_SET"), "ARRAY_AGG(x), ARRAY_AGG(DISTINCT x)"),
+    **dict.fromkeys(("NVL", "IFNULL", "ISNULL"), "COALESCE(x, y)"),
+    **dict.fromkeys(("IF", "IIF", "DECODE"), "CASE WHEN condition THEN x ELSE y END"),
+    **dict.fromkeys(("DATEDIFF", "DATE_DIFF", "TIMESTAMPDIFF"), "EXTRACT(EPOCH FROM a - b) / 86400"),
+    **dict.fromkeys(("DATEADD", "DATE_ADD", "TIMESTAMPADD"), "t + INTERVAL '1 day'"),
+    **dict.fromkeys(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"), "EXTRACT(YEAR FROM t)"),
+    "UNNEST": "FROM t CROSS JOIN UNNEST(t.items) AS x",
+    "GENERATE_SERIES": "(VALUES (1), (2)) AS v(n)",
+}
+"""Functions that other systems have → how it is written here. One of the user's may be called so."""
+
 T = TypeVar("T")
 
 
@@ -109,11 +126,20 @@ class Binder:
                 return self._aggregate(node, scope, allowed)
             case Window():
                 return self._window(node, scope, allowed)
-            case Subquery(form, query, operand, span):
-                bound_operand = self.expr(operand, scope, allowed) if operand else None
-                return Subquery(form, self.bind_query(query, scope, self), bound_operand, span)
+            case Subquery(query=query, operand=operand):
+                bound_operand = self._operand(operand, scope, allowed) if operand else None
+                return replace(node, query=self.bind_query(query, scope, self), operand=bound_operand)
             case _:
                 assert_never(node)
+
+    def _operand(self, node: Expr, scope: Scope, allowed: Allowed) -> Expr:
+        """What stands before IN (SELECT ...)."""
+        if not isinstance(node, Call) or node.name != "ROW":
+            return self.expr(node, scope, allowed)
+        if not self.for_view:
+            hint = "CREATE MATERIALIZED VIEW knows it; here use EXISTS"
+            raise CompileError("QL302", "a row before IN (SELECT ...) is not supported here", node.span, hint)
+        return replace(node, args=tuple(self.expr(each, scope, allowed) for each in node.args))
 
     def order(self, items: tuple[OrderItem, ...], scope: Scope) -> tuple[OrderItem, ...]:
         return tuple(replace(item, expr=self.expr(item.expr, scope)) for item in items)
@@ -155,6 +181,8 @@ class Binder:
             raise self._no_stream(node)
         if self.for_view and node.name == "GROUPING":
             return self._grouping(node, scope, allowed)
+        if node.name in ELSEWHERE and node.name not in FUNCTIONS:
+            self._user_function(node)  # before its arguments, which may not stand where they do
         args = tuple(self.expr(arg, scope, allowed) for arg in node.args)
         if is_pending_session(node):
             return replace(node, args=args)
@@ -227,6 +255,8 @@ class Binder:
         name = node.name
         if name in WINDOW_FUNCTIONS and name not in (self.functions or ()):
             raise CompileError("QL228", f"{name} is a window function", node.span, f"write {name}(...) OVER (...)")
+        if name in ELSEWHERE and name not in (self.functions or ()):
+            raise CompileError("QL209", f"unknown function {name}", node.span, f"write {ELSEWHERE[name]}")
         if self.functions is None:
             hint = did_you_mean(name, _CALLABLE)
             if hint or not name.replace("_", "").isalnum():

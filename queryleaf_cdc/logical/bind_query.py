@@ -16,6 +16,7 @@ from queryleaf_cdc.logical.walk import (
     conjunction,
     conjuncts,
     count_selects,
+    free_fields,
     has_aggregate,
     has_window,
     names_in,
@@ -39,6 +40,8 @@ from queryleaf_cdc.syntax.queries import (
 
 def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     """A query with every name bound, CTEs put in place of their names, and every item with its column name."""
+    if query.with_ties and not binder.for_view:
+        raise CompileError("QL302", "WITH TIES is not supported here", query.span, "CREATE MATERIALIZED VIEW knows it")
     for cte in query.ctes:
         inner = _renamed(bind_query(cte.query, outer, binder), cte)
         outer = replace(outer, ctes={**outer.ctes, cte.name: inner})
@@ -163,9 +166,14 @@ class SourceBinder:
             case TableRef(name, alias):
                 scope.sources[alias] = self.binder.schema.get(name)
                 return item
-            case SubqueryRef(query, alias, columns, span):
-                inner = _renamed(bind_query(query, self.outer, self.binder), Cte(alias, columns, query, span))
-                return self._derived(inner, alias, scope, span)
+            case SubqueryRef(query, alias, columns, span, lateral):
+                if lateral and not self.binder.for_view:
+                    raise CompileError(
+                        "QL302", "LATERAL is not supported here", span, "CREATE MATERIALIZED VIEW knows it"
+                    )
+                around = scope if lateral else self.outer
+                inner = _renamed(bind_query(query, around, self.binder), Cte(alias, columns, query, span))
+                return replace(self._derived(inner, alias, scope, span), lateral=lateral)
             case UnnestRef():
                 bound = replace(item, array=self.binder.expr(item.array, scope))
                 scope.sources[item.alias] = Table(frozenset(item.columns), True) if item.columns else None
@@ -198,6 +206,20 @@ class SourceBinder:
         return left.resolve(Name((column,), span))
 
 
+def _check_hidden(first: FromItem | None, joins: tuple[Join, ...]) -> None:
+    """A query in FROM that reads a source further out must not stand beside another one of that name."""
+    items = [item for item in (first, *(join.item for join in joins)) if item is not None]
+    aliases = [item.alias for item in items]
+    for at, item in enumerate(items):
+        if not isinstance(item, SubqueryRef):
+            continue
+        hidden = set(aliases[at:] if item.lateral else aliases)
+        field = next((each for each in free_fields(item.query) if each.source in hidden), None)
+        if field is not None:
+            text = f"{field.source!r} is a source around this query, and one beside it"
+            raise CompileError("QL202", text, field.span, "give one another alias")
+
+
 def _known_columns(query: Query) -> Iterator[str]:
     """The columns beside ``*``."""
     if isinstance(query, Select):
@@ -224,6 +246,8 @@ class _Selecting:
         query, time_window = grouped_by_time(query)
         scope = self.outer.child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
+        if self.binder.for_view:
+            _check_hidden(from_item, joins)
         if time_window is not None:
             self._name_ends(time_window, scope)
         items = self._items(query, scope)

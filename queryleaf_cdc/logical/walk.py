@@ -194,7 +194,15 @@ def free_fields(query: Query) -> Iterator[Field]:
     inside = (each for expr in _own_expressions(query) for each in free_fields_in(expr))
     yield from (each for each in inside if each.source not in own)
     for inner in _inner_queries(query):
-        yield from free_fields(inner)
+        if isinstance(query, Select) and _is_lateral(query, inner):
+            yield from (each for each in free_fields(inner) if each.source not in own)
+        else:
+            yield from free_fields(inner)
+
+
+def _is_lateral(query: Select, inner: Query) -> bool:
+    items = (query.from_item, *(join.item for join in query.joins))
+    return any(isinstance(item, SubqueryRef) and item.query is inner and item.lateral for item in items)
 
 
 def free_fields_in(expr: Expr) -> Iterator[Field]:

@@ -38,7 +38,7 @@ class Accumulation:
 
 def accumulate(node: Aggregate, scope: ServerScope) -> Accumulation:
     """The server's accumulators for one aggregate; NULLs do not count."""
-    values = [lower_value(arg, scope) for arg in node.args]
+    values = [_as_operand(lower_value(arg, scope)) for arg in node.args]
     keep = lower_truth(node.filter, scope) if node.filter is not None else None
     make = _ACCUMULATIONS.get(node.name)
     if make is None:
@@ -51,6 +51,13 @@ def accumulate(node: Aggregate, scope: ServerScope) -> Accumulation:
     if node.name != "COUNT" and not values:
         raise CompileError("QL205", f"{node.name} needs an argument", node.span)
     return make(node, [_kept(value, keep) for value in values], keep, scope)
+
+
+def _as_operand(value: Arg) -> Arg:
+    """An accumulator takes an array as written for the list of its operands."""
+    if not isinstance(value.mongo, Array):
+        return value
+    return Arg(op("$concatArrays", value.mongo, Array(())), value.type)
 
 
 def _kept(value: Arg, keep: Mql | None) -> Arg:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, all_of, any_of, op
 from queryleaf_cdc.lowering.event_scope import OPERATION_TYPES
-from queryleaf_cdc.lowering.reads import event_fields, worker_expressions
+from queryleaf_cdc.lowering.reads import BASE_FIELDS, event_fields, worker_expressions
 from queryleaf_cdc.lowering.trigger_plan import Images, LoweredBody, any_test, choice_stages, event_match, lower_body
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stages import ALWAYS, AddFields, AllOf, AnyOf, FieldTest, Include, Match, Stage, Test
@@ -42,7 +42,8 @@ class SharedStream:
 
 
 def share(triggers: Sequence[TriggerStatement], keep: tuple[str, ...] = ()) -> SharedStream:
-    """The stream of these triggers. ``keep`` are further event fields that the runtime wants."""
+    """The stream of these triggers; of none, one that is empty but for the internal events. ``keep`` are further event
+    fields that the runtime wants."""
     crowd = Counter(each.plan.collection for each in triggers)
     single = len(triggers) == 1
     members = tuple(
@@ -176,6 +177,7 @@ def _kept(in_server: list[Member], in_worker: list[Member], keep: tuple[str, ...
         reads |= {"fullDocument._id"} if images.new_on_update else set()
         reads |= {"fullDocumentBeforeChange._id"} if images.old else set()
     base = dict.fromkeys(path for member in (*in_server, *in_worker) for path in member.lowered.base_fields)
+    base = base or dict.fromkeys(BASE_FIELDS)  # of no trigger: the runtime reads them of the catalog's events, too
     whole = {path for path in reads if "." not in path}
     paths = sorted(path for path in reads if path in whole or path.partition(".")[0] not in whole)
     return tuple(dict.fromkeys((*base, *keep, *(("_ql",) if in_server else ()), *paths)))

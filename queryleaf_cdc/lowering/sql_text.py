@@ -120,7 +120,8 @@ class _Printer:
                 inside = [f"PARTITION BY {self._list(partition_by)}"] if partition_by else []
                 inside += [f"ORDER BY {self.ordering(order_by)}"] if order_by else []
                 inside += [self.frame(frame)] if frame is not None else []
-                return Text(f"{self.text(function).sql} OVER ({' '.join(inside)})")
+                nulls = " IGNORE NULLS" if expr.ignore_nulls else ""
+                return Text(f"{self.text(function).sql}{nulls} OVER ({' '.join(inside)})")
             case Star(source):
                 return Text(f"{identifier(source)}.*" if source is not None else "*")
             case Subquery():
@@ -132,7 +133,8 @@ class _Printer:
         return ", ".join(map(self._order_item, items))
 
     def frame(self, frame: Frame) -> str:
-        return f"{frame.unit} BETWEEN {self._bound(*frame.start)} AND {self._bound(*frame.end)}"
+        excluded = f" EXCLUDE {frame.exclude}" if frame.exclude else ""
+        return f"{frame.unit} BETWEEN {self._bound(*frame.start)} AND {self._bound(*frame.end)}{excluded}"
 
     def _bound(self, kind: str, offset: Expr | None, side: str) -> str:
         return f"{kind if offset is None else self.text(offset).sql} {side}".rstrip()

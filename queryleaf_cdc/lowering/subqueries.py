@@ -57,7 +57,7 @@ class SubqueryLookups:
         else:
             value = Ref(f"${name}.{_COLUMN}")
         self._stages.append(AddFields(((name, value),)))
-        return Call("= ANY", (operand, result), expr.span) if operand is not None else result
+        return Call(f"{expr.operator} ANY", (operand, result), expr.span) if operand is not None else result
 
     def _look_up(self, node: Subquery, name: str) -> None:
         query = _any_row(node.query) if node.form == "exists" else _single_column(node)

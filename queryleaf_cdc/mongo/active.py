@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.mongo.catalog import CatalogEntry
@@ -47,13 +48,16 @@ class Version:
     target: str
     since: Timestamp | None = None
     """when it took the target's place"""
+    collection: Binary | None = None
+    """UUID of its rows' collection since then: another one of the same name is not ours"""
 
     def document(self) -> Document:
-        return {"uid": self.uid, "sql": self.sql, "target": self.target, "since": self.since}
+        known = {"uid": self.uid, "sql": self.sql, "target": self.target}
+        return {**known, "since": self.since, "collection": self.collection}
 
     @classmethod
     def of(cls, document: Document) -> Version:
-        return cls(document["uid"], document["sql"], document["target"], document["since"])
+        return cls(document["uid"], document["sql"], document["target"], document["since"], document["collection"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +162,25 @@ class ActiveEntry:
             attempts=document["attempts"],
             troubled_at=document["troubled_at"],
         )
+
+
+def owner_of(active: Mapping[str, ActiveEntry], collection: str) -> ActiveEntry | None:
+    """The view that maintains a collection, by its own name or the target's."""
+    for each in active.values():
+        if each.entry.view is not None and collection in (each.name, each.entry.view.target):
+            return each
+    return None
+
+
+def blocked(active: Mapping[str, ActiveEntry], entry: ActiveEntry) -> ActiveEntry | None:
+    """The view that this one's build waits for in vain: it has no rows, and waits itself for the user."""
+    assert entry.entry.view is not None
+    for collection in entry.entry.view.reads:
+        owner = owner_of(active, collection)
+        if owner is None or owner is entry:
+            continue
+        if owner.build is None and owner.live is None:
+            return owner
+        if owner.build is not None and (found := blocked(active, owner)) is not None:
+            return found
+    return None

@@ -4,6 +4,7 @@ Writing here needs no running worker. ``active.py`` has the worker's copy: the c
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ from queryleaf_cdc.mongo.deployment import (
     require_replica_set,
 )
 from queryleaf_cdc.mongo.faults import server_errors
+from queryleaf_cdc.mongo.handles import reliable
 from queryleaf_cdc.mongo.images import enable_images
-from queryleaf_cdc.mongo.view_rules import drop_target, refuse_impossible, refuse_needed
+from queryleaf_cdc.mongo.view_rules import drop_rows, refuse_impossible, refuse_needed
 
 _MAJORITY = WriteConcern("majority", j=True)
 
@@ -124,8 +126,8 @@ class Catalog:
     """The registered triggers of one database."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
-        self._database = database
-        self._entries = database.get_collection(
+        self._database = reliable(database)
+        self._entries = self._database.get_collection(
             names.CATALOG, OPTIONS, write_concern=_MAJORITY, read_concern=ReadConcern("majority")
         )
 
@@ -158,28 +160,27 @@ class Catalog:
             note_first_registration(self._database, now)
             entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
             if known is None:
-                try:
+                with contextlib.suppress(DuplicateKeyError):
                     self._entries.insert_one(entry.document())
-                except DuplicateKeyError:
-                    pass
-                else:
                     return "created"
-                return self.register(
-                    name,
-                    sql,
-                    or_replace=or_replace,
-                    if_not_exists=if_not_exists,
-                    start=start,
-                    images=images,
-                    kind=kind,
-                    view=view,
-                )
-            document = {**entry.document(), "revision": known.revision + 1, "state": known.state}
-            document["registered_at"] = known.registered_at
-            if view is not None and known.view is not None:
-                document["view"]["refreshes"] = known.view.refreshes
-            self._entries.replace_one({"_id": name}, document)
-            return "replaced"
+            else:
+                document = {**entry.document(), "revision": known.revision + 1, "state": known.state}
+                document["registered_at"] = known.registered_at
+                if view is not None and known.view is not None:
+                    document["view"]["refreshes"] = known.view.refreshes
+                if self._entries.replace_one(_as_it_was(known), document).matched_count:
+                    return "replaced"
+            # Somebody else was faster: it is to be done on what there is now.
+            return self.register(
+                name,
+                sql,
+                or_replace=or_replace,
+                if_not_exists=if_not_exists,
+                start=start,
+                images=images,
+                kind=kind,
+                view=view,
+            )
 
     def drop(self, name: str) -> bool:
         """False when there is no such trigger or view. Raises InputError (QL414) for a view that others read.
@@ -191,7 +192,7 @@ class Catalog:
                 refuse_needed(name, known.view, self.list())
             found = self._entries.delete_one({"_id": name}).deleted_count == 1
             if known is not None and known.view is not None:
-                drop_target(self._database, name, known.view.target)
+                drop_rows(self._database, name)
             return found
 
     def pause(self, name: str) -> None:
@@ -233,6 +234,11 @@ class Catalog:
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
                     return
+
+
+def _as_it_was(known: CatalogEntry) -> dict[str, Any]:
+    """Finds the entry if nobody has changed it, or dropped it and made another, since."""
+    return {"_id": known.name, "revision": known.revision, "registered_at": known.registered_at}
 
 
 def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if_not_exists: bool) -> bool:

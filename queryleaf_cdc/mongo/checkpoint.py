@@ -73,7 +73,8 @@ class CheckpointStore:
         if taken.matched_count == 0:
             return None
         self._seq = found["seq"] + 1
-        self._refuse_foreign(found)
+        with batch_faults():
+            self._refuse_foreign(found)
         stored = found.get("position")
         counters = {each["name"]: each for each in found.get("counters", ())}
         position = Position.of(stored) if stored else None
@@ -94,6 +95,17 @@ class CheckpointStore:
 
     def saved(self) -> None:
         self._seq += 1
+
+    def renew(self) -> None:
+        """Only the lease: ``seq`` stays, so what is being computed can still be committed."""
+        with batch_faults():
+            self._documents.update_one({"_id": _ID, "seq": self._seq}, {"$currentDate": {"renewed": True}})
+
+    def refuse_fenced(self) -> None:
+        """Raises Fenced when this worker is no longer the one; for when nothing is to be saved yet."""
+        with batch_faults():
+            if self._documents.find_one({"_id": _ID, "seq": self._seq}, {"_id": 1}) is None:
+                raise Fenced("another worker has taken over")
 
     def release(self) -> None:
         """A clean stop: a successor need not wait. Never fails."""
@@ -123,7 +135,7 @@ class CheckpointStore:
         return Checkpoint(None, [], {})
 
     def _read_with_age(self) -> dict[str, Any] | None:
-        age = {"$subtract": ["$$NOW", {"$ifNull": ["$renewed", "$$NOW"]}]}
+        age = {"$subtract": ["$$NOW", {"$ifNull": ["$renewed", datetime(1970, 1, 1)]}]}
         with self._documents.aggregate([{"$match": {"_id": _ID}}, {"$addFields": {"age_ms": age}}]) as cursor:
             return next(iter(cursor), None)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bson.errors import BSONError
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.mongo.decoding import OPTIONS
@@ -23,18 +23,24 @@ _NAMES = {"_id": 0, "names": {"$map": {"input": {"$objectToArray": "$$ROOT"}, "i
 class SampledTables(Mapping[str, Table]):
     """Collection → fields, looked up when first asked for. Never closed: a document may have any field.
 
-    A server that does not answer counts as nothing known; whatever needs it will say so better."""
+    A server that does not answer counts as nothing known, and is not asked again; whatever needs it will say so
+    better."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
         self._known: dict[str, Table | None] = {}
+        self._answers = True
 
     def __getitem__(self, name: str) -> Table:
         if name not in self._known:
+            columns: frozenset[str] = frozenset()
             try:
-                columns = self._validated(name) | self._sampled(name)
+                if self._answers:
+                    columns = self._validated(name) | self._sampled(name)
+            except ConnectionFailure:
+                self._answers = False
             except (PyMongoError, BSONError):
-                columns = frozenset()
+                pass
             self._known[name] = Table(columns, False) if columns else None
         found = self._known[name]
         if found is None:

@@ -6,11 +6,12 @@ from typing import Any
 
 from pymongo.database import Database
 
-from queryleaf_cdc.mongo.active import ActiveEntry
+from queryleaf_cdc.mongo.active import ActiveEntry, blocked
 from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.checkpoint import read_checkpoint
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import Unreachable, server_errors, unreachable
+from queryleaf_cdc.mongo.handles import reliable
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import catalog_entries, load_active
 from queryleaf_cdc.mongo.worker_identity import surely_dead
@@ -24,6 +25,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
     state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
     work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
     ServerError."""
+    database = reliable(database)
     try:
         with server_errors("read the status", f"read on {database.name}"):
             checkpoint = read_checkpoint(database)
@@ -44,7 +46,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             "lag_seconds": lag,
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
-            "reason": _reason(active.get(entry.name), checkpoint, alive),
+            "reason": _reason(active, entry.name, checkpoint, alive),
             **(_progress(active.get(entry.name)) if entry.view is not None else {}),
         }
         for entry in entries
@@ -70,9 +72,12 @@ def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
     return active.state if active is not None and active.state in ("backfilling", "rebuilding") else "running"
 
 
-def _reason(active: ActiveEntry | None, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
-    if active is not None and active.reason:
-        return active.reason
+def _reason(active: dict[str, ActiveEntry], name: str, checkpoint: dict[str, Any] | None, alive: bool) -> str | None:
+    known = active.get(name)
+    if known is not None and known.build is not None and (cause := blocked(active, known)) is not None:
+        return f"it waits for {cause.name} ({cause.state})"
+    if known is not None and known.reason:
+        return known.reason
     return None if alive else (checkpoint or {}).get("fault")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bson.binary import Binary
 from pymongo.database import Database
 
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.decoding import OPTIONS
 
 if TYPE_CHECKING:
     from queryleaf_cdc.mongo.catalog import CatalogEntry, ViewFacts
@@ -45,9 +47,9 @@ def refuse_needed(name: str, view: ViewFacts, entries: Sequence[CatalogEntry], b
 def refuse_unfollowable(database: Database[dict[str, Any]], collections: Iterable[str]) -> None:
     """Raises InputError (QL415) for what the change stream does not tell all changes of."""
     for name in collections:
-        found = database.command("listCollections", filter={"name": name})["cursor"]["firstBatch"]
-        kind = found[0]["type"] if found else "collection"
-        if kind == "collection" and found and found[0].get("options", {}).get("capped"):
+        found = _described(database, name)
+        kind = found.get("type", "collection")
+        if kind == "collection" and found.get("options", {}).get("capped"):
             kind = "capped"
         if kind in _UNFOLLOWABLE:
             what, hint = _UNFOLLOWABLE[kind]
@@ -62,11 +64,33 @@ _UNFOLLOWABLE = {
 """kind of collection → what it is called, and a hint"""
 
 
-def drop_target(database: Database[dict[str, Any]], name: str, target: str) -> None:
-    """Removes a view's rows, and what shows them under the view's own name."""
-    database.drop_collection(target)
-    if target != name and _kind(database, name) == "view":
+def drop_target(database: Database[dict[str, Any]], name: str, target: str, collection: Binary | None) -> None:
+    """Removes a view's rows, and what shows them under the view's own name.
+
+    Only of the collection that is ours: when the rows are gone, their name is free for anybody."""
+    if uuid_of(database, target) == collection:
+        database.drop_collection(target)
+    if _shows(database, name, target):
         database.drop_collection(name)
+
+
+def drop_rows(database: Database[dict[str, Any]], name: str) -> None:
+    """The same, of what the worker said last. A view that was never built has no rows."""
+    found = database.get_collection(names.ACTIVE, OPTIONS).find_one({"_id": name}, {"live": 1})
+    if found is not None and found.get("live"):
+        drop_target(database, name, found["live"]["target"], found["live"]["collection"])
+
+
+def refuse_taken(database: Database[dict[str, Any]], target: str, live: str | None) -> None:
+    """Raises InputError (QL412) when somebody else has come to use a target in the meantime. ``live`` is where the
+    view's rows are now."""
+    if target != live and _holds_something(database, target) and not (live and _shows(database, target, live)):
+        raise _taken(target)
+
+
+def uuid_of(database: Database[dict[str, Any]], name: str) -> Binary | None:
+    found: Binary | None = _described(database, name).get("info", {}).get("uuid")
+    return found
 
 
 def _reads(view: ViewFacts, *collections: str) -> bool:
@@ -98,11 +122,15 @@ def _refuse_foreign(
                 "QL412", f"{taken} holds the rows of materialized view {owner.name}", hint="take another name"
             )
         if _holds_something(database, taken) and not _was_ours(database, taken):
-            raise InputError(
-                "QL412",
-                f"{taken} exists, and is no materialized view: its documents would be lost",
-                hint="take another name, or WITH (target = '...'), or drop it",
-            )
+            raise _taken(taken)
+
+
+def _taken(target: str) -> InputError:
+    return InputError(
+        "QL412",
+        f"{target} exists, and is no materialized view: its documents would be lost",
+        hint="take another name, or WITH (target = '...'), or drop it",
+    )
 
 
 def _holds_something(database: Database[dict[str, Any]], name: str) -> bool:
@@ -123,5 +151,14 @@ def _was_ours(database: Database[dict[str, Any]], collection: str) -> bool:
 
 def _kind(database: Database[dict[str, Any]], name: str) -> str | None:
     """collection, view or timeseries; None when there is nothing of the name."""
-    found = database.command("listCollections", filter={"name": name}, nameOnly=True)["cursor"]["firstBatch"]
-    return str(found[0]["type"]) if found else None
+    return _described(database, name).get("type")
+
+
+def _shows(database: Database[dict[str, Any]], name: str, target: str) -> bool:
+    """Whether that is a MongoDB view of the target."""
+    return bool(_described(database, name).get("options", {}).get("viewOn") == target)
+
+
+def _described(database: Database[dict[str, Any]], name: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = database.command("listCollections", filter={"name": name})["cursor"]["firstBatch"]
+    return found[0] if found else {}

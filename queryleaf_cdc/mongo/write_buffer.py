@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import bson
+from bson.binary import Binary
 from bson.errors import BSONError
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -26,6 +27,7 @@ _VERBS = (("insert", "documents"), ("update", "updates"), ("delete", "deletes"))
 INSERT, UPDATE, DELETE = range(3)
 _MAX_PER_COMMAND = 100_000
 _TOO_LARGE_DOCUMENT, _BAD_VALUE, NO_SUCH_KEY = 10334, 2, 4
+OTHER_COLLECTION = 361
 _TRANSACTION_TOO_LARGE = 388
 _UNSTORABLE = (BSONError, OverflowError, UnicodeError, TypeError, ValueError, RecursionError)
 """what encoding raises: a number of more than 64 bits, a text with half of a surrogate pair, an object of Python"""
@@ -54,11 +56,12 @@ class WriteBuffer:
         self.flushed = 0
         """how many of ``ops`` the server has"""
         self.has_read = False
-        self._begun = False
+        self.begun = False
         """the server knows of the transaction"""
         self._waiting: set[str] = set()
-        self.exact: set[str] = set()
-        """collections in which every update and delete must find its document: those of views"""
+        self.exact: dict[str, Binary | None] = {}
+        """collections in which every update and delete must find its document: those of views; and the UUID, where only
+        that very collection is meant"""
         self._noted = 0
         """``_waiting`` holds the collections of the effects up to here that the server does not have"""
 
@@ -94,7 +97,7 @@ class WriteBuffer:
         reader: Collection[Document] | Database[Document] = database[collection] if collection else database
         try:
             with batch_faults(), reader.aggregate(pipeline, session=self._session) as cursor:
-                self._begun = True
+                self.begun = True
                 return list(cursor)
         except BatchRefused as refused:
             raise ReadRefused(str(refused)) from refused
@@ -135,7 +138,7 @@ class WriteBuffer:
     def rewind(self) -> None:
         """After an abort: everything is to be sent again. Only right when nothing was read."""
         self.flushed = self._noted = 0
-        self._begun = False
+        self.begun = False
 
     def _unsent(self) -> set[str]:
         """Collections with writes that the server does not have (at least; a rollback may leave one too many).
@@ -178,12 +181,14 @@ class WriteBuffer:
         command, field = _VERBS[verb]
         ops = self.ops
         statements = [ops[i][2] for i in indexes]
+        same = self.exact.get(collection)
         try:
-            reply = self._command({command: collection, field: statements, "ordered": True})
+            whole = {command: collection, field: statements, "ordered": True}
+            reply = self._command(whole if same is None else {**whole, "collectionUUID": same})
         except DocumentTooLarge as error:
             if len(indexes) == 1:
                 raise WriteFailed(indexes[0], _TOO_LARGE_DOCUMENT, str(error)) from error
-            if not self._begun:
+            if not self.begun:
                 begin_again(self._session)
             half = len(indexes) // 2
             self._send(verb, collection, indexes[:half])
@@ -212,7 +217,7 @@ class WriteBuffer:
     def _command(self, command: Document) -> Document:
         with batch_faults():
             reply = self._database.command(command, session=self._session)
-        self._begun = True
+        self.begun = True
         return reply
 
 

@@ -32,7 +32,7 @@ def compile_aggregate(node: Aggregate, compile_one: _Compile) -> OverRows:
 def _linear(node: Aggregate, spec: Linear, compile_one: _Compile) -> OverRows:
     if not node.args:
         return len
-    value = compile_one(node.args[0])
+    value = compile_one(spec.argument(node))
 
     def over(rows: list[Env]) -> Value:
         values = [value(row) for row in rows]

@@ -62,7 +62,7 @@ def _extracted(expr: Expr, found: dict[str, Evaluator], compile_query: Callable[
     if expr.form != "in":
         return result
     assert expr.operand is not None
-    return Call("= ANY", (_extracted(expr.operand, found, compile_query), result), expr.span)
+    return Call(f"{expr.operator} ANY", (_extracted(expr.operand, found, compile_query), result), expr.span)
 
 
 def _result(node: Subquery, rows: Rows) -> Evaluator:

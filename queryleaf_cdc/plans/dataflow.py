@@ -109,6 +109,7 @@ class WindowFunction:
     order_by: tuple[OrderItem, ...]
     frame: Frame | None
     span: Span
+    ignore_nulls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ A run that fails is cut until the event that is to blame stands alone; only then
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bson.timestamp import Timestamp
 
@@ -22,12 +24,13 @@ from queryleaf_cdc.mongo.faults import (
     Unreachable,
     WorkerFault,
     WriteFailed,
+    batch_faults,
 )
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
-from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, WriteBuffer
+from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, OTHER_COLLECTION, WriteBuffer
 from queryleaf_cdc.runtime.batch_size import BatchSize
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
@@ -35,6 +38,8 @@ from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
 from queryleaf_cdc.runtime.views import ViewFailed, Views
+
+Found = TypeVar("Found")
 
 _RAISED = "QL601"
 _DUPLICATE_KEY = 11000
@@ -113,6 +118,8 @@ class Engine:
     pause: Callable[[float], None]
     provenance: Provenance = field(default_factory=Provenance)
     on_calls: Callable[[], None] = lambda: None
+    keep_lease: Callable[[Callable[[], bool]], AbstractContextManager[None]] = lambda is_sending: nullcontext()
+    """while something is computed, until the server knows of the transaction"""
     trouble: str | None = None
     """why nothing moves, while the same run is tried again"""
     view_time: datetime = datetime.min
@@ -201,6 +208,17 @@ class Engine:
                 attempt += 1
                 self._wait_out(fault, attempt)
 
+    def patiently(self, act: Callable[[], Found]) -> Found:
+        """Does what may be done again, as often as the server does not answer."""
+        attempt = 0
+        while True:
+            try:
+                with batch_faults():
+                    return act()
+            except (Conflict, Unreachable) as fault:
+                attempt += 1
+                self._wait_out(fault, attempt)
+
     # -- one transaction ---------------------------------------------------------------------------------------
 
     def _commit(self, lane: Lane, run: Run) -> None:
@@ -215,11 +233,12 @@ class Engine:
         views = lane.views
         views.clear()
         fired = run.events if lane.program.fires else []
-        firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
-        if views:
-            views.collect(run.events)
-            run.extra.feed()
-            views.step(buffer, self.tick(), run.extra.first)
+        with self.keep_lease(lambda: buffer.begun):
+            firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
+            if views:
+                views.collect(run.events)
+                run.extra.feed()
+                views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
         if not fired:
             locked = self.clock.monotonic()  # views are computed before the server hears of the transaction
@@ -385,6 +404,9 @@ class Engine:
     def _wait_out(self, fault: WorkerFault, attempt: int) -> None:
         if isinstance(fault, Conflict):
             self.metrics.conflicts += 1
+            with contextlib.suppress(Conflict, Unreachable):
+                # Whoever took over has ended our transaction: begun again, it would only be in the way.
+                self.checkpoint.refuse_fenced()
             self.pause(backoff(attempt, 0.005, 1.0))
         else:
             self.trouble = str(fault)
@@ -443,7 +465,7 @@ class Engine:
 
 
 def _refused_row(fault: WriteFailed) -> str:
-    if fault.code in (NO_SUCH_KEY, _DUPLICATE_KEY):
+    if fault.code in (NO_SUCH_KEY, OTHER_COLLECTION, _DUPLICATE_KEY):
         return f"QL609: its rows are not as they were written: {fault}"
     return f"QL602: the server refused one of its rows: {fault}"
 

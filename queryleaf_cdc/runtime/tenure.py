@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bson.timestamp import Timestamp
@@ -13,11 +14,12 @@ from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event, Program, ProgramBuilder
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.active import ActiveEntry
+from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.checkpoint import Checkpoint
 from queryleaf_cdc.mongo.decoding import POISON
 from queryleaf_cdc.mongo.deployment import cluster_now, first_registration, oldest_time, stand_alone
-from queryleaf_cdc.mongo.faults import Conflict, Todo, Unreachable, batch_faults
+from queryleaf_cdc.mongo.faults import Todo, Unreachable
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE
 from queryleaf_cdc.mongo.positions import Position, token_time
@@ -35,7 +37,7 @@ from queryleaf_cdc.runtime.catch_up import CatchUp
 from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
 from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
-from queryleaf_cdc.runtime.limits import Limits, backoff
+from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.provenance import Provenance
 from queryleaf_cdc.runtime.reader import Reader
 from queryleaf_cdc.runtime.view_states import after_change as after_view_change
@@ -44,6 +46,8 @@ from queryleaf_cdc.runtime.view_work import ViewWork
 _LOST = "QL509: the position is lost: the oplog no longer reaches back to it; resume to go on with new changes"
 
 _LOST_TO_VIEW = "QL509: the position was lost: the oplog no longer reached back to it"
+
+_GIVEN_UP = "QL509: the position was given up: there is no checkpoint"
 
 _CATALOG_DOCUMENT = {"$cond": [{"$eq": ["$ns.coll", names.CATALOG]}, "$fullDocument", "$$REMOVE"]}
 _BARE: list[dict[str, Any]] = [
@@ -72,10 +76,12 @@ class Tenure:
     _server_time: Timestamp | None = None
 
     def run(self, checkpoint: Checkpoint) -> None:
-        position = self._start(checkpoint)
+        position = self.engine.patiently(lambda: self._start(checkpoint))
         self.lane = MainLane(NoProgram(), position, {}, self._vitals)
         self.views = ViewWork(self.database, self.engine, self.limits, self.lane, self.active, self.save_now)
-        self._patiently(self.views.start)
+        self.engine.patiently(self.views.start)
+        if checkpoint.position is None:
+            self.views.lose_position(_GIVEN_UP)
         catch_up: CatchUp | None = None
         while True:
             try:
@@ -145,20 +151,8 @@ class Tenure:
                 self._reject(name, reason)
             return self._build()
         self.lane.program, self.lane.sql = program, running
-        self._patiently(lambda: self.views.attach(program))
+        self.engine.patiently(lambda: self.views.attach(program))
         return None
-
-    def _patiently(self, act: Callable[[], None]) -> None:
-        """Does what may be done again, as often as the server does not answer."""
-        attempt = 0
-        while True:
-            try:
-                with batch_faults():
-                    return act()
-            except (Unreachable, Conflict) as fault:
-                attempt += 1
-                self.engine.trouble = str(fault)
-                self.engine.pause(backoff(attempt, self.limits.reconnect_seconds, self.limits.max_reconnect_seconds))
 
     def _triggers(self) -> dict[str, ActiveEntry]:
         return {name: each for name, each in self.active.items() if not each.is_view}
@@ -231,7 +225,7 @@ class Tenure:
         self._report(position)
 
     def _report(self, position: Position) -> None:
-        catching_up = any(each.state == "backfilling" for each in self.active.values())
+        catching_up = any(each.state == "backfilling" for each in self._triggers().values())
         self.advanced(position, not catching_up and self.views.settled())
 
     def _control(self, event: Event, here: Position) -> bool:
@@ -259,6 +253,8 @@ class Tenure:
     def _forget_all(self) -> bool:
         """The catalog was dropped, or the whole database: then saving finds no checkpoint, and raises Fenced."""
         self.save_now()
+        for entry in self.views.entries():
+            self.engine.patiently(partial(self.views.removed, entry))
         self.active.clear()
         self.engine.apply(self.lane, remove_all_active, self.lane.position)
         return True
@@ -277,12 +273,14 @@ class Tenure:
 
     def _follow_catalog(self, event: Event, here: Position) -> None:
         """Takes one change of the catalog into the active copy, in one transaction with the position behind it."""
-        name = event["documentKey"]["_id"]
-        entry = None if event["operationType"] == "delete" else entry_of(self.database, event)
+        name, deleted = event["documentKey"]["_id"], event["operationType"] == "delete"
+        entry = None if deleted else self.engine.patiently(lambda: entry_of(self.database, event))
+        self._take(name, entry, here)
+
+    def _take(self, name: str, entry: CatalogEntry | None, here: Position) -> None:
         known = self.active.get(name)
         if known is not None and known.is_view and (entry is None or entry.view is None):
-            removed = known
-            self._patiently(lambda: self.views.removed(removed))
+            self.engine.patiently(partial(self.views.removed, known))
         if entry is None:
             self.active.pop(name, None)
             self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)
@@ -331,14 +329,19 @@ class Tenure:
         raise stream_error(fault)
 
     def _give_up_position(self) -> None:
-        """Never goes on silently: every running trigger fails, and the stream starts anew for whoever is resumed."""
-        here = Position(at=cluster_now(self.database))
-        for entry in catalog_entries(self.database):
-            known = self.active.get(entry.name) or ActiveEntry(entry)
-            if entry.view is None and known.state == "running":
-                self._store(failed(known, _LOST, None), self.lane.position)
-            elif entry.view is not None and entry.name not in self.active:
-                self._store(after_view_change(None, entry), self.lane.position)
+        """Never goes on silently: every running trigger fails, and the stream starts anew for whoever is resumed. What
+        was registered, changed and dropped in what is lost, the catalog tells."""
+        here = Position(at=self.engine.patiently(lambda: cluster_now(self.database)))
+        entries = self.engine.patiently(lambda: catalog_entries(self.database))
+        for name in self.active.keys() - {each.name for each in entries}:
+            self._take(name, None, self.lane.position)
+        for entry in entries:
+            known = self.active.get(entry.name)
+            if entry.view is None and (known is None or known.is_view or known.state == "running"):
+                self._take(entry.name, entry, self.lane.position)
+                self._fail(entry.name, _LOST, None)
+            elif known is None or known.entry != entry:
+                self._take(entry.name, entry, self.lane.position)
         self.views.lose_position(_LOST_TO_VIEW)
         self.engine.apply(self.lane, lambda buffer: None, here)
 

@@ -93,7 +93,8 @@ class Copying:
         known = build.copied.get(source.scan.number, Copied())
         began = self.engine.clock.monotonic()
         try:
-            read = self._read_ahead(source, known) or self._read(source, known.last)
+            with self.engine.keep_lease(lambda: False):
+                read = self._read_ahead(source, known) or self._read(source, known.last)
             if read.piece.to and not self._has_passed_over(source.scan.number):
                 self._ahead = Ahead(lambda: self._read(source, read.piece.to))
             updated = self._commit(entry, build, read)

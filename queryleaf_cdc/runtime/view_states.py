@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.mongo.active import ActiveEntry, Build, Copied
@@ -66,11 +67,19 @@ def failed(known: ActiveEntry, uid: str, reason: str) -> ActiveEntry:
     return replace(known, state="failed", reason=reason, build=None, followed=followed)
 
 
-def swapped(known: ActiveEntry, since: Timestamp) -> ActiveEntry:
+def swapped(known: ActiveEntry, since: Timestamp, collection: Binary | None) -> ActiveEntry:
     """The build has taken the target's place."""
     assert known.build is not None
-    live = replace(known.build.version, since=since)
+    live = replace(known.build.version, since=since, collection=collection)
     return replace(known, state="running", reason=None, live=live, followed=True, build=None)
+
+
+def after_source(known: ActiveEntry) -> ActiveEntry:
+    """A view after one that it reads was built anew: what it has of the old rows is worth nothing. One that waits for
+    the user goes on waiting."""
+    if known.state in ("paused", "stopped") or not (known.live or (known.build and known.build.copied)):
+        return known
+    return rebuilt(replace(known, followed=False), None)
 
 
 def copied_on(
@@ -90,14 +99,6 @@ def readers(active: Mapping[str, ActiveEntry], source: ActiveEntry) -> list[Acti
     assert view is not None
     names = {source.name, view.target}
     return [each for each in active.values() if each.entry.view and not names.isdisjoint(each.entry.view.reads)]
-
-
-def owner_of(active: Mapping[str, ActiveEntry], collection: str) -> ActiveEntry | None:
-    """The view that maintains a collection, by its own name or the target's."""
-    for each in active.values():
-        if each.entry.view is not None and collection in (each.name, each.entry.view.target):
-            return each
-    return None
 
 
 def entry_of_build(active: Mapping[str, ActiveEntry], uid: str) -> ActiveEntry | None:

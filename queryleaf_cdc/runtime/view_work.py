@@ -10,7 +10,7 @@ from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import QueryLeafError
 from queryleaf_cdc.events import Event, Program
-from queryleaf_cdc.mongo.active import ActiveEntry, Copied
+from queryleaf_cdc.mongo.active import ActiveEntry, Copied, blocked, owner_of
 from queryleaf_cdc.mongo.deployment import cluster_now, signal
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
@@ -24,7 +24,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.snapshot import SnapshotGone
 from queryleaf_cdc.mongo.state import store_active
-from queryleaf_cdc.mongo.view_rules import drop_target, refuse_unfollowable
+from queryleaf_cdc.mongo.view_rules import drop_target, refuse_taken, refuse_unfollowable, uuid_of
 from queryleaf_cdc.mongo.view_state import (
     collections_of_builds,
     create_collections,
@@ -42,11 +42,10 @@ from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.view_copy import Copying
 from queryleaf_cdc.runtime.view_states import (
+    after_source,
     entry_of_build,
     failed,
-    owner_of,
     readers,
-    rebuilt,
     swapped,
     troubled,
 )
@@ -99,7 +98,8 @@ class ViewWork:
         return found
 
     def settled(self) -> bool:
-        return all(each.build is None for each in self.entries())
+        """Whether nothing is being built, but what waits for a view that waits for the user."""
+        return all(each.build is None or blocked(self.active, each) for each in self.entries())
 
     def attach(self, program: Program) -> None:
         """Feeds the lane's views from a new program. Builds that are no longer wanted are forgotten."""
@@ -131,6 +131,7 @@ class ViewWork:
             view = RunningView(compiled, self.database, rows, is_new)
         view.attach(compiled)
         view.rows = rows
+        view.collection = entry.live.collection if is_live and entry.live is not None else None
         if not is_live:
             assert entry.build is not None
             create_collections(self.database, uid, compiled.plan.options.indexes)
@@ -175,8 +176,9 @@ class ViewWork:
     def lose_position(self, reason: str) -> None:
         """The history between the position and now is gone: nothing is known any more."""
         for entry in self.entries():
-            for version in entry.versions():
-                self.stop(version.uid, reason)
+            if entry.followed or entry.build is not None:
+                for version in entry.versions():
+                    self.stop(version.uid, reason)
 
     def moved(self, event: Event) -> bool:
         """A collection was dropped or renamed. True when that concerns a view."""
@@ -220,11 +222,10 @@ class ViewWork:
     def removed(self, entry: ActiveEntry) -> None:
         """A view was dropped. May happen again after a crash: it comes before the position moves behind it."""
         self.save_now()
-        view = entry.entry.view
-        assert view is not None
         for version in entry.versions():
             drop_collections(self.database, [state_name(version.uid), rows_name(version.uid)])
-        drop_target(self.database, entry.name, entry.live.target if entry.live is not None else view.target)
+        if entry.live is not None:
+            drop_target(self.database, entry.name, entry.live.target, entry.live.collection)
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -232,7 +233,10 @@ class ViewWork:
         """After a worker before this one: finishes what it had begun, removes what it left."""
         for entry in self.entries():
             if entry.build is not None and entry.build.swapping:
-                self._finish_swap(entry)
+                try:
+                    self._finish_swap(entry)
+                except BatchRefused as error:
+                    self.stop(entry.build.version.uid, f"QL602: the server refused to put its rows in place: {error}")
         self.clean_up()
 
     def patience(self) -> float:
@@ -306,9 +310,6 @@ class ViewWork:
     def _build_on(self, entry: ActiveEntry, view: RunningView) -> bool:
         build = entry.build
         assert build is not None
-        if build.swapping:
-            self._finish_swap(entry)
-            return True
         if self._copying is None or self._copying.view is not view:
             self._begin(entry, view)
             return False
@@ -328,6 +329,7 @@ class ViewWork:
         """Also after an interruption: then a part of it is copied already."""
         assert entry.build is not None
         if not entry.build.copied:
+            self._refuse_taken(entry)
             refuse_unfollowable(self.database, view.collections)
             maintained = self.maintained()
             enable_images(
@@ -347,11 +349,18 @@ class ViewWork:
             raise TriggerStopped((copying.view.uid,), error_text(error)) from error
 
     def _swap(self, entry: ActiveEntry) -> None:
-        """The new rows take the old ones' place. ``swapping`` is committed before: a crash must not leave a doubt."""
+        """The new rows take the old ones' place. ``swapping`` is committed before: a crash must not leave a doubt.
+
+        From then on nothing else may happen before it is done: nobody knows where the build's rows are."""
         assert entry.build is not None
+        self._refuse_taken(entry)
         entry = replace(entry, build=replace(entry.build, swapping=True))
         self._store(entry)
-        self._finish_swap(entry)
+        self.engine.patiently(lambda: self._finish_swap(entry))
+
+    def _refuse_taken(self, entry: ActiveEntry) -> None:
+        assert entry.build is not None
+        refuse_taken(self.database, entry.build.version.target, entry.live.target if entry.live is not None else None)
 
     def _finish_swap(self, entry: ActiveEntry) -> None:
         build = entry.build
@@ -360,12 +369,12 @@ class ViewWork:
         self.save_now()
         swap(self.database, build.version.uid, target)
         if entry.live is not None and entry.live.target != target:
-            drop_target(self.database, entry.name, entry.live.target)
+            drop_target(self.database, entry.name, entry.live.target, entry.live.collection)
         show_under_name(self.database, entry.name, target)
-        changed = [swapped(entry, cluster_now(self.database))]
+        changed = [swapped(entry, cluster_now(self.database), uuid_of(self.database, target))]
         for reader in readers(self.active, entry):
-            if reader.name != entry.name and reader.live is not None:
-                changed.append(rebuilt(replace(reader, followed=False), None))
+            if reader.name != entry.name:
+                changed.append(after_source(reader))
         self._store(*changed)
         self._mark, self._copying = None, None
         self.clean_up()

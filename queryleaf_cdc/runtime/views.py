@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bson.binary import Binary
+
 from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.state import StateStore
@@ -58,13 +60,14 @@ class CompiledView:
 class RunningView:
     """One build of a view with its dataflow, whose caches outlive the programs that feed it.
 
-    ``rows`` is the collection that its rows are written to; ``reads`` the builds that feed its other scans. ``is_new``:
-    nothing of its state is stored yet."""
+    ``rows`` is the collection that its rows are written to, with the UUID ``collection`` once that is the target;
+    ``reads`` the builds that feed its other scans. ``is_new``: nothing of its state is stored yet."""
 
     def __init__(self, compiled: CompiledView, database: Db, rows: str, is_new: bool) -> None:
         self.uid = compiled.uid
         self.compiled = compiled
         self.rows = rows
+        self.collection: Binary | None = None
         self.reads: dict[int, str] = {}
         self.scans = compiled.scans_of_views()
         self.inputs: dict[int, Delta] = {}
@@ -112,7 +115,7 @@ class RunningView:
         self._stepped = True
         try:
             changes = self._flow.step(deltas, now)
-            buffer.exact |= {self._state, self.rows}
+            buffer.exact |= {self._state: None, self.rows: self.collection}
             buffer.ops += state_ops(self._state, self._flow.state_changes())
             buffer.ops += row_ops(self.rows, changes)
         except WorkerFault:

@@ -1,4 +1,5 @@
-"""The worker: one thread that holds the lease and commits, one that reads ahead, one that delivers calls."""
+"""The worker: one thread that holds the lease and commits, one that reads ahead, one that delivers calls, and one that
+renews the lease while the first one computes."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from queryleaf_cdc.events import ProgramBuilder
 from queryleaf_cdc.mongo.checkpoint import Checkpoint, CheckpointStore, read_checkpoint
 from queryleaf_cdc.mongo.deployment import ensure_internal_collections, require_replica_set, signal
 from queryleaf_cdc.mongo.faults import Conflict, Fenced, Unreachable
-from queryleaf_cdc.mongo.handles import Client
+from queryleaf_cdc.mongo.handles import Client, reliable
 from queryleaf_cdc.mongo.outbox import OutboxStore
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.status import read_status
@@ -20,6 +21,7 @@ from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.worker_identity import this_process
 from queryleaf_cdc.runtime.delivery import Delivery
 from queryleaf_cdc.runtime.engine import Engine, Interrupted
+from queryleaf_cdc.runtime.lease import Lease
 from queryleaf_cdc.runtime.limits import Clock, Limits, SystemClock
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.tenure import Tenure
@@ -42,7 +44,7 @@ class Worker:
         limits: Limits | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._database = client[database]
+        self._database = reliable(client[database])
         self._build_program = build_program
         self._procedures = procedures if procedures is not None else {}
         self._limits = limits or Limits()
@@ -203,12 +205,14 @@ class Worker:
         outbox = OutboxStore(self._database)
         delivery = Delivery(outbox, self._procedures, self._limits, self._clock, self.metrics)
         engine = Engine(self._database, transaction, store, self._limits, self._clock, self.metrics, self._pause)
-        engine.on_calls = delivery.wake
+        lease = Lease(store.renew, self._limits.lease_seconds)
+        engine.on_calls, engine.keep_lease = delivery.wake, lease.kept
         self._engine = engine
         tenure = Tenure(self._database, engine, self._build_program, self._limits, self._advanced)
         self._tenure = tenure
         self._set_state("running")
         delivery.start()
+        lease.start()
         try:
             tenure.run(checkpoint)
         except Fenced:
@@ -218,6 +222,7 @@ class Worker:
                 tenure.save_now()
             raise
         finally:
+            lease.stop()
             delivery.stop()
 
     def _refuse_vanished(self) -> None:

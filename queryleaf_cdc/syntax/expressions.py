@@ -108,12 +108,13 @@ class Frame:
     """ROWS, RANGE or GROUPS BETWEEN start AND end.
 
     A bound is ``("UNBOUNDED", None, "PRECEDING")``, ``("CURRENT ROW", None, "")`` or ``("OFFSET", expr, "FOLLOWING")``.
-    """
+    ``exclude`` is CURRENT ROW, GROUP, TIES, or nothing."""
 
     unit: str
     start: tuple[str, Expr | None, str]
     end: tuple[str, Expr | None, str]
     span: Span = field(compare=False, repr=False)
+    exclude: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +130,21 @@ class Window:
     order_by: tuple[OrderItem, ...]
     frame: Frame | None
     span: Span = field(compare=False, repr=False)
+    ignore_nulls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"`` (then ``operand`` is set)."""
+    """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"``.
+
+    IN has an ``operand``, and means ``operand operator ANY (query)``. A row in it, ``(a, b) IN (SELECT c, d ...)``, is
+    ``Call("ROW", (a, b))``; then the operator is ``=``."""
 
     form: str
     query: Query
     operand: Expr | None
     span: Span = field(compare=False, repr=False)
+    operator: str = "="
 
 
 @dataclass(frozen=True, slots=True)

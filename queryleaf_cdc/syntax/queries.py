@@ -19,10 +19,13 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True)
 class SubqueryRef:
+    """``lateral`` queries read the sources that stand before them in FROM."""
+
     query: Query
     alias: str
     columns: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
+    lateral: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class Select:
     * ``GROUP BY HOP(...)`` is a CROSS join with ``UnnestRef(Call("HOP_STARTS", (time, slide, size)), "$hop",
       ("window_start",), False)`` and the key ``Field("$hop", ("window_start",))``; TUMBLE is ``Call("DATE_BIN", (size,
       time))``. Rows whose time is no timestamp are kept out by a BETWEEN in ``where``, or by having no element;
-    * ``limit`` and ``offset`` are literals, None where there is none."""
+    * ``limit`` and ``offset`` are literals, None where there is none. ``with_ties``: rows that ORDER BY leaves equal to
+      the last one are in, too."""
 
     items: tuple[SelectItem, ...]
     from_item: FromItem | None
@@ -104,6 +108,7 @@ class Select:
     emit: str | None
     span: Span = field(compare=False, repr=False)
     grouping_sets: tuple[tuple[Expr, ...], ...] = ()
+    with_ties: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class SetOperation:
     offset: Expr | None
     ctes: tuple[Cte, ...]
     span: Span = field(compare=False, repr=False)
+    with_ties: bool = False
 
 
 Query = Select | SetOperation

@@ -274,6 +274,7 @@ FILES = {
         (["query", "--db", "", "SELECT 1"], 1, "QL440"),
         (["query", "--uri", "mongodb://a:b:c", "SELECT 1"], 3, "QL520"),
         (["status", "--uri", "mongodb://127.0.0.1:1/x"], 3, "QL503"),
+        (["run", "--uri", "mongodb://127.0.0.1:1/x", "triggers.sql"], 3, "QL503"),
         (["status", "--embedded", "--mongod", "/nowhere/mongod"], 3, "QL501"),
         (["nothing"], 2, "No such command"),
         (["compile"], 2, "Missing argument"),

@@ -23,6 +23,7 @@ from queryleaf_cdc.mongo.deployment import ensure_internal_collections
 from queryleaf_cdc.mongo.faults import Conflict, Fenced
 from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.worker_identity import this_process
+from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.worker import Worker
 
 Db = Database[dict[str, Any]]
@@ -191,6 +192,30 @@ def test_a_zombie_cannot_commit(client: Client, db: Db, catalog: Catalog) -> Non
         first.save({}, zombie.session)
     zombie.abort()
     assert db.log.count_documents({}) == 0
+
+
+def test_a_zombie_does_not_begin_again(
+    db: Db, catalog: Catalog, make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction was ended by whoever took over: the same writes once more would only hold locks."""
+    catalog.register("a", sql(on="orders"))
+    make_worker().drain()
+    sent: list[int] = []
+    flush = WriteBuffer.flush
+
+    def flush_and_lose_the_lease(buffer: WriteBuffer) -> None:
+        flush(buffer)
+        sent.append(len(buffer.ops))
+        if len(sent) == 1:
+            found = db["_queryleaf.checkpoint"].find_one_and_update({"_id": "stream"}, {"$inc": {"seq": 1}})
+            db.client.admin.command("killSessions", [{"id": found["session"]}])  # type: ignore[index]
+
+    monkeypatch.setattr(WriteBuffer, "flush", flush_and_lose_the_lease)
+    db.orders.insert_one({"_id": 1})
+    deadline = time.monotonic() + 10
+    while db.log.count_documents({}) == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (db.log.count_documents({}), len(sent)) == (1, 2)  # the second time with a lease of its own again
 
 
 def test_a_worker_stops_cleanly_and_its_successor_need_not_wait(db: Db, catalog: Catalog, make_worker: Any) -> None:

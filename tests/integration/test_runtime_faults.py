@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.mongo.catalog import Catalog
 from queryleaf_cdc.mongo.embedded import start_embedded
+from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.worker import Worker
 
@@ -242,6 +243,14 @@ def test_an_unreachable_server_is_one_sentence() -> None:
     assert caught.value.code == "QL503"
     assert "127.0.0.1:1" in caught.value.message
     assert len(caught.value.message) < 150
+
+
+def test_an_unreachable_server_is_asked_once_what_it_has() -> None:
+    with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=200) as client:
+        tables = SampledTables(client.shop)
+        began = time.monotonic()
+        assert [name for name in "abcdef" if name in tables] == []
+        assert time.monotonic() - began < 0.8
 
 
 def test_a_server_that_restarts_is_waited_for(tmp_path: Any) -> None:

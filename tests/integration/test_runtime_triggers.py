@@ -9,7 +9,7 @@ from fake_program import sql
 from pymongo.database import Database
 
 from queryleaf_cdc.errors import InputError
-from queryleaf_cdc.mongo.catalog import Catalog
+from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.runtime.worker import Worker
 
 Db = Database[dict[str, Any]]
@@ -57,6 +57,25 @@ def test_registering_tells_what_it_did(catalog: Catalog) -> None:
     with pytest.raises(InputError) as caught:
         catalog.register("a", text)
     assert caught.value.code == "QL410"
+
+
+@pytest.mark.parametrize(("other", "said", "state"), [("pause", "replaced", "paused"), ("drop", "created", "running")])
+def test_registering_while_somebody_else_changes_it(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, other: str, said: str, state: str
+) -> None:
+    """Neither change is lost."""
+    catalog.register("a", sql(on="orders"))
+    read = catalog.get
+
+    def read_slowly(name: str) -> CatalogEntry | None:
+        monkeypatch.undo()
+        found = read(name)
+        getattr(catalog, other)(name)
+        return found
+
+    monkeypatch.setattr(catalog, "get", read_slowly)
+    assert catalog.register("a", sql(on="orders", tag=2), or_replace=True) == said
+    assert [(each.sql, each.state) for each in catalog.list()] == [(sql(on="orders", tag=2), state)]
 
 
 def test_replacing_takes_effect_between_two_events(db: Db, catalog: Catalog, make_worker: Any) -> None:

@@ -20,6 +20,9 @@ from pymongo.database import Database
 from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for, writing
 
 from queryleaf_cdc.mongo.embedded import start_embedded
+from queryleaf_cdc.mongo.faults import Unreachable
+from queryleaf_cdc.mongo.view_state import swap
+from queryleaf_cdc.runtime import view_work
 
 Db = Database[dict[str, Any]]
 
@@ -207,6 +210,122 @@ def test_a_function_that_raises(ql: QuickLeaf, db: Db) -> None:
         assert is_right(ql, db)
 
 
+# -- views that read views ---------------------------------------------------------------------------------------------
+
+ALL = "CREATE OR REPLACE MATERIALIZED VIEW base AS SELECT _id AS k, v FROM orders"
+SUMS = "CREATE MATERIALIZED VIEW totals AS SELECT COUNT(*) AS n, SUM(v) AS s FROM base"
+
+
+def sums(db: Db) -> tuple[int, int]:
+    [row] = db.totals.find()
+    return row["n"], row["s"]
+
+
+def test_what_a_view_reads_is_replaced_while_it_is_built(ql: QuickLeaf, db: Db) -> None:
+    """What it has copied of the old rows is worth nothing."""
+    ql.limits = dataclasses.replace(QUICK, first_piece_rows=5, piece_rows=5)
+    ql.execute(ALL)
+    with ql:
+        ql.drain(30)
+        ql.execute(SUMS)
+        wait_for(lambda: (ql.status()["totals"]["progress"] or {}).get("rows", 0) > 20)
+        ql.execute(f"{ALL} WHERE v % 2 = 0")
+        ql.drain(30)
+        assert sums(db) == (100, sum(range(0, 200, 2)))
+        assert leftovers(db) == set()
+
+
+@pytest.mark.parametrize("trouble", ["refresh", "position"])
+def test_a_paused_view_stays_as_it_is(ql: QuickLeaf, db: Db, trouble: str) -> None:
+    """Whatever happens to what it reads."""
+    ql.execute(f"{ALL}; {SUMS}")
+    with ql:
+        ql.drain()
+        ql.pause("totals")
+        db.orders.delete_many({"c": 1})
+        ql.drain()
+    if trouble == "position":
+        db["_queryleaf.checkpoint"].drop()
+    with ql:
+        ql.execute("REFRESH MATERIALIZED VIEW base")
+        ql.drain()
+        assert (state(ql), sums(db)) == ("paused", (200, sum(range(200))))
+        assert db["_queryleaf.active"].find_one({"_id": "totals"})["state"] == "paused"  # type: ignore[index]
+        ql.resume("totals")
+        ql.drain()
+        assert sums(db) == (len(kept := [n for n in range(200) if n % 7 != 1]), sum(kept))
+        assert leftovers(db) == set()
+
+
+def test_a_view_of_one_that_cannot_be_built(ql: QuickLeaf, db: Db) -> None:
+    """It says what it waits for, and nobody else waits for it."""
+    works: set[bool] = set()
+
+    @ql.function("SHAKY", repeatable=True)
+    def shaky(value: int) -> int:
+        if not works:
+            raise ValueError("not yet")
+        return value
+
+    ql.execute(f"{ALL.replace('v FROM', 'SHAKY(v) AS v FROM')}; {SUMS}")
+    with ql:
+        wait_for(lambda: state(ql, "base") == "failed")
+        db.orders.insert_one({"_id": 1000, "c": 1, "v": 1000})
+        ql.drain()
+        assert (state(ql), ql.status()["totals"]["reason"]) == ("backfilling", "it waits for base (failed)")
+        works.add(True)
+        ql.execute("REFRESH MATERIALIZED VIEW base")
+        ql.drain()
+        assert (state(ql), sums(db)) == ("running", (201, sum(range(200)) + 1000))
+
+
+# -- what is not ours -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows_to_come", [0, 20])
+def test_a_name_is_free_when_its_view_is_dropped(ql: QuickLeaf, db: Db, rows_to_come: int) -> None:
+    """Also when the worker hears of it later: then somebody else's documents lie there."""
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+    if rows_to_come:
+        db.orders.insert_many({"_id": n, "c": n, "v": n} for n in range(300, 300 + rows_to_come))
+    ql.execute("DROP MATERIALIZED VIEW totals")
+    db.totals.insert_one({"precious": True})
+    with ql:
+        ql.drain()
+        assert [each.get("precious") for each in db.totals.find()] == [True]
+        assert leftovers(db) == set()
+
+
+def test_a_target_that_somebody_takes_while_the_view_is_built(ql: QuickLeaf, db: Db) -> None:
+    ql.limits = dataclasses.replace(QUICK, first_piece_rows=5, piece_rows=5)
+    ql.execute(TOTALS)
+    with ql:
+        wait_for(lambda: (ql.status()["totals"]["progress"] or {}).get("rows", 0) > 20)
+        db.totals.insert_one({"precious": True})
+        wait_for(lambda: state(ql) == "failed")
+        assert ql.status()["totals"]["reason"].startswith("QL412: totals exists")
+        assert db.totals.count_documents({"precious": True}) == 1
+        db.totals.drop()
+        ql.execute("REFRESH MATERIALIZED VIEW totals")
+        assert is_right(ql, db)
+        ql.execute("DROP MATERIALIZED VIEW totals")
+        db.totals.insert_one({"precious": True})
+        ql.drain()
+        assert db.totals.count_documents({}) == 1
+
+
+def test_dropping_the_catalog_drops_the_views(ql: QuickLeaf, db: Db) -> None:
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        db["_queryleaf.catalog"].drop()
+        wait_for(lambda: "totals" not in db.list_collection_names() and not leftovers(db))
+        ql.execute(TOTALS)
+        assert is_right(ql, db)
+
+
 # -- on_error = 'stop' ------------------------------------------------------------------------------------------------
 
 
@@ -227,15 +346,24 @@ def test_a_view_that_stops_says_why(ql: QuickLeaf, db: Db) -> None:
 # -- positions and workers --------------------------------------------------------------------------------------------
 
 
-def test_a_lost_position_rebuilds_the_view() -> None:
+def test_a_lost_position_rebuilds_the_views() -> None:
+    """What was registered, replaced and dropped in what is lost, is known from the catalog."""
+    note = "CREATE TRIGGER {0} AFTER INSERT ON orders BEGIN INSERT INTO {0}_log (k) VALUES (NEW._id); END"
     with start_embedded(oplog_mb=1, extra_args=("--syncdelay=1",)) as uri, MongoClient[Any](uri) as client:
         db = client.shop
         db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(200))
         ql = QuickLeaf(client=client, database="shop")
         ql.execute(TOTALS)
+        ql.execute("; ".join(TOTALS.replace("totals", each, 1) for each in ("paused", "replaced", "dropped")))
+        ql.execute("; ".join(note.format(each) for each in ("kept", "gone")))
         with ql:
             ql.drain()
+            ql.pause("paused")
+            ql.drain()
         db.orders.delete_many({"c": 1})
+        ql.execute("DROP MATERIALIZED VIEW dropped; DROP TRIGGER gone")
+        ql.execute("CREATE OR REPLACE MATERIALIZED VIEW replaced AS SELECT COUNT(*) AS n FROM orders")
+        ql.execute(TOTALS.replace("totals", "created", 1))
         held = db["_queryleaf.checkpoint"].find_one()["position"]["token"]  # type: ignore[index]
         deadline = time.monotonic() + 60
         while _can_resume(db, held) and time.monotonic() < deadline:
@@ -244,6 +372,14 @@ def test_a_lost_position_rebuilds_the_view() -> None:
             time.sleep(0.2)
         with ql:
             assert is_right(ql, db)
+            assert totals(db, "created") == expected_totals(db)
+            assert [each["n"] for each in db.replaced.find()] == [db.orders.count_documents({})]
+            assert (state(ql, "paused"), db.paused.count_documents({})) == ("paused", 7)
+            assert sorted(ql.status()) == ["created", "kept", "paused", "replaced", "totals"]
+            assert (state(ql, "kept"), db.dropped.count_documents({})) == ("failed", 0)
+            db.orders.insert_one({"_id": 1000, "c": 1, "v": 1})
+            ql.drain()
+            assert db.gone_log.count_documents({}) == 0
         ql.close()
 
 
@@ -318,6 +454,21 @@ def test_killed_at_fifty_moments(mongo_uri: str, ql: QuickLeaf, db: Db) -> None:
         assert all(db[name].count_documents({}) == 0 for name in db.list_collection_names() if ".state." in name)
 
 
+def test_a_run_that_takes_longer_than_the_lease(ql: QuickLeaf, db: Db) -> None:
+    """Another worker waits, and does not take it over: it would only begin it again."""
+    second = QuickLeaf(client=db.client, database=db.name)
+    for each in (ql, second):
+        each.limits = dataclasses.replace(QUICK, lease_seconds=0.6)
+        each.function("SLOWLY", repeatable=True)(lambda value: (time.sleep(0.01), value)[1])
+    ql.execute(TOTALS.replace("SUM(v)", "SUM(SLOWLY(v))"))
+    with ql, second:
+        wait_for(lambda: totals(db) == expected_totals(db))
+        db.orders.update_many({}, {"$inc": {"v": 1}})
+        wait_for(lambda: totals(db) == expected_totals(db))
+        assert sorted([ql.worker.state, second.worker.state]) == ["running", "standby"]
+    second.close()
+
+
 def test_workers_take_turns(ql: QuickLeaf, db: Db) -> None:
     """The lease is taken away from whoever has it, in the middle of its work."""
     second = QuickLeaf(client=db.client, database=db.name)
@@ -335,3 +486,38 @@ def test_workers_take_turns(ql: QuickLeaf, db: Db) -> None:
         time.sleep(0.3)
         assert totals(db) == expected_totals(db)
     second.close()
+
+
+# -- the server goes away in the middle --------------------------------------------------------------------------------
+
+
+def test_the_answer_to_a_swap_is_lost(ql: QuickLeaf, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It happened, but the worker does not know. What is written meanwhile must wait until that is clear."""
+    lost: list[str] = []
+
+    def swap_and_lose(database: Db, uid: str, target: str) -> None:
+        swap(database, uid, target)
+        if not lost:
+            lost.append(uid)
+            db.orders.insert_one({"_id": 1000, "c": 1000, "v": 1})
+            time.sleep(0.3)
+            raise Unreachable("connection closed")
+
+    monkeypatch.setattr(view_work, "swap", swap_and_lose)
+    ql.execute(TOTALS)
+    with ql:
+        wait_for(lambda: lost)
+        assert is_right(ql, db)
+
+
+def test_the_checkpoint_is_dropped(ql: QuickLeaf, db: Db) -> None:
+    """As errors advise to give a position up: then the stream begins with what the views have already."""
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain()
+        for n in range(100):
+            db.orders.update_one({"_id": n}, {"$inc": {"v": 1}})
+        ql.drain()
+    db["_queryleaf.checkpoint"].drop()
+    with ql:
+        assert is_right(ql, db)

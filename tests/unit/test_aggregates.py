@@ -146,6 +146,75 @@ def test_deviations_of_huge_and_of_tiny_values() -> None:
     assert after("STDDEV", ([Decimal128("1.5"), "x"], 1)) is None
 
 
+def _pairs(rng: Random) -> list[tuple[float, float]]:
+    return [(rng.choice((rng.randrange(9), rng.uniform(-1, 1))), rng.randrange(9) + 0.25) for _ in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("CORR", lambda y, x: statistics.correlation(x, y)),
+        ("COVAR_SAMP", lambda y, x: statistics.covariance(x, y)),
+        ("COVAR_POP", lambda y, x: statistics.covariance(x, y) * 7 / 8),
+        ("REGR_SLOPE", lambda y, x: statistics.linear_regression(x, y).slope),
+        ("REGR_INTERCEPT", lambda y, x: statistics.linear_regression(x, y).intercept),
+        ("REGR_R2", lambda y, x: statistics.correlation(x, y) ** 2),
+        ("REGR_AVGY", lambda y, x: statistics.fmean(y)),
+        ("REGR_AVGX", lambda y, x: statistics.fmean(x)),
+        ("REGR_SYY", lambda y, x: statistics.pvariance(y) * 8),
+        ("REGR_SXX", lambda y, x: statistics.pvariance(x) * 8),
+        ("REGR_SXY", lambda y, x: statistics.covariance(x, y) * 7),
+        ("REGR_COUNT", lambda y, x: 8),
+    ],
+)
+def test_statistics_of_pairs_agree_with_the_standard_library(
+    name: str, reference: Callable[[list[float], list[float]], float]
+) -> None:
+    for seed in range(20):
+        values = _pairs(Random(seed))
+        expected = reference([y for y, _ in values], [x for _, x in values])
+        gone: list[Value] = [[1e5, 0.1], [3, 1e-9], [NAN, 1]]
+        found = after(name, (gone, 1), ([*map(list, values), [1, None], ["x", 2], None], 1), (gone, -1))
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "expected"),
+    [
+        ("CORR", [], None),
+        ("REGR_COUNT", [], 0),
+        ("COVAR_SAMP", [[1, 2]], None),
+        ("COVAR_POP", [[1, 2]], 0.0),
+        ("CORR", [[1, 2], [3, 2]], None),
+        ("CORR", [[1e200, 1], [-1e200, 2]], -1.0),
+        ("REGR_SLOPE", [[1, 2], [3, 2]], None),
+        ("REGR_R2", [[1, 2], [3, 2]], None),
+        ("REGR_R2", [[2, 1], [2, 3]], 1.0),
+        ("REGR_SYY", [[1e300, 1], [-1e300, 2]], INF),
+        ("REGR_AVGX", [[1, Decimal128("0.5")], [2, Int64(1)]], 0.75),
+        ("COVAR_POP", [[1, INF], [1, 1]], NAN),
+    ],
+)
+def test_statistics_of_few_or_of_odd_pairs(name: str, pairs: list[Value], expected: Value) -> None:
+    assert after(name, (pairs, 1)) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("BIT_AND", [6, Int64(3), 2.0, Decimal128("7"), None, "x", 0.5, NAN, INF, True], 2),
+        ("BIT_OR", [4, 1, -8], -3),
+        ("BIT_XOR", [5, 5, 3], 3),
+        ("BIT_AND", [-1, 2**62 + 1], 2**62 + 1),
+        ("BIT_OR", [-(2**63), 1e300], -(2**63)),
+        ("BIT_AND", ["x"], None),
+        ("BIT_OR", [0], 0),
+    ],
+)
+def test_bits(name: str, values: list[Value], expected: Value) -> None:
+    assert after(name, ([9, -5], 1), (values, 1), ([-5, 9], -1)) == expected
+
+
 def test_counts_and_truth() -> None:
     assert after("COUNT", ([None, 0, "", False], 1)) == 3
     assert after("COUNT", ([], 1)) == 0

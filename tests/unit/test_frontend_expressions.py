@@ -311,6 +311,15 @@ def test_subquery(text: str, form: str, operand: Expr | None) -> None:
     assert (found.form, found.operand) == (form, operand)
 
 
+def test_all_of_a_query_is_the_opposite_of_any() -> None:
+    found = parse_expression("a >= ALL(SELECT x FROM t)")
+    assert isinstance(found, Call)
+    assert found.name == "NOT"
+    (inner,) = found.args
+    assert isinstance(inner, Subquery)
+    assert (inner.form, inner.operator) == ("in", "<")
+
+
 def test_not_in_a_query_negates() -> None:
     found = parse_expression("a <> ALL(SELECT x FROM t)")
     assert isinstance(found, Call)
@@ -320,9 +329,9 @@ def test_not_in_a_query_negates() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a SIMILAR TO 'x'", "a LIKE ANY('x')", "a = ALL(SELECT 1)", "(a, b) = (1, 2)", "(a, b)", "()", "a @> b",
+        "a SIMILAR TO 'x'", "a LIKE ANY('x')", "(a, b) = (1, 2)", "(a, b)", "()", "a @> b",
         "a #> b", "a & b", "a | b", "ROW(1, 2)", "f.g(a)", "a::bytea", "a::int[]", "SUM(a) IGNORE NULLS OVER ()",
-        "SUM(a) OVER (ORDER BY a ROWS 1 PRECEDING EXCLUDE TIES)", "INTERVAL '1-2' YEAR TO MONTH", "f(a => 1)",
+        "INTERVAL '1-2' YEAR TO MONTH", "f(a => 1)",
         "'a' 'b'", "CURRENT_USER", "session_user", "CURRENT_SCHEMA",
     ],
 )  # fmt: skip

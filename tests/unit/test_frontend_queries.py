@@ -249,10 +249,12 @@ def test_emit(tail: str, emit: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT 1 FROM a NATURAL JOIN b", "SELECT 1 FROM LATERAL (SELECT 1) s",
+        "SELECT 1 FROM a NATURAL JOIN b", "SELECT 1 FROM a, LATERAL b",
         "WITH RECURSIVE c AS (SELECT 1) SELECT 1",
-        "SELECT 1 FROM (VALUES (1)) v", "SELECT 1 FROM f(1)", "SELECT 1 FROM a t(x)", "SELECT 1 FROM UNNEST(a, b) u",
-        "SELECT x INTO y FROM a", "SELECT 1 UNION SELECT 2 EMIT CHANGES", "(SELECT 1 LIMIT 1) LIMIT 2",
+        "SELECT 1 FROM a SEMI JOIN b ON a.x = b.x", "SELECT 1 FROM a x ANTI JOIN b ON x.x = b.x",
+        "SELECT 1 FROM a LEFT SEMI JOIN b ON a.x = b.x", "SELECT 1 FROM a ASOF LEFT JOIN b ON a.x >= b.x",
+        "SELECT 1 FROM ONLY a", "SELECT 1 FROM f(1)", "SELECT 1 FROM a t(x)", "SELECT 1 FROM UNNEST(a, b) u",
+        "SELECT x INTO y FROM a", "SELECT 1 UNION SELECT 2 EMIT CHANGES",
     ],
 )  # fmt: skip
 def test_refused_as_not_supported(text: str) -> None:
@@ -268,7 +270,8 @@ def test_refused_as_not_supported(text: str) -> None:
         "SELECT x FROM a JOIN b", "SELECT x FROM a JOIN ON x", "SELECT x FROM a LEFT b", "SELECT x FROM a WHERE",
         "SELECT x FROM a GROUP BY", "SELECT x FROM a ORDER BY", "SELECT x FROM a LIMIT", "SELECT x FROM a LIMIT 1, 2",
         "SELECT x FROM a FOR UPDATE", "SELECT x FROM a TABLESAMPLE (5)", "SELECT x FROM a WHERE b WHERE c",
-        "SELECT x FROM (SELECT 1)", "SELECT x FROM UNNEST(y)", "SELECT x AS 'y'", "SELECT x AS 5", "SELECT x AS y.z",
+        "SELECT x FROM (VALUES ())", "SELECT x FROM VALUES (1)", "SELECT x FROM (VALUES (1), (1, 2))",
+        "SELECT x FROM UNNEST(y)", "SELECT x AS 'y'", "SELECT x AS 5", "SELECT x AS y.z",
         "SELECT x FROM a.b", "SELECT * AS y FROM a", "SELECT x FROM a GROUP x", "SELECT x UNION", "SELECT x FROM a b c",
         "SELECT x FROM a JOIN b USING x", "WITH c AS SELECT 1 SELECT 2", "WITH c AS (SELECT 1)", "WITH SELECT 1",
         "WITH c (k) (SELECT 1) SELECT 1", "SELECT DISTINCT ON () x",

@@ -281,6 +281,11 @@ WRONG_QUERIES = [
     ("SELECT RANDOM() AS r FROM t", "QL235", "RANDOM()"),
     ("SELECT a FROM t WHERE b = GEN_RANDOM_UUID()", "QL235", "GEN_RANDOM_UUID()"),
     ("SELECT a FROM t WHERE b < CLOCK_TIMESTAMP()", "QL235", "CLOCK_TIMESTAMP()"),
+    ("SELECT SUM(a, b) AS s FROM t", "QL205", "SUM(a, b)"),
+    ("SELECT COUNT(DISTINCT a, b) AS s FROM t", "QL205", "COUNT(DISTINCT a, b)"),
+    ("SELECT CORR(a) AS s FROM t", "QL205", "CORR(a)"),
+    ("SELECT b, MAX_BY(a, c) AS s FROM t GROUP BY b", "QL209", "MAX_BY(a, c)"),
+    ("SELECT UNNEST(a) AS s FROM t", "QL209", "UNNEST(a)"),
     # columns
     ("SELECT _id, a FROM t", "QL238", "_id"),
     ('SELECT a AS "$a" FROM t', "QL238", 'a AS "$a"'),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from bson import MinKey, ObjectId
+from bson import Binary, MinKey, ObjectId
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc import compile_sql
@@ -27,6 +27,7 @@ from queryleaf_cdc.runtime.view_states import after_change, copied_on, failed, r
 
 NOW = datetime(2026, 11, 23)
 LIMITS = Limits()
+UUID = Binary(b"0123456789abcdef", 4)
 SQL = "CREATE MATERIALIZED VIEW t AS SELECT c, COUNT(*) AS n, SUM(v) AS s FROM orders WHERE v > 0 GROUP BY c"
 
 
@@ -36,7 +37,7 @@ def entry(**changes: Any) -> CatalogEntry:
 
 
 def running() -> ActiveEntry:
-    return swapped(after_change(None, entry()), Timestamp(10, 1))
+    return swapped(after_change(None, entry()), Timestamp(10, 1), UUID)
 
 
 def live(known: ActiveEntry) -> str:
@@ -53,7 +54,7 @@ class TestStates:
     def test_created_then_running(self) -> None:
         first = after_change(None, entry())
         assert (first.state, first.followed) == ("backfilling", False)
-        known = swapped(first, Timestamp(10, 1))
+        known = swapped(first, Timestamp(10, 1), UUID)
         assert (known.state, known.followed, known.build) == ("running", True, None)
         assert live(known) == building(first)
 
@@ -85,12 +86,12 @@ class TestStates:
     def test_trouble_of_long_ago_is_forgotten(self) -> None:
         known, now = running(), NOW
         for _ in range(20):
-            known = swapped(troubled(known, live(known), "why", now, LIMITS), Timestamp(11, 1))
+            known = swapped(troubled(known, live(known), "why", now, LIMITS), Timestamp(11, 1), UUID)
             now += timedelta(seconds=LIMITS.view_calm_seconds + 1)
         assert known.state == "running"
 
     def test_stopped_where_the_user_wants_it(self) -> None:
-        known = swapped(after_change(None, entry(on_error="stop")), Timestamp(10, 1))
+        known = swapped(after_change(None, entry(on_error="stop")), Timestamp(10, 1), UUID)
         known = troubled(known, live(known), "why", NOW, LIMITS)
         assert (known.state, known.reason, known.build) == ("stopped", "why", None)
 

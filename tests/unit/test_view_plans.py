@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from queryleaf_cdc import compile_sql
+from queryleaf_cdc import CompileError, compile_sql
 from queryleaf_cdc.lowering.explain import explain
 from queryleaf_cdc.lowering.tree import Node
 from queryleaf_cdc.lowering.views.rules import RULES, rule_of
@@ -110,6 +110,24 @@ def test_plans_of_the_examples_are_as_the_schema_says_and_can_be_drawn(path: Pat
     jsonschema.validate(document, json.loads((ROOT / "docs" / "compiled.schema.json").read_text("utf-8")))
     drawn = [each for each in explain(program.source, program.statements) if each.text.startswith("materialized view")]
     assert len(drawn) == len(document["statements"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("SELECT a FROM t WHERE a IN (SELECT b, c FROM u)", "QL219"),
+        ("SELECT a FROM t WHERE a > ALL (SELECT b, c FROM u)", "QL219"),
+        ("SELECT a FROM t WHERE (a, b) IN (SELECT c FROM u)", "QL219"),
+        ("SELECT (SELECT b, c FROM u LIMIT 1) AS x FROM t", "QL219"),
+        ("SELECT PERCENTILE_CONT(a) WITHIN GROUP (ORDER BY b) AS x FROM t", "QL304"),
+        ("SELECT ARRAY_AGG(DISTINCT a ORDER BY b) AS x FROM t", "QL304"),
+        ("SELECT STRING_AGG(a, b) OVER (ORDER BY c) AS x FROM t", "QL304"),
+    ],
+)
+def test_what_no_worker_could_compute_does_not_compile(query: str, code: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_sql(view(query))
+    assert raised.value.diagnostics[0].code == code
 
 
 def test_an_operator_that_two_read_is_printed_once() -> None:

@@ -12,6 +12,8 @@ from tests.views.expressions import comparison, direction, order, value
 from tests.views.texts import Optional, Pair, Text, duckdb, joined, ours
 
 _LOGICAL: tuple[Text, ...] = ("BOOL_AND(", "BOOL_OR(", Pair("EVERY(", "BOOL_AND("))
+_PAIRS = ("REGR_COUNT(", "REGR_AVGX(", "REGR_AVGY(")
+"""The others cancel, which doubles do not survive; and DuckDB has NaN where PostgreSQL has NULL."""
 _DEVIATIONS = ("STDDEV(", "STDDEV_POP(", "STDDEV_SAMP(", "VARIANCE(", "VAR_POP(", "VAR_SAMP(")
 
 
@@ -20,7 +22,7 @@ def aggregate(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], exa
     filters = comparison(draw, columns) if draw.chance(0.2) else None
     choices = [_count, _count, _sum, _sum, _extreme, _extreme, _logical, _percentile_disc, _string_agg, _first]
     if not exact:
-        choices += [_average, _average, _deviation, _percentile_cont, _array_agg, _array_agg]
+        choices += [_average, _average, _deviation, _of_pairs, _percentile_cont, _array_agg, _array_agg]
     return draw.one_of(choices)(draw, columns, unique, filters)
 
 
@@ -80,6 +82,11 @@ def _average(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filt
 def _deviation(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
     argument = draw.one_of(of_kind(columns, Kind.NUMBER)).text
     return Value(joined(draw.one_of(_DEVIATIONS), argument, ")", _filtered(filters)), Kind.FUZZY)
+
+
+def _of_pairs(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:
+    one, other = (draw.one_of(of_kind(columns, Kind.NUMBER)).text for _ in range(2))
+    return Value(joined(draw.one_of(_PAIRS), one, ", ", other, ")", _filtered(filters)), Kind.FUZZY)
 
 
 def _percentile_cont(draw: Draw, columns: Sequence[Value], unique: Sequence[Value], filters: Text | None) -> Value:

@@ -14,6 +14,7 @@ Derived = Callable[[Draw], Query]
 """Draws a query whose columns are all of plain kinds, the first one a number."""
 
 _JOINS = ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
+_COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 _MAX_UNIQUE = 6
 """Columns in an ORDER BY that makes it total."""
 
@@ -29,7 +30,17 @@ def sources(draw: Draw, derived: Derived, depth: int) -> Rows:
             continue
         if len(rows.unique) + len(other.unique) <= _MAX_UNIQUE:
             rows = _join(draw, rows, other, draw.one_of(kinds))
+    if depth > 0 and draw.chance(0.06):
+        rows = _lateral(draw, derived, rows, depth)
     return _unnested(draw, rows) if draw.chance(0.15) else rows
+
+
+def _lateral(draw: Draw, derived: Derived, rows: Rows, depth: int) -> Rows:
+    """At most one row for each of these."""
+    alias, one = draw.alias(), scalar(draw, derived, rows.columns, depth, exact=True)
+    join, end = draw.pick((" CROSS JOIN", ""), (" LEFT JOIN", " ON TRUE"))
+    text = Choice(joined(rows.text, f"{join} LATERAL ", one.text, f" AS {alias}(s){end}"), (rows.text,))
+    return Rows(text, (*rows.columns, Value(f"{alias}.s", one.kind, one.whole)), rows.unique, rows.distinct)
 
 
 def _has_k(rows: Rows) -> bool:
@@ -132,16 +143,18 @@ def _among(draw: Draw, derived: Derived, columns: Sequence[Value], depth: int) -
     shared = [kind for kind in (Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.WILD) if of_kind(columns, kind)]
     kind = draw.one_of([each for each in shared if of_kind(inner.columns, each)])
     item = _key(draw, inner.columns, kind).text
-    negated = draw.pick("", "NOT ")
+    forms = ["IN", "NOT IN"]
+    if kind is not Kind.WILD and draw.chance(0.3):
+        forms = [f"{operator} {quantifier}" for operator in _COMPARISONS for quantifier in ("ANY", "ALL")]
     return joined(
-        _key(draw, columns, kind).text, f" {negated}IN (SELECT ", item, " FROM ", inner.text,
+        _key(draw, columns, kind).text, f" {draw.one_of(forms)} (SELECT ", item, " FROM ", inner.text,
         _correlated(draw, inner, columns, 0.3), ")",
     )  # fmt: skip
 
 
 def _compared(draw: Draw, derived: Derived, columns: Sequence[Value], depth: int) -> Text:
     one = scalar(draw, derived, columns, depth, exact=True)
-    operator = draw.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ")
+    operator = f" {draw.one_of(_COMPARISONS)} "
     fitting = of_kind(columns, one.kind)
     if not fitting:
         return joined(one.text, " IS NOT NULL")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.views.drawing import Draw, Kind, Value, of_kind, plain
 from tests.views.expressions import comparison, direction, literal, order, value, variant
-from tests.views.texts import Choice, Optional, Text, joined
+from tests.views.texts import Choice, Optional, Pair, Text, joined
 
 _BOUNDS = (
     "UNBOUNDED PRECEDING", "{} PRECEDING", "{} PRECEDING", "CURRENT ROW", "{} FOLLOWING", "{} FOLLOWING",
@@ -92,15 +92,22 @@ def _positional(draw: Draw, columns: Sequence[Value], window: Window, name: str 
             default = joined(", ", literal(draw, one.kind).text) if draw.chance(0.4) else ""
             default = draw.pick(", 0", ", 7") if default and one.kind is Kind.NUMBER else default
             offset = joined(f", {draw.pick(0, 1, 2, 3)}", default) if draw.chance(0.6) else ""
-            call = joined(draw.pick("LAG(", "LEAD("), text, offset, ")")
+            inside, behind = _nulls(draw)
+            call = joined(draw.pick("LAG(", "LEAD("), text, offset, inside, ")", behind)
             return Value(joined(call, _over(window, name, "")), one.kind)
         case _:
+            inside, behind = _nulls(draw)
             call = draw.pick(
-                joined("FIRST_VALUE(", text, ")"),
-                joined("LAST_VALUE(", text, ")"),
-                joined("NTH_VALUE(", text, f", {draw.pick(1, 2, 3)})"),
+                joined("FIRST_VALUE(", text, inside, ")", behind),
+                joined("LAST_VALUE(", text, inside, ")", behind),
+                joined("NTH_VALUE(", text, f", {draw.pick(1, 2, 3)}", inside, ")", behind),
             )
             return Value(joined(call, _over(window, name, _frame(draw, window))), one.kind)
+
+
+def _nulls(draw: Draw) -> tuple[Text, Text]:
+    """DuckDB has IGNORE NULLS inside of the parentheses, PostgreSQL's standard behind them."""
+    return (Pair("", " IGNORE NULLS"), Pair(" IGNORE NULLS", "")) if draw.chance(0.25) else ("", "")
 
 
 def _aggregate(draw: Draw, columns: Sequence[Value], window: Window, exact: bool) -> tuple[Value, Text]:
@@ -154,4 +161,8 @@ def _frame(draw: Draw, window: Window) -> Text:
     unit = "RANGE" if unit == "OFFSETS" else unit
     if high == "CURRENT ROW" and draw.chance(0.3):
         return Choice(f"{unit} {low}", ("",))
-    return Choice(f"{unit} BETWEEN {low} AND {high}", ("",))
+    text = f"{unit} BETWEEN {low} AND {high}"
+    if draw.chance(0.2):
+        excluded = draw.pick("CURRENT ROW", "GROUP", "TIES", "NO OTHERS")
+        return Choice(f"{text} EXCLUDE {excluded}", (text,))
+    return Choice(text, ("",))

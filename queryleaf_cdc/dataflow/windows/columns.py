@@ -9,9 +9,9 @@ from queryleaf_cdc.dataflow.partitions import Order
 from queryleaf_cdc.dataflow.rows import Row
 from queryleaf_cdc.dataflow.windows.column import Column
 from queryleaf_cdc.dataflow.windows.framed_aggregates import aggregate
-from queryleaf_cdc.dataflow.windows.framed_values import LastValue, NthValue
+from queryleaf_cdc.dataflow.windows.framed_values import LastValue, NthValue, PickedValue
 from queryleaf_cdc.dataflow.windows.frames import Bounds, bounds
-from queryleaf_cdc.dataflow.windows.neighbours import ComputedNeighbour, Neighbour
+from queryleaf_cdc.dataflow.windows.neighbours import ComputedNeighbour, KnownNeighbour, Neighbour
 from queryleaf_cdc.dataflow.windows.ranking import CumeDist, DenseRank, Ntile, PercentRank, Rank, RowNumber
 from queryleaf_cdc.dataflow.windows.sessions import SessionBound
 from queryleaf_cdc.lowering.worker_face import Evaluator
@@ -43,13 +43,16 @@ def column(function: WindowFunction, order_by: tuple[OrderItem, ...], order: Ord
         case "SESSION_START" | "SESSION_END":
             return SessionBound(args[0], args[1](()), function.name == "SESSION_END")
     frame = bounds(function.frame, order_by, order, context)
+    known = function.ignore_nulls
     match function.name:
+        case "FIRST_VALUE" | "LAST_VALUE" if known or frame.exclude:
+            return PickedValue(args[0], 1, function.name == "LAST_VALUE", known, frame)
         case "FIRST_VALUE":
             return NthValue(args[0], 1, frame)
         case "LAST_VALUE":
             return LastValue(args[0], frame)
         case "NTH_VALUE":
-            return _nth_value(args[0], args[1](()), frame)
+            return _nth_value(args[0], args[1](()), frame, known)
         case _:
             return aggregate(function, frame, context)
 
@@ -58,6 +61,8 @@ def _neighbour(function: WindowFunction, args: list[Evaluator]) -> Column:
     sign = -1 if function.name == "LAG" else 1
     offset: Expr | None = function.args[1] if len(args) > 1 else None
     default = args[2] if len(args) > 2 else _null
+    if function.ignore_nulls:
+        return KnownNeighbour(args[0], args[1] if len(args) > 1 else _one, sign, default)
     if offset is None:
         return Neighbour(args[0], sign, default)
     if isinstance(offset, Literal) and _is_integer(offset.value):
@@ -65,8 +70,10 @@ def _neighbour(function: WindowFunction, args: list[Evaluator]) -> Column:
     return ComputedNeighbour(args[0], args[1], sign, default)
 
 
-def _nth_value(value: Evaluator, nth: Value, frame: Bounds) -> Column:
-    return NthValue(value, nth, frame) if _is_integer(nth) and nth > 0 else NthValue(_null, 1, frame)
+def _nth_value(value: Evaluator, nth: Value, frame: Bounds, known: bool) -> Column:
+    if not _is_integer(nth) or nth <= 0:
+        return NthValue(_null, 1, frame)
+    return PickedValue(value, nth, False, known, frame) if known or frame.exclude else NthValue(value, nth, frame)
 
 
 def _is_integer(value: Value) -> bool:
@@ -75,3 +82,7 @@ def _is_integer(value: Value) -> bool:
 
 def _null(row: Row) -> Value:
     return None
+
+
+def _one(row: Row) -> Value:
+    return 1

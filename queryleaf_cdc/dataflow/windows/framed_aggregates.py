@@ -70,6 +70,45 @@ class FramedAggregate:
         return contents
 
 
+class ExcludingAggregate(FramedAggregate):
+    """Over frames with EXCLUDE: what is left out is taken away for a moment. ``Contents`` that know no other order than
+    that of the rows are made anew for each row."""
+
+    def __init__(
+        self,
+        empty: Callable[[], Contents],
+        read: Callable[[list[Row]], list[Any]],
+        result: Callable[[Any], Value],
+        frame: Bounds,
+        anew: bool,
+    ) -> None:
+        super().__init__(empty, read, result, frame)
+        self._anew = anew
+
+    def values(self, sequence: Stretch, start: int, stop: int) -> list[Value]:
+        items = self._read(sequence.rows)
+        if self._anew:
+            return [self._of_parts(items, parts) for parts in self._frame.parts(sequence, start, stop)]
+        found: list[Value] = []
+        contents, last = self._empty(), (0, 0)
+        frames, gaps = self._frame.of(sequence, start, stop), self._frame.gaps(sequence, start, stop)
+        for frame, left_out in zip(frames, gaps, strict=True):
+            contents, last = self._moved(contents, items, last, frame), frame
+            away = [item for begin, end in left_out for item in items[begin:end]]
+            if away:
+                contents.add(away, -1)
+            found.append(self._result(contents))
+            if away:
+                contents.add(away, 1)
+        return found
+
+    def _of_parts(self, items: list[Any], parts: list[tuple[int, int]]) -> Value:
+        contents = self._empty()
+        for begin, end in parts:
+            contents.add(items[begin:end], 1)
+        return self._result(contents)
+
+
 class RunningTally(FramedAggregate):
     """A linear aggregate over frames that begin with the partition."""
 
@@ -98,7 +137,7 @@ def aggregate(function: WindowFunction, frame: Bounds, context: Context) -> Fram
 
 def _linear(node: Aggregate, spec: Linear, frame: Bounds, context: Context) -> FramedAggregate:
     test = context.test(node.filter) if node.filter is not None else None
-    value: Callable[[Row], Value] = context.row(node.args[0]) if node.args else lambda row: True
+    value: Callable[[Row], Value] = context.row(spec.argument(node)) if node.args else lambda row: True
 
     def read(rows: list[Row]) -> list[Value]:
         if test is None:
@@ -106,10 +145,22 @@ def _linear(node: Aggregate, spec: Linear, frame: Bounds, context: Context) -> F
         return [value(row) if test(row) else None for row in rows]
 
     if node.distinct:
-        return FramedAggregate(lambda: Distinct(spec), read, lambda contents: contents.result(), frame)
+        return _over(frame, lambda: Distinct(spec), read, lambda contents: contents.result())
     if frame.is_from_the_first_row and not frame.is_to_the_last_row:
         return RunningTally(spec, read, frame)
-    return FramedAggregate(spec.tally, read, spec.result, frame)
+    return _over(frame, spec.tally, read, spec.result)
+
+
+def _over(
+    frame: Bounds,
+    empty: Callable[[], Contents],
+    read: Callable[[list[Row]], list[Any]],
+    result: Callable[[Any], Value],
+    anew: bool = False,
+) -> FramedAggregate:
+    if frame.exclude:
+        return ExcludingAggregate(empty, read, result, frame, anew)
+    return FramedAggregate(empty, read, result, frame)
 
 
 def _ordered(node: Aggregate, spec: Ordered, frame: Bounds, context: Context) -> FramedAggregate:
@@ -127,4 +178,4 @@ def _ordered(node: Aggregate, spec: Ordered, frame: Bounds, context: Context) ->
         return (order(row) + exact((found,)) if order is not None else b""), found
 
     empty = InRowOrder if order is None else InOrder
-    return FramedAggregate(empty, lambda rows: list(map(item, rows)), spec.read(node), frame)
+    return _over(frame, empty, lambda rows: list(map(item, rows)), spec.read(node), anew=order is None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence as Places
 from dataclasses import replace
 
 from queryleaf_cdc.dataflow.windows.frames import Bounds
@@ -40,3 +42,32 @@ class LastValue:
     def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
         rows, value = sequence.rows, self._value
         return [value(rows[end - 1]) if first < end else None for first, end in self._frame.of(sequence, start, stop)]
+
+
+class PickedValue:
+    """The ``nth`` one from the frame's beginning, or from its end, where rows do not count: those that EXCLUDE leaves
+    out, and with ``known`` those whose value is NULL."""
+
+    def __init__(self, value: Evaluator, nth: int, backwards: bool, known: bool, frame: Bounds) -> None:
+        self._value, self._nth, self._backwards, self._known, self._frame = value, nth, backwards, known, frame
+        self.reach = frame.reach
+
+    def values(self, sequence: Sequence, start: int, stop: int) -> list[Value]:
+        rows, value = sequence.rows, self._value
+        parts = self._frame.parts(sequence, start, stop)
+        places: Places[int] = range(len(rows))
+        if self._known:
+            first = min(begin for each in parts for begin, _ in each)
+            until = max(end for each in parts for _, end in each)
+            places = [at for at in range(first, until) if value(rows[at]) is not None]
+        found = [self._place(places, each) for each in parts]
+        return [value(rows[at]) if at is not None else None for at in found]
+
+    def _place(self, places: Places[int], parts: list[tuple[int, int]]) -> int | None:
+        left = self._nth
+        for begin, end in reversed(parts) if self._backwards else parts:
+            low, high = bisect_left(places, begin), bisect_left(places, end)
+            if left <= high - low:
+                return places[high - left if self._backwards else low + left - 1]
+            left -= high - low
+        return None

@@ -86,10 +86,10 @@ class RangeEdge:
 
 
 class Bounds:
-    """A frame's two edges."""
+    """A frame's two edges, and what it leaves out in between: CURRENT ROW, GROUP, TIES, or nothing."""
 
-    def __init__(self, start: Edge, end: Edge) -> None:
-        self._start, self._end = start, end
+    def __init__(self, start: Edge, end: Edge, exclude: str = "") -> None:
+        self._start, self._end, self.exclude = start, end, exclude
         self.before, self.after = start.before | end.before, start.after | end.after
 
     @property
@@ -104,7 +104,7 @@ class Bounds:
 
     @property
     def is_from_the_first_row(self) -> bool:
-        return isinstance(self._start, Unbounded) and self._start.preceding
+        return isinstance(self._start, Unbounded) and self._start.preceding and not self.exclude
 
     @property
     def reach_of_last(self) -> Reach:
@@ -122,13 +122,39 @@ class Bounds:
         edges = zip(self._start.starts(sequence, start, stop), self._end.ends(sequence, start, stop), strict=True)
         return [(first, max(first, end)) for first, end in edges]
 
+    def gaps(self, sequence: Sequence, start: int, stop: int) -> list[list[tuple[int, int]]]:
+        """What the frame of each of the rows leaves out, in order, within the frame."""
+        excluded = [self._excluded(sequence, at) for at in range(start, stop)]
+        return [
+            [(max(begin, first), min(until, end)) for begin, until in gaps if max(begin, first) < min(until, end)]
+            for (first, end), gaps in zip(self.of(sequence, start, stop), excluded, strict=True)
+        ]
+
+    def _excluded(self, sequence: Sequence, at: int) -> tuple[tuple[int, int], ...]:
+        if self.exclude == "CURRENT ROW":
+            return ((at, at + 1),)
+        group = sequence.group_of[at]
+        begin, end = sequence.group_start(group), sequence.group_start(group + 1)
+        return ((begin, end),) if self.exclude == "GROUP" else ((begin, at), (at + 1, end))
+
+    def parts(self, sequence: Sequence, start: int, stop: int) -> list[list[tuple[int, int]]]:
+        """The frame of each of the rows as the stretches that are not left out, in order."""
+        frames = self.of(sequence, start, stop)
+        if not self.exclude:
+            return [[frame] for frame in frames]
+        found = []
+        for (first, end), gaps in zip(frames, self.gaps(sequence, start, stop), strict=True):
+            edges = [first, *(edge for gap in gaps for edge in gap), end]
+            found.append(list(zip(edges[::2], edges[1::2], strict=True)))
+        return found
+
 
 def bounds(frame: Frame | None, order_by: tuple[OrderItem, ...], order: Order, context: Context) -> Bounds:
     """By default from the partition's first row to the last peer; without ORDER BY all rows are peers."""
     if frame is None:
         return Bounds(Unbounded(True), GroupsEdge(0, order) if order_by else Unbounded(False))
     start, end = (_edge(frame.unit, bound, order_by, order, context) for bound in (frame.start, frame.end))
-    return Bounds(start, end)
+    return Bounds(start, end, frame.exclude)
 
 
 def _edge(

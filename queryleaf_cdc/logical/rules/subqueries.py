@@ -76,7 +76,7 @@ class _Hoisting:
         if node.form != "in":
             return variable
         assert node.operand is not None
-        return Call("= ANY", (self.expr(node.operand), variable), node.span)
+        return Call(f"{node.operator} ANY", (self.expr(node.operand), variable), node.span)
 
 
 def _single_row(node: Subquery) -> Query:

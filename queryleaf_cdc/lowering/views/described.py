@@ -235,4 +235,5 @@ def _aggregate(node: Aggregate, columns: tuple[Text, ...]) -> Text:
 def _function(node: WindowFunction, name_of: NameOf) -> str:
     call = Aggregate(node.name, node.args, node.distinct, node.filter, node.order_by, node.span)
     text = sql_text(call, name_of).sql if node.args or node.name == "COUNT" else f"{node.name}()"
+    text += " IGNORE NULLS" if node.ignore_nulls else ""
     return f"{text} {frame_text(node.frame, name_of)}" if node.frame is not None else text

@@ -11,12 +11,14 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.walk import any_node, conjunction
+from queryleaf_cdc.lowering.views.correlation import computed, pairs_of
 from queryleaf_cdc.lowering.views.leaves import (
     Leaf,
     aliases_in,
     from_clauses,
     from_items,
     needed,
+    outer_fields,
     own_clauses,
     starred,
 )
@@ -85,11 +87,13 @@ class _From:
         self._sort_terms(base)
         pool: list[Relation] = []
         current: Relation | None = base
+        if base is not None and self.want_key:
+            current = replace(base, key=())  # what is computed for one of its rows has a key within that
         first = self.query.from_item
         if first is not None:
             current = self._first(first, current, pool)
         for join in self.query.joins:
-            if join.kind in ("INNER", "CROSS") and not isinstance(join.item, UnnestRef):
+            if join.kind in ("INNER", "CROSS") and not _reads_others(join.item):
                 self.waiting += terms_of(join.on)
                 pool.append(self._item(join.item))
                 continue
@@ -133,6 +137,8 @@ class _From:
     def _first(self, item: FromItem, current: Relation | None, pool: list[Relation]) -> Relation | None:
         if isinstance(item, UnnestRef):
             return self._unnested(current or one_row(), item, False, None)
+        if isinstance(item, SubqueryRef) and _reads_others(item):
+            return self._dependent(current or one_row(), item, JoinClause("CROSS", item, None, (), item.span))
         pool.append(self._item(item))
         return current
 
@@ -217,6 +223,8 @@ class _From:
             raise CompileError("QL303", f"ON of a {join.kind} JOIN cannot hold a subquery in a view", join.span)
         if isinstance(join.item, UnnestRef):
             return self._unnested(left, join.item, join.kind == "LEFT", join.on)
+        if isinstance(join.item, SubqueryRef) and _reads_others(join.item):
+            return self._dependent(left, join.item, join)
         if join.kind in ("RIGHT", "FULL") and self.waiting:
             hint = "join those before it in a subquery in FROM, and say this there in WHERE"
             raise CompileError("QL303", f"this condition cannot be met before the {join.kind} JOIN", join.span, hint)
@@ -233,6 +241,32 @@ class _From:
         if join.kind == "FULL" and left.key is not None:
             left = _told_apart(left)
         return join_relations(left, right, join.kind, keys, rest)
+
+    def _dependent(self, left: Relation, item: SubqueryRef, join: JoinClause) -> Relation:
+        """A query that reads the rows before it: computed for each set of the values that it reads, and joined to the
+        rows that have these."""
+        if join.kind in ("RIGHT", "FULL"):
+            text = f"a query that reads the rows before it cannot stand behind {join.kind} JOIN"
+            raise CompileError("QL303", text, join.span)
+        base, inner = computed(left, item.query, self.build, want_key=self.want_key)
+        pairs = pairs_of(left, inner, base)
+        right = self._where(_named(inner, item.alias), self.pushed.get(item.alias, []))
+        moved = right.shifted(left.width)
+        joint = replace(
+            joined_on(left, right, "LEFT" if join.kind == "LEFT" else "INNER", pairs),
+            sources={**left.sources, **moved.sources},
+            atoms={**left.atoms, **moved.atoms},
+            key=(*left.key, *moved.key) if left.key is not None and moved.key is not None else None,
+            stars={**left.stars, **moved.stars},
+        )
+        terms = terms_of(join.on)
+        if join.kind != "LEFT":
+            self.waiting += terms
+            return joint
+        if any(map(is_timed, terms)):
+            raise CompileError("QL311", "the moving clock cannot stand in ON of an outer join", join.span)
+        assert isinstance(joint.node, Join)
+        return replace(joint, node=replace(joint.node, condition=_over(joint, terms)))
 
     def _unnested(self, input: Relation, item: UnnestRef, outer: bool, on: Expr | None) -> Relation:
         trivial = on is None or (isinstance(on, Literal) and on.value is True)
@@ -252,6 +286,11 @@ class _From:
             stars={**input.stars, item.alias: stars},
         )
         return relation if trivial or on is None else filtered(relation, relation.over(on))
+
+
+def _reads_others(item: FromItem) -> bool:
+    """Whether its rows depend on those before it, or around the query."""
+    return isinstance(item, UnnestRef) or (isinstance(item, SubqueryRef) and bool(outer_fields(item.query)))
 
 
 def _is_subquery(node: Expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from queryleaf_cdc.aggregates import check
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.walk import children
 from queryleaf_cdc.lowering.views.from_clause import joined_on
@@ -33,6 +34,8 @@ def is_grouped(query: Select) -> bool:
 def grouped(query: Select, rows: Relation, base: OuterValues | None, build: BuildQuery) -> Relation:
     """One row for each group: the base's columns, the keys, the aggregates."""
     aggregates = {repr(each): each for each in _aggregates(query)}
+    for each in aggregates.values():
+        check(each)
     inner = [expr for each in aggregates.values() for expr in children(each)]
     rows = with_subqueries(rows, [*query.group_by, *inner], build)
     rows = windowed(rows, [window for key in query.group_by for window in windows_in(key)], base, build)
@@ -82,7 +85,7 @@ def _over_columns(node: Aggregate, rows: Relation, columns: list[Expr]) -> Aggre
     """The aggregate over columns of the row that is grouped; each expression inside becomes one."""
 
     def place(expr: Expr) -> Expr:
-        if isinstance(expr, Literal):
+        if _is_constant(expr):
             return expr
         over = rows.over(expr)
         for at, each in enumerate(columns):
@@ -92,6 +95,13 @@ def _over_columns(node: Aggregate, rows: Relation, columns: list[Expr]) -> Aggre
         return column(len(columns) - 1)
 
     return _rebuilt(node, place)
+
+
+def _is_constant(expr: Expr) -> bool:
+    """Literals, and arrays of them: fractions, separators."""
+    return isinstance(expr, Literal) or (
+        isinstance(expr, Call) and expr.name == "ARRAY" and all(map(_is_constant, expr.args))
+    )
 
 
 def _rebuilt(node: Aggregate, place: Callable[[Expr], Expr]) -> Aggregate:
@@ -134,7 +144,7 @@ def _one_set(input: Node, width: int, kept: list[int], specs: tuple[Aggregate, .
     inner: dict[int, int] = {}
 
     def place(expr: Expr) -> Expr:
-        if isinstance(expr, Literal):
+        if _is_constant(expr):
             return expr
         at = expr.path[0]  # type: ignore[union-attr]
         assert isinstance(at, int)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from queryleaf_cdc.logical.walk import children, free_fields
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Star, Subquery
-from queryleaf_cdc.syntax.queries import FromItem, Query, Select, UnnestRef
+from queryleaf_cdc.syntax.queries import FromItem, Query, Select, SubqueryRef, UnnestRef
 
 Leaf = Field | Call
 """A field, or FIELD_EXISTS of one, which only the document itself can answer."""
@@ -47,6 +47,8 @@ def from_clauses(query: Select) -> Iterator[Expr]:
     for item in from_items(query):
         if isinstance(item, UnnestRef):
             yield item.array
+        elif isinstance(item, SubqueryRef):
+            yield from outer_fields(item.query)
     yield from (join.on for join in query.joins if join.on is not None)
 
 

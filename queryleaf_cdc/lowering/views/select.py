@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.walk import conjuncts
+from queryleaf_cdc.logical.walk import conjunction, conjuncts
 from queryleaf_cdc.lowering.views.from_clause import from_clause
 from queryleaf_cdc.lowering.views.grouping import grouped, is_grouped
 from queryleaf_cdc.lowering.views.moving_clock import is_timed, refuse_clock, timed
@@ -23,8 +23,9 @@ from queryleaf_cdc.lowering.views.relation import (
 from queryleaf_cdc.lowering.views.set_operations import set_operation
 from queryleaf_cdc.lowering.views.subqueries import with_condition, with_subqueries
 from queryleaf_cdc.lowering.views.windows import with_windows
-from queryleaf_cdc.plans.dataflow import Combine, Top
-from queryleaf_cdc.syntax.expressions import Expr, Literal, OrderItem, Path, Star
+from queryleaf_cdc.plans.dataflow import Combine, Over, Top, WindowFunction
+from queryleaf_cdc.source import NO_SPAN
+from queryleaf_cdc.syntax.expressions import Call, Expr, Literal, OrderItem, Path, Star
 from queryleaf_cdc.syntax.queries import Query, Select, SelectItem, SetOperation
 
 
@@ -143,7 +144,22 @@ def limited(query: Query, rows: Relation, base: OuterValues | None, ordering: tu
     if limit is None and not offset:
         return rows
     partition = tuple(column(at) for at in outer_places(base, rows))
+    if query.with_ties and limit is not None:
+        return _with_ties(rows, partition, ordering, limit, offset or 0)
     return replace(rows, node=Top(rows.node, partition, ordering, limit, offset or 0))
+
+
+def _with_ties(
+    rows: Relation, partition: tuple[Expr, ...], ordering: tuple[OrderItem, ...], limit: int, offset: int
+) -> Relation:
+    """As many rows by RANK, without the first ones by ROW_NUMBER."""
+    names = ("RANK", "ROW_NUMBER") if offset else ("RANK",)
+    functions = tuple(WindowFunction(each, (), False, None, (), None, NO_SPAN) for each in names)
+    terms: list[Expr] = [Call("<=", (column(rows.width), Literal(offset + limit, NO_SPAN)), NO_SPAN)]
+    if offset:
+        terms.append(Call(">", (column(rows.width + 1), Literal(offset, NO_SPAN)), NO_SPAN))
+    every = tuple(map(column, range(rows.width)))
+    return replace(rows, node=mapped(Over(rows.node, partition, ordering, functions), every, conjunction(terms)))
 
 
 def _limited_set(query: SetOperation, rows: Relation, base: OuterValues | None) -> Relation:

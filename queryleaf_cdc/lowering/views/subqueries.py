@@ -6,11 +6,13 @@ query need no such set: their conditions are those of the join."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.logical.bind_query import output_columns
 from queryleaf_cdc.logical.walk import children, conjunction, conjuncts, count_selects
-from queryleaf_cdc.lowering.views.correlation import equated, has_one_row, value_of_nothing
+from queryleaf_cdc.lowering.views.correlation import computed, has_one_row, pairs_of, value_of_nothing
 from queryleaf_cdc.lowering.views.from_clause import from_clause, is_key, join_relations, joined_on
 from queryleaf_cdc.lowering.views.leaves import aliases_in, from_items, leaves_in, outer_fields, source_of
 from queryleaf_cdc.lowering.views.relation import (
@@ -29,10 +31,8 @@ from queryleaf_cdc.syntax.expressions import (
     Call,
     Case,
     Expr,
-    Field,
     Literal,
     OrderItem,
-    Path,
     Subquery,
     Window,
 )
@@ -43,7 +43,7 @@ _TRUE, _FALSE, _NULL = Literal(True, NO_SPAN), Literal(False, NO_SPAN), Literal(
 
 def with_subqueries(rows: Relation, exprs: Sequence[Expr], build: BuildQuery) -> Relation:
     """The rows with columns for the results of the subqueries in these expressions."""
-    for node in [each for expr in exprs for each in _subqueries_in(expr)]:
+    for node in [each for expr in exprs for each in _subqueries_in(expr, rows.atoms)]:
         if repr(node) not in rows.atoms:
             rows = _attached(rows, node, build)
     return rows
@@ -54,20 +54,25 @@ def with_condition(rows: Relation, term: Expr, build: BuildQuery) -> tuple[Relat
     ``x IN (SELECT ...)`` need not tell false from NULL."""
     if isinstance(term, Subquery) and term.form == "in" and repr(term) not in rows.atoms:
         rows = with_subqueries(rows, children(term), build)
+        _check_columns(term)
         return _is_in(rows, term, build)
     rows = with_subqueries(rows, [term], build)
     return rows, rows.over(term)
 
 
-def _subqueries_in(expr: Expr) -> Iterator[Subquery]:
-    """From the inside: an operand's subqueries before the one that it belongs to."""
+def _subqueries_in(expr: Expr, known: Collection[str] = ()) -> Iterator[Subquery]:
+    """From the inside: an operand's subqueries before the one that it belongs to. What is in an aggregate or a window
+    function that is ``known`` already was computed before its rows were grouped."""
+    if isinstance(expr, Aggregate | Window) and repr(expr) in known:
+        return
     for child in children(expr):
-        yield from _subqueries_in(child)
+        yield from _subqueries_in(child, known)
     if isinstance(expr, Subquery):
         yield expr
 
 
 def _attached(rows: Relation, node: Subquery, build: BuildQuery) -> Relation:
+    _check_columns(node)
     match node.form:
         case "exists":
             rows, result = _exists(rows, node, build)
@@ -78,41 +83,26 @@ def _attached(rows: Relation, node: Subquery, build: BuildQuery) -> Relation:
     return replace(rows, atoms={**rows.atoms, repr(node): result})
 
 
+def _check_columns(node: Subquery) -> None:
+    if node.form == "exists":
+        return
+    columns, wanted = output_columns(node.query), len(_operands(node)) or 1
+    if columns is None or len(columns) != wanted:
+        count = "exactly one column" if wanted == 1 else f"{wanted} columns, as the row before it"
+        raise CompileError("QL219", f"a subquery here must have {count}", node.span)
+
+
 # -- by sets of outer values -----------------------------------------------------------------------------------------
-
-
-def _outer_values(rows: Relation, query: Query) -> OuterValues | None:
-    """Each set of outer values that the query reads, once; None when it reads none."""
-    fields = outer_fields(query)
-    if not fields:
-        return None
-    values = mapped(rows.node, tuple(rows.over(each) for each in fields))
-    return OuterValues(Combine((values,), "DISTINCT"), len(fields), _as_sources(fields))
-
-
-def _as_sources(fields: Sequence[Field]) -> dict[str, dict[Path, int]]:
-    sources: dict[str, dict[Path, int]] = {}
-    for at, each in enumerate(fields):
-        sources.setdefault(each.source, {})[each.path] = at
-    return sources
-
-
-def _pairs(rows: Relation, inner: Relation, base: OuterValues | None) -> list[tuple[Expr, Expr]]:
-    """The outer values in the rows, and in what was computed for them."""
-    if base is None:
-        return []
-    outer = [rows.over(Field(alias, path, NO_SPAN)) for alias, path in base.outer_columns()]
-    return list(zip(outer, map(column, outer_places(base, inner)), strict=True))
 
 
 def _scalar(rows: Relation, query: Query, build: BuildQuery) -> tuple[Relation, Expr]:
     """The query's one value; NULL of no row, and the least of several rows."""
-    base, inner = _computed(rows, query, build, True)
+    base, inner = computed(rows, query, build, True)
     if not has_one_row(query):
         order = (OrderItem(column(0), False, False, NO_SPAN),)
         partition = tuple(column(at) for at in outer_places(base, inner))
         inner = replace(inner, node=Top(inner.node, partition, order, 1, 0))
-    joined = joined_on(rows, inner, "LEFT", _pairs(rows, inner, base))
+    joined = joined_on(rows, inner, "LEFT", pairs_of(rows, inner, base))
     value = column(rows.width)
     if base is None or not base.equal_to or not has_one_row(query):
         return joined, value
@@ -120,18 +110,6 @@ def _scalar(rows: Relation, query: Query, build: BuildQuery) -> tuple[Relation, 
     there = column(rows.width + outer_places(base, inner)[0])
     of_nothing = joined.over(value_of_nothing(query.items[0].expr))
     return joined, Case(((Call("IS NULL", (there,), NO_SPAN), of_nothing),), value, NO_SPAN)
-
-
-def _computed(
-    rows: Relation, query: Query, build: BuildQuery, scalar: bool = False
-) -> tuple[OuterValues | None, Relation]:
-    """The query's rows for all outer values, and these. A lone aggregate has a row also where there is nothing: that is
-    left to whoever wants its value."""
-    bound = equated(query) if scalar or not has_one_row(query) else None
-    if bound is not None:
-        return bound[0], build(bound[1], False, bound[0])
-    base = _outer_values(rows, query)
-    return base, build(query, False, base)
 
 
 def _any_row(rows: Relation, inner: Relation, base: OuterValues | None) -> tuple[Relation, Expr]:
@@ -143,7 +121,7 @@ def _any_row(rows: Relation, inner: Relation, base: OuterValues | None) -> tuple
         len(places),
         {} if base is None else {a: dict(c) for a, c in base.sources.items()},
     )
-    pairs = [(one, column(at)) for at, (one, _) in enumerate(_pairs(rows, inner, base))]
+    pairs = [(one, column(at)) for at, (one, _) in enumerate(pairs_of(rows, inner, base))]
     return joined_on(rows, found, "MARK", pairs), column(rows.width)
 
 
@@ -152,24 +130,38 @@ def _any_row(rows: Relation, inner: Relation, base: OuterValues | None) -> tuple
 
 def _exists(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
     if outer_fields(node.query) and _is_plain(node.query):
-        return _marked_where(rows, node.query, None, build)
-    base, inner = _computed(rows, node.query, build)
+        return _marked_where(rows, node.query, (), build)
+    base, inner = computed(rows, node.query, build)
     return _any_row(rows, inner, base)
 
 
 def _is_in(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
     """Whether the operand equals one of the query's values: true, or not."""
-    assert node.operand is not None
-    operand = rows.over(node.operand)
-    if outer_fields(node.query) and _is_plain(node.query):
-        return _marked_where(rows, node.query, operand, build)
-    base, inner = _computed(rows, node.query, build)
-    return _marked_equal(rows, operand, inner, base)
+    operands = tuple(map(rows.over, _operands(node)))
+    if node.operator == "=" and outer_fields(node.query) and _is_plain(node.query):
+        return _marked_where(rows, node.query, operands, build)
+    base, inner = computed(rows, node.query, build)
+    return _marked(rows, operands, node.operator, inner, base)
 
 
-def _marked_equal(rows: Relation, operand: Expr, inner: Relation, base: OuterValues | None) -> tuple[Relation, Expr]:
-    pairs = [(operand, column(0)), *_pairs(rows, inner, base)]
-    null_safe = (False, *(True for _ in pairs[1:]))
+def _operands(node: Subquery) -> tuple[Expr, ...]:
+    """What is compared with the query's columns, one by one."""
+    if node.operand is None:
+        return ()
+    is_row = isinstance(node.operand, Call) and node.operand.name == "ROW"
+    return children(node.operand) if is_row else (node.operand,)
+
+
+def _marked(
+    rows: Relation, operands: Sequence[Expr], operator: str, inner: Relation, base: OuterValues | None
+) -> tuple[Relation, Expr]:
+    """Whether the operands compare so with the columns of one of the inner rows: true, or not."""
+    outer = pairs_of(rows, inner, base)
+    if operator != "=":
+        (compared,) = _comparisons(rows, operands, operator)
+        return joined_on(rows, inner, "MARK", outer, compared), column(rows.width)
+    pairs = [*((each, column(at)) for at, each in enumerate(operands)), *outer]
+    null_safe = (*(False for _ in operands), *(True for _ in outer))
     keys = tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
     join = Join(rows.node, inner.node, "MARK", *keys, null_safe, None, rows.width, inner.width)
     return replace(rows, node=join, width=rows.width + 1), column(rows.width)
@@ -177,15 +169,37 @@ def _marked_equal(rows: Relation, operand: Expr, inner: Relation, base: OuterVal
 
 def _three_valued(rows: Relation, node: Subquery, build: BuildQuery) -> tuple[Relation, Expr]:
     """``x IN (SELECT y ...)``: true when a y equals x; else NULL when there is a NULL to compare with; else false."""
+    operands = tuple(map(rows.over, _operands(node)))
+    if node.operator != "=" or len(operands) > 1:
+        return _three_valued_by_row(rows, node, operands, build)
     assert node.operand is not None
-    base, inner = _computed(rows, node.query, build)
+    base, inner = computed(rows, node.query, build)
     unknown = filtered(inner, Call("IS NULL", (column(0),), node.span))
-    rows, found = _marked_equal(rows, rows.over(node.operand), inner, base)
+    rows, found = _marked(rows, operands, "=", inner, base)
     rows, any_row = _any_row(rows, inner, base)
     rows, any_null = _any_row(rows, unknown, base)
     no_operand = Call("IS NULL", (rows.over(node.operand),), node.span)
     no_answer = Call("OR", (any_null, Call("AND", (no_operand, any_row), node.span)), node.span)
     return rows, Case(((found, _TRUE), (no_answer, _NULL)), _FALSE, node.span)
+
+
+def _three_valued_by_row(
+    rows: Relation, node: Subquery, operands: Sequence[Expr], build: BuildQuery
+) -> tuple[Relation, Expr]:
+    """The same where a NULL does not tell: kinds that differ have no order, and a row with a NULL may be unequal."""
+    base, inner = computed(rows, node.query, build)
+    rows, found = _marked(rows, operands, node.operator, inner, base)
+    compared = conjunction(_comparisons(rows, operands, node.operator))
+    assert compared is not None
+    is_unknown = Call("IS NULL", (compared,), node.span)
+    unknown = column(rows.width)
+    rows = joined_on(rows, inner, "MARK", pairs_of(rows, inner, base), is_unknown)
+    return rows, Case(((found, _TRUE), (unknown, _NULL)), _FALSE, node.span)
+
+
+def _comparisons(rows: Relation, operands: Sequence[Expr], operator: str) -> list[Expr]:
+    """Of the operands with the first columns of the row that stands right of these rows."""
+    return [Call(operator, (each, column(rows.width + at)), each.span) for at, each in enumerate(operands)]
 
 
 def _is_plain(query: Query) -> bool:
@@ -211,13 +225,13 @@ def _parts(expr: Expr) -> Iterator[Expr]:
         yield from _parts(child)
 
 
-def _marked_where(rows: Relation, query: Query, operand: Expr | None, build: BuildQuery) -> tuple[Relation, Expr]:
-    """A mark whose join has the terms of WHERE that read outer values, and ``operand = `` the query's column."""
+def _marked_where(rows: Relation, query: Query, operands: Sequence[Expr], build: BuildQuery) -> tuple[Relation, Expr]:
+    """A mark whose join has the terms of WHERE that read outer values, and equates operands with its columns."""
     assert isinstance(query, Select)
     own = {item.alias for item in from_items(query)}
     terms = conjuncts(query.where)
     outer = [term for term in terms if not aliases_in(term) - {"EVENT"} <= own]
-    wanted = [*outer, *(item.expr for item in query.items if operand is not None)]
+    wanted = [*outer, *(item.expr for item in query.items if operands)]
     inner_query = replace(
         query,
         where=conjunction([term for term in terms if term not in outer]),
@@ -231,11 +245,11 @@ def _marked_where(rows: Relation, query: Query, operand: Expr | None, build: Bui
         inner = filtered(inner, condition)
     nested = [each for term in outer for each in _subqueries_in(term)]
     if nested:  # a deeper subquery reads both: in the general way
-        base, found = _computed(rows, query, build)
-        return _any_row(rows, found, base) if operand is None else _marked_equal(rows, operand, found, base)
+        base, found = computed(rows, query, build)
+        return _marked(rows, operands, "=", found, base) if operands else _any_row(rows, found, base)
     visible = {alias: columns for alias, columns in rows.sources.items() if alias not in own}
     left = replace(rows, sources=visible, key=None)
-    extra = [(operand, inner.over(query.items[0].expr))] if operand is not None else []
+    extra = [(each, inner.over(item.expr)) for each, item in zip(operands, query.items, strict=bool(operands))]
     return _mark(rows, left, inner, outer, extra)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from queryleaf_cdc.aggregates import check
 from queryleaf_cdc.logical.walk import children
 from queryleaf_cdc.lowering.views.relation import BuildQuery, OuterValues, Relation, column, outer_places
 from queryleaf_cdc.lowering.views.subqueries import with_subqueries
@@ -55,8 +56,9 @@ def _function(window: Window, rows: Relation) -> WindowFunction:
     if isinstance(function, Aggregate):
         condition = rows.over(function.filter) if function.filter is not None else None
         order = _ordering(function.order_by, rows)
+        check(function)
         return WindowFunction(function.name, args, function.distinct, condition, order, window.frame, window.span)
-    return WindowFunction(function.name, args, False, None, (), window.frame, window.span)
+    return WindowFunction(function.name, args, False, None, (), window.frame, window.span, window.ignore_nulls)
 
 
 def _ordering(items: Sequence[OrderItem], rows: Relation) -> tuple[OrderItem, ...]:

@@ -57,6 +57,8 @@ class _Partition:
             case "SESSION_START" | "SESSION_END":
                 return self._session(function, at)
         frame = self._frame(function.frame, at)
+        if function.ignore_nulls:
+            frame = [row for row in frame if value(args[0], row) is not None]
         match function.name:
             case "FIRST_VALUE":
                 return value(args[0], frame[0]) if frame else None
@@ -79,10 +81,21 @@ class _Partition:
         offset = value(args[1], row) if len(args) > 1 else 1
         if offset is None:
             return None
-        there = at + (offset if function.name == "LEAD" else -offset)
+        step = offset if function.name == "LEAD" else -offset
+        if function.ignore_nulls and step:
+            return self._known_neighbour(function, at, step)
+        there = at + step
         if 0 <= there < len(self.rows):
             return value(args[0], self.rows[there])
         return value(args[2], row) if len(args) > 2 else None
+
+    def _known_neighbour(self, function: WindowFunction, at: int, step: int) -> Any:
+        args = function.args
+        side = self.rows[at + 1 :] if step > 0 else self.rows[:at][::-1]
+        known = [found for each in side if (found := value(args[0], each)) is not None]
+        if len(known) >= abs(step):
+            return known[abs(step) - 1]
+        return value(args[2], self.rows[at]) if len(args) > 2 else None
 
     def _session(self, function: WindowFunction, at: int) -> Any:
         times = [value(function.args[0], row) for row in self.rows]
@@ -107,9 +120,16 @@ class _Partition:
     def _is_in(self, frame: Frame | None, at: int, there: int) -> bool:
         if frame is None:
             return not self.order_by or self.groups[there] <= self.groups[at]
+        if self._is_excluded(frame.exclude, at, there):
+            return False
         return self._is_within(frame.unit, frame.start, at, there, 1) and self._is_within(
             frame.unit, frame.end, at, there, -1
         )
+
+    def _is_excluded(self, exclude: str, at: int, there: int) -> bool:
+        if exclude == "CURRENT ROW" or there == at:
+            return there == at and exclude in ("CURRENT ROW", "GROUP")
+        return exclude != "" and self.groups[there] == self.groups[at]
 
     def _is_within(self, unit: str, bound: tuple[str, Any, str], at: int, there: int, sign: int) -> bool:
         """Whether ``there`` is not before (sign 1) or not after (-1) the bound of the frame of ``at``."""

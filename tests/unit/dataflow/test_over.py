@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -136,6 +137,40 @@ def test_frames(unit: str, bounds: Any) -> None:
         hold(law(over(*framed(frame), order_by=(by(1, descending),))), range(6))
     for function in framed(frame):
         hold(law(over(function)), range(4))
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("unit", ["ROWS", "GROUPS", "RANGE"])
+@pytest.mark.parametrize("exclude", ["CURRENT ROW", "GROUP", "TIES"])
+def test_frames_that_exclude(exclude: str, unit: str, bounds: Any) -> None:
+    frame = Frame(unit, *bounds, SPAN, exclude)
+    hold(law(over(*framed(frame), window("MAX", column(3), frame=frame))), range(4))
+    distinct = [window(name, column(3), frame=frame, distinct=True) for name in ("COUNT", "ARRAY_AGG")]
+    hold(law(over(*distinct, order_by=(by(1, True),))), range(3))
+
+
+def _gappy_row(rng: Random) -> Row:
+    return (rng.randrange(2), rng.randrange(12), "x", rng.choice([None, None, 1, 2]))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ("LAG", column(3)),
+        ("LEAD", column(3)),
+        ("LAG", column(3), literal(2), column(1)),
+        ("LEAD", column(3), literal(-1)),
+        ("LAG", column(3), literal(0)),
+        ("LEAD", column(3), column(1)),
+        ("FIRST_VALUE", column(3)),
+        ("LAST_VALUE", column(3)),
+        ("NTH_VALUE", column(3), literal(2)),
+    ],
+)
+def test_nulls_that_do_not_count(function: Any) -> None:
+    for frame in (None, Frame("ROWS", preceding(3), CURRENT, SPAN), Frame("ROWS", FIRST_ROW, LAST_ROW, SPAN, "GROUP")):
+        ignoring = replace(window(*function, frame=frame), ignore_nulls=True)
+        hold(law(over(ignoring), _gappy_row), range(6))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Three nodes, whose primary goes, gently or with a bang: views are right, effects happen once, nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+from three_nodes import ThreeNodes, three_nodes
+from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for
+
+Db = Database[dict[str, Any]]
+
+SIZES = "CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n"
+NOTE = "CREATE TRIGGER note AFTER INSERT ON events BEGIN INSERT INTO log (k) VALUES (NEW._id); END"
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[ThreeNodes]:
+    with three_nodes() as each:
+        yield each
+
+
+@contextlib.contextmanager
+def writing(nodes: ThreeNodes, name: str) -> Iterator[set[int]]:
+    """Writes at w: majority all the time. Yields the keys of the events that the server has confirmed."""
+    end = threading.Event()
+    confirmed: set[int] = set()
+
+    def work() -> None:
+        chance, key = random.Random(1), 0
+        with MongoClient[dict[str, Any]](nodes.uri, w="majority") as client:
+            while not end.wait(0.005):
+                key += 1
+                with contextlib.suppress(PyMongoError):
+                    change(client[name], chance, 200)
+                    client[name].events.insert_one({"_id": key})
+                    confirmed.add(key)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield confirmed
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_the_primary_goes_again_and_again(nodes: ThreeNodes) -> None:
+    ql = QuickLeaf(nodes.uri, "shop")
+    db = ql.database
+    db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(300))
+    ql.limits = dataclasses.replace(QUICK, first_piece_rows=10, piece_rows=10, max_batch_events=20)
+    ql.execute(f"{TOTALS}; {SIZES}; {NOTE}")
+    with ql:
+        with writing(nodes, "shop") as confirmed:
+            nodes.step_down()  # while the views are built
+            wait_for(lambda: len(confirmed) > 20)
+            gone = nodes.primary()
+            nodes.kill(gone)
+            wait_for(lambda: nodes.primary() != gone)
+            nodes.start(gone)
+            ql.execute("REFRESH MATERIALIZED VIEW totals")
+            seen = len(confirmed)
+            wait_for(lambda: len(confirmed) > seen + 20)
+            nodes.step_down()
+            time.sleep(0.5)
+        ql.drain(30)
+        assert (state(ql), totals(db)) == ("running", expected_totals(db))
+        counts = [count for count, _, _ in expected_totals(db).values()]
+        assert {each["n"]: each["k"] for each in db.sizes.find()} == {n: counts.count(n) for n in counts}
+        log = [each["k"] for each in db.log.find()]
+        assert sorted(log) == sorted(each["_id"] for each in db.events.find())
+        assert set(log) >= confirmed
+        assert leftovers(db) == set()
+    ql.close()
+
+
+def test_a_user_who_prefers_to_read_elsewhere(nodes: ThreeNodes) -> None:
+    """What the worker must know it reads from the primary, whatever the URI says: here a node that has stood still."""
+    ql = QuickLeaf(f"{nodes.uri}&readPreference=secondary&readPreferenceTags=lags:yes&readConcernLevel=local", "still")
+    with MongoClient[dict[str, Any]](nodes.uri) as client, nodes.node(nodes.ports[2]) as third:
+        db = client.still
+        db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(100))
+        third.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
+        try:
+            ql.execute(f"{TOTALS}; {NOTE}")
+            for _ in range(2):
+                with ql:
+                    db.orders.update_many({}, {"$inc": {"v": 1}})
+                    ql.drain(10)
+                    assert totals(db) == expected_totals(db)
+        finally:
+            third.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
+    ql.close()
