@@ -17,7 +17,13 @@ class Terminal:
     """A pseudo-terminal of ``columns`` by ``rows`` with a program in it. Use it as a context manager."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], columns: int = 80, rows: int = 24, cwd: str = "."
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        columns: int = 80,
+        rows: int = 24,
+        cwd: str = ".",
+        kind: str = "xterm-256color",
     ) -> None:
         self._screen = pyte.HistoryScreen(columns, rows, history=5000)
         self._stream = pyte.Stream(self._screen)
@@ -26,7 +32,7 @@ class Terminal:
         self._child = pexpect.spawn(
             command[0],
             list(command[1:]),
-            env={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            env={**environment, "TERM": kind, "LANG": "C.UTF-8"},
             dimensions=(rows, columns),
             encoding="utf-8",
             codec_errors="replace",

@@ -64,11 +64,19 @@ def key_bindings(screen: Screen) -> KeyBindings:
         dropped = 0
         event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
 
+    @keys.add("c-d", filter=Condition(_is_empty))
+    def end(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError, style="class:exiting")
+
     @keys.add(Keys.Vt100MouseEvent)
     def no_mouse(event: KeyPressEvent) -> None:
         """Colours that are pasted look like a mouse to the editor, and it would stumble over them."""
 
     return keys
+
+
+def _is_empty() -> bool:
+    return not get_app().current_buffer.text
 
 
 def _is_choosing() -> bool:

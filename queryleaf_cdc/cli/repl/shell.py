@@ -28,22 +28,19 @@ class Shell:
     over: bool = False
     draft: str = ""
     last: Sql | None = None
+    skipped: int = 0
     depth: int = 0
     """of files that run files"""
     jobs: Jobs = field(default_factory=Jobs)
 
     def run(self, items: Sequence[Item], name: str = "<sql>") -> None:
-        """Runs the items in turn, until one ends the shell. Raises what goes wrong; what follows it is not run."""
+        """Runs the items in turn, until one ends the shell. Raises what goes wrong; what follows it is not run, and
+        ``skipped`` tells how much that is."""
         for position, item in enumerate(items):
             if self.over:
                 return
-            try:
-                self._run_one(item, name, last=position == len(items) - 1)
-            except Exception:
-                left = len(items) - position - 1
-                if left and self.interactive:
-                    self.screen.say(f"({_counted(left, 'statement')} behind it not run)", "dim")
-                raise
+            self.skipped = len(items) - position - 1
+            self._run_one(item, name, last=self.skipped == 0)
 
     def run_text(self, text: str, name: str) -> None:
         """A file: all of it is there."""
@@ -94,14 +91,14 @@ class Shell:
             if result.status in ("created", "replaced") and not self.has_worker(result.name):
                 self.screen.say(NO_WORKER, "yellow")
         elif not result.is_query:
-            self.screen.say(_counted(result.rowcount, "row"))
+            self.screen.say(counted(result.rowcount, "row"))
         else:
             self.show_rows(list(result), result.columns)
 
     def show_rows(self, rows: Sequence[layout.Row], columns: tuple[str, ...] | None = None) -> None:
         names = layout.columns_of(rows, columns)
         draw = layout.expanded if self.expanded else layout.table
-        self.screen.show([*draw(rows, names, self.screen.width), plain(f"({_counted(len(rows), 'row')})")])
+        self.screen.show([*draw(rows, names, self.screen.width), plain(f"({counted(len(rows), 'row')})")])
 
     def has_worker(self, name: str) -> bool:
         """Whether somebody works on what was just registered, here or elsewhere."""
@@ -130,7 +127,7 @@ class Shell:
         except KeyboardInterrupt:
             if not self.interactive:
                 raise
-            self.screen.say(f"\n({_counted(arrangement.rows, 'row')})")
+            self.screen.say(f"\n({counted(arrangement.rows, 'row')})")
 
     def show_row(self, before: layout.Arrangement, row: layout.Row, mark: str = "") -> layout.Arrangement:
         """One more row of a stream; ``mark`` stands before each of its lines."""
@@ -169,7 +166,7 @@ class Shell:
         self.screen.redirect(None)
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

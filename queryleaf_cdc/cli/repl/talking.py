@@ -11,7 +11,7 @@ from queryleaf_cdc.cli.repl.commands import COMMANDS
 from queryleaf_cdc.cli.repl.names import DatabaseNames
 from queryleaf_cdc.cli.repl.prompt import Prompt
 from queryleaf_cdc.cli.repl.reading import read
-from queryleaf_cdc.cli.repl.shell import Shell, sentence
+from queryleaf_cdc.cli.repl.shell import Shell, counted, sentence
 
 
 def talk(shell: Shell) -> None:
@@ -40,12 +40,18 @@ def _turn(shell: Shell, prompt: Prompt, interrupts: _Interrupts) -> None:
 
 
 def run(shell: Shell, text: str) -> None:
+    """Runs what was typed, and says what went wrong. What is not finished goes on at the next prompt: a terminal that
+    can do nothing but lines takes each of them for the whole."""
+    reading = read(text)
     try:
-        shell.run(read(text).items)
+        shell.run(reading.items)
+        shell.draft = f"{reading.rest}\n" if reading.rest else shell.draft
     except KeyboardInterrupt:
         shell.screen.say("\ninterrupted", "yellow")
     except Exception as error:
         shell.screen.error(sentence(error))
+        if shell.skipped:
+            shell.screen.say(f"({counted(shell.skipped, 'statement')} behind it not run)", "dim")
 
 
 @contextlib.contextmanager
