@@ -55,6 +55,9 @@ class Terminal:
     def press(self, control: str) -> None:
         self._child.sendcontrol(control)
 
+    def signal(self, number: int) -> None:
+        self._child.kill(number)
+
     def resize(self, columns: int, rows: int = 24) -> None:
         self._screen.resize(rows, columns)
         self._child.setwinsize(rows, columns)

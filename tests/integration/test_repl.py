@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,6 +194,16 @@ def test_a_terminal_that_knows_lines_only(
         terminal.wait_for(r"^ +42$")
         terminal.press("d")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT _id FROM orders WHERE CHANGE_DETECTED();"])
+def test_a_signal_ends_it_in_order(repl: Open, statement: str) -> None:
+    with repl() as terminal:
+        terminal.enter(statement)
+        terminal.settled(0.3)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.ended() == 128 + signal.SIGTERM
+        assert "Traceback" not in terminal.raw
 
 
 def test_a_line_of_a_megabyte_is_refused_as_a_whole(repl: Open, shop: Db) -> None:

@@ -65,7 +65,7 @@ def test_nothing_is_finished(text: str) -> None:
 
 
 def test_the_end_of_a_file_finishes_a_statement() -> None:
-    assert [each.text for each in read("SELECT 1; SELECT 2", final=True).items] == ["SELECT 1", "SELECT 2"]  # type: ignore[union-attr]
+    assert [each.text for each in read("SELECT 1; SELECT 2", final=True).items] == ["SELECT 1", "SELECT 2"]
 
 
 def test_what_no_scanner_reads_is_a_statement_for_the_compiler_to_refuse() -> None:
@@ -76,6 +76,8 @@ def test_places_are_those_of_the_whole_text() -> None:
     _, second = read("SELECT 1;\n  SELECT 2;").items
     assert second == Sql("SELECT 2", 2, 3)
     assert second.placed == "\n  SELECT 2"
+    assert second.shown == "\n  SELECT 2"
+    assert read("SELECT 1; SELEC 2;").items[1].shown == "SELECT 1; SELEC 2"
     (moved,) = read("SELECT 2;", first=(7, 5)).items
     assert moved == Sql("SELECT 2", 7, 5)
 

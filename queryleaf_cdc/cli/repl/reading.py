@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from queryleaf_cdc.errors import CompileError
@@ -20,6 +20,8 @@ from queryleaf_cdc.source import Source
 TAKE_SQL = frozenset(("explain", "pipeline"))
 """Commands whose argument may be a statement over several lines; it ends as any other does."""
 
+_LEAD = 100
+"""characters before a statement that are kept: no message shows more"""
 _BEGINNINGS = frozenset((*TOP_LEVEL, "WITH"))
 _COMMAND = re.compile(r"\\(\S*)[^\S\n]*([^\n]*)")
 _LINE_END = re.compile(r"[^\S\n]*(?:--[^\n]*)?(?:\n|;|\Z)")
@@ -29,17 +31,23 @@ _LINE_END = re.compile(r"[^\S\n]*(?:--[^\n]*)?(?:\n|;|\Z)")
 class Sql:
     """One statement. ``line`` and ``column``, from 1, are where it begins in what was typed.
 
-    ``background`` tells that an ``&`` stands behind it."""
+    ``background`` tells that an ``&`` stands behind it; ``lead`` is what stands before it on its line."""
 
     text: str
     line: int = 1
     column: int = 1
     background: bool = False
+    lead: str = field(default="", compare=False)
 
     @property
     def placed(self) -> str:
         """The text at its own place, so that messages name that place."""
         return "\n" * (self.line - 1) + " " * (self.column - 1) + self.text
+
+    @property
+    def shown(self) -> str:
+        """``placed`` with what really stands before it, for the line above the caret."""
+        return "\n" * (self.line - 1) + self.lead.rjust(self.column - 1) + self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,8 @@ def _is_mark(text: str, token: Tok) -> bool:
 
 def _sql(source: Source, piece: _Piece) -> Sql:
     line, column = source.position(piece.start)
-    return Sql(source.text[piece.start : piece.end], line, column, piece.background)
+    lead = source.text[max(0, piece.start - _LEAD) : piece.start].rpartition("\n")[2]
+    return Sql(source.text[piece.start : piece.end], line, column, piece.background, lead)
 
 
 def _waiting(tokens: Sequence[Tok], start: int) -> str:

@@ -12,6 +12,7 @@ from queryleaf_cdc.cli.repl.jobs import Jobs
 from queryleaf_cdc.cli.repl.reading import Command, Item, Sql, read
 from queryleaf_cdc.cli.repl.screen import Screen, plain
 from queryleaf_cdc.errors import InputError, QueryLeafError
+from queryleaf_cdc.source import Source
 
 NO_WORKER = r"no worker is at work on this database: \run starts one here"
 
@@ -67,6 +68,15 @@ class Shell:
     # -- statements ---------------------------------------------------------------------------------------------
 
     def run_sql(self, sql: Sql, name: str = "<sql>") -> None:
+        """Raises what goes wrong, with the place in what was typed."""
+        try:
+            self._run_sql(sql, name)
+        except QueryLeafError as error:
+            if error.source is not None and error.source.text == sql.placed:
+                error.source = Source(sql.shown, name)
+            raise
+
+    def _run_sql(self, sql: Sql, name: str) -> None:
         started = time.monotonic()
         program = self.ql.compile(sql.placed, name=name)
         for each in program.diagnostics:
