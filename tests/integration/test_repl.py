@@ -355,3 +355,33 @@ def test_without_prompt_toolkit(environment: dict[str, str], tmp_path: Path) -> 
     with Terminal(command, environment) as terminal:
         assert terminal.ended() == 1
         assert "pip install 'queryleaf-cdc[repl]'" in terminal.text()
+
+
+def test_a_pipe_needs_no_prompt_toolkit(mongo_uri: str, environment: dict[str, str]) -> None:
+    code = "import sys; sys.modules['prompt_toolkit'] = None; from queryleaf_cdc.cli import main; main()"
+    command = [sys.executable, "-c", code, "repl", "--uri", mongo_uri, "--db", "shop"]
+    done = subprocess.run(command, input=b"SELECT 1 AS one;", capture_output=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"one\n---\n  1\n(1 row)\n", b"")
+
+
+def test_a_private_server_and_its_worker_in_one_session(environment: dict[str, str], tmp_path: Path) -> None:
+    with Terminal([*REPL, "--embedded"], environment, cwd=str(tmp_path)) as terminal:
+        terminal.wait_for("^test> ?$")
+        say(terminal, "\\run", "the worker runs")
+        say(terminal, "CREATE TRIGGER copy AFTER INSERT ON a BEGIN INSERT INTO b (n) VALUES (NEW.n); END;", "created")
+        assert "no worker is at work" not in terminal.text()
+        say(terminal, "SELECT n FROM b WHERE CHANGE_DETECTED() &", "background")
+        say(terminal, "INSERT INTO a (n) VALUES (7);", r"^\[1\] +7$")
+        terminal.press("d")
+        assert terminal.ended() == 0
+
+
+def test_a_worker_that_ends_by_itself_is_told(repl: Open, shop: Db) -> None:
+    with repl() as terminal:
+        say(terminal, "\\run", "the worker runs")
+        say(terminal, "CREATE TRIGGER copy AFTER INSERT ON a BEGIN INSERT INTO b (n) VALUES (NEW.n); END;", "created")
+        shop.client.drop_database("shop")
+        terminal.wait_for("worker: failed")
+        terminal.enter("")
+        terminal.wait_for("the worker ended: error QL511")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")

@@ -29,6 +29,8 @@ def texts(text: str) -> list[str]:
         ("SELECT 1 /* nor; here */;;", ["SELECT 1"]),
         ("SELECT $$a;b$$;", ["SELECT $$a;b$$"]),
         ("SELECT (1;", ["SELECT (1"]),
+        ("CREATE TRIGGER t AFTER INSERT ON o BEGIN RETURN; CREATE TABLE c (a INT);",
+         ["CREATE TRIGGER t AFTER INSERT ON o BEGIN RETURN;", "CREATE TABLE c (a INT)"]),
         (TRIGGER, [TRIGGER[:-1]]),
         (f"{TRIGGER}\nSELECT 1;", [TRIGGER[:-1], "SELECT 1"]),
         ("CREATE TRIGGER t AFTER INSERT ON o AS $$ BEGIN RETURN; END $$ LANGUAGE plpgsql;",

@@ -50,6 +50,7 @@ class Prompt:
             history=open_history(),
             prompt_continuation=self._continuation,
             bottom_toolbar=toolbar,
+            refresh_interval=1.0,
             editing_mode=EditingMode.EMACS,
             enable_open_in_editor=False,
         )

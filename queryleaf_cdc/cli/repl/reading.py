@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import parse
@@ -171,8 +171,8 @@ def _pieces(text: str, stretch: _Stretch) -> Iterator[_Piece]:
     while position < len(tokens):
         end, _ = statement_at(tokens, position)
         closed = end < len(tokens)
-        marks = [each.text for each in tokens[end : end + 2] if each.upper == ";"]
-        following = end + len(marks) if "&" in marks else end + len(marks[:1])
+        marks = [each.text for each in takewhile(lambda each: each.upper == ";", tokens[end : end + 2])]
+        following = end + (len(marks) if "&" in marks else len(marks[:1]))
         if end > position:
             after = tokens[max(following, end) - 1].end
             yield _Piece(tokens[position].start, tokens[end - 1].end, after, closed, "&" in marks)
