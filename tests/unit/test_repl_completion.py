@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as with_default
 
 import pytest
 
@@ -14,7 +15,7 @@ from queryleaf_cdc.cli.repl.highlighting import fragments
 class Known:
     """A database with orders, customers and odd names."""
 
-    tables: dict[str, tuple[str, ...]] = field(
+    tables: dict[str, tuple[str, ...]] = with_default(
         default_factory=lambda: {
             "orders": ("_id", "customer", "total", "address", "address.city", "address.geo", "address.geo.lat"),
             "customers": ("_id", "country", "odd name", "select"),
@@ -100,6 +101,13 @@ def test_completion(before: str, first: list[str]) -> None:
 def test_a_candidate_replaces_what_was_typed_of_it() -> None:
     (found,) = [each for each in complete("SELECT * FROM ord", Known()) if each.text == "orders"]
     assert (found.length, found.kind) == (3, "collection")
+
+
+@pytest.mark.parametrize(("before", "field"), [("SELECT tot", "total"), ("SELECT o.cus", "customer")])
+def test_what_stands_behind_the_cursor_tells_what_is_read(before: str, field: str) -> None:
+    found = complete(before, Known(), after=" FROM orders o; SELECT 1 FROM customers")
+    assert found[0].text == field
+    assert "country" not in [each.text for each in found]
 
 
 def test_names_that_could_move_the_cursor_are_not_offered() -> None:

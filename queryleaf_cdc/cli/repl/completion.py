@@ -30,13 +30,14 @@ class Candidate:
     kind: str
 
 
-def complete(before: str, names: Names, commands: Sequence[tuple[str, str]] = ()) -> list[Candidate]:
-    """Candidates, the likeliest first. ``commands`` are (name, what completes its argument)."""
-    if len(before) > LONGEST:
+def complete(before: str, names: Names, commands: Sequence[tuple[str, str]] = (), after: str = "") -> list[Candidate]:
+    """Candidates, the likeliest first. ``commands`` are (name, what completes its argument). What stands ``after`` the
+    cursor may tell what is read: SELECT ... FROM orders."""
+    if len(before) + len(after) > LONGEST:
         return []
     statement = read(before).rest or _last_line(before)
     command = _COMMAND.search(before) if _is_command(before, statement) else None
-    found = _of_command(command, names, commands) if command is not None else _of_sql(statement, names)
+    found = _of_command(command, names, commands) if command is not None else _of_sql(statement, names, after)
     return list(dict.fromkeys(found))[:_MOST]
 
 
@@ -72,17 +73,18 @@ def _of_command(found: re.Match[str], names: Names, commands: Sequence[tuple[str
 # -- SQL --------------------------------------------------------------------------------------------------------------
 
 
-def _of_sql(statement: str, names: Names) -> Iterator[Candidate]:
+def _of_sql(statement: str, names: Names, after: str = "") -> Iterator[Candidate]:
     tokens = _tokens(statement)
     if tokens is None:
         return
+    sources = _sources(_tokens(statement + after.partition(";")[0]) or tokens)
     match = _WORD.search(statement)
     word = match[0] if match is not None else ""
     if word and tokens and tokens[-1].end == len(statement):
         tokens = tokens[:-1]
     last = tokens[-1].upper if tokens else ""
     if last == "." and tokens[-1].end == len(statement) - len(word):
-        yield from _members(tokens, word, names)
+        yield from _members(tokens, word, sources, names)
     elif not tokens:
         yield from _cased(word, BEGINNINGS, "keyword")
     elif [each.upper for each in tokens[-2:]] == ["DROP", "TRIGGER"]:
@@ -93,9 +95,9 @@ def _of_sql(statement: str, names: Names) -> Iterator[Candidate]:
         yield from _quoted(word, names.collections(), "collection")
         yield from _quoted(word, names.views(), "view")
         if last == "ON":
-            yield from _anything(tokens, word, names)
+            yield from _anything(word, sources, names)
     else:
-        yield from _anything(tokens, word, names)
+        yield from _anything(word, sources, names)
 
 
 def _tokens(statement: str) -> list[Tok] | None:
@@ -110,8 +112,7 @@ def _tokens(statement: str) -> list[Tok] | None:
     return None if "--" in statement[end:].rpartition("\n")[2] else tokens
 
 
-def _anything(tokens: Sequence[Tok], word: str, names: Names) -> Iterator[Candidate]:
-    sources = _sources(tokens)
+def _anything(word: str, sources: dict[str, str], names: Names) -> Iterator[Candidate]:
     fields = dict.fromkeys(field for each in dict.fromkeys(sources.values()) for field in names.fields(each))
     yield from _quoted(word, [each for each in fields if "." not in each], "field")
     yield from _quoted(word, [each for each in sources if each not in ("NEW", "OLD")], "name")
@@ -119,14 +120,13 @@ def _anything(tokens: Sequence[Tok], word: str, names: Names) -> Iterator[Candid
     yield from _cased(word, sorted(functions()), "function")
 
 
-def _members(tokens: Sequence[Tok], word: str, names: Names) -> Iterator[Candidate]:
+def _members(tokens: Sequence[Tok], word: str, sources: dict[str, str], names: Names) -> Iterator[Candidate]:
     """Behind a dot: ``alias.`` and ``alias.field.``, ``NEW.``, ``field.``."""
     path: list[str] = []
     position = len(tokens) - 1
     while position >= 1 and tokens[position].upper == "." and tokens[position - 1].kind in (Kind.WORD, Kind.QUOTED):
         path.insert(0, tokens[position - 1].value)
         position -= 2
-    sources = _sources(tokens)
     owner = sources.get(path[0]) or sources.get(path[0].upper()) if path else None
     inside = [(owner, path[1:])] if owner is not None else [(each, path) for each in dict.fromkeys(sources.values())]
     for collection, parents in inside:

@@ -112,5 +112,5 @@ class _SqlCompleter(Completer):
             path = line.partition(" ")[2].lstrip()
             yield from PathCompleter(expanduser=True).get_completions(Document(path), complete_event)
             return
-        for each in complete(document.text_before_cursor, self._names, self._commands):
+        for each in complete(document.text_before_cursor, self._names, self._commands, document.text_after_cursor):
             yield Completion(each.text, -each.length, display_meta=each.kind)
