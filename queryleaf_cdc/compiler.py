@@ -9,11 +9,12 @@ from typing import Any
 from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_query import bind_query
 from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
 from queryleaf_cdc.logical.bind_view import bind_view
-from queryleaf_cdc.logical.options import trigger_options, view_options
+from queryleaf_cdc.logical.columns import output_columns
+from queryleaf_cdc.logical.options import trigger_options, unknown_index_fields, view_options
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
@@ -157,7 +158,9 @@ class _Compilation:
         if bound is None or binder.errors:
             raise CompileError.of(binder.errors, self.source)
         self.views.add(bound, options.target)
-        self.schema = self.schema.with_view((node.name, options.target), output_columns(bound.query))
+        columns = output_columns(bound.query)
+        scope.warnings.extend(unknown_index_fields(node, options, columns))
+        self.schema = self.schema.with_view((node.name, options.target), columns)
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
 

@@ -122,10 +122,10 @@ def warning(code: str, message: str, span: Span | None = None, hint: str | None 
     return Diagnostic(code, message, span, hint, "warning")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint naming the closest known name, or None. Case does not count."""
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """A hint naming the closest known name, or None. Case does not count; ``cutoff`` 1 takes equal names only."""
     by_lower = {each.lower(): each for each in known}
-    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=cutoff)
     return f"did you mean {by_lower[close[0]]}?" if close else None
 
 

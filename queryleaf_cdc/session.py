@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,14 +12,16 @@ from queryleaf_cdc.compiler import Program, compile_sql
 from queryleaf_cdc.errors import CompileError, InputError, ServerError, did_you_mean
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.lowering.client_columns import finisher
-from queryleaf_cdc.lowering.default_order import Order, in_order, order_of, unordered_source
+from queryleaf_cdc.lowering.default_order import Order, in_order, unordered_source
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
-from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry, ViewFacts
+from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
+from queryleaf_cdc.mongo.registration import entry_of_statement, to_drop
 from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
+from queryleaf_cdc.mongo.view_rules import WRITES, refuse_maintained, refuse_needed
 from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
@@ -138,8 +141,7 @@ class QueryLeaf:
     def execute_all(self, text: str, *, name: str = "<sql>") -> list[Result]:
         """Runs statements one after another; a result for each, CREATE TABLE left out."""
         program = self.compile(text, name=name)
-        for statement in program.statements:
-            self._check_procedures(program, statement)
+        self._check(program)
         results = [self._run(program, statement) for statement in program.statements]
         self._declared = declarations(program, self._declared)
         return [result for result in results if result is not None]
@@ -156,10 +158,8 @@ class QueryLeaf:
 
     def _run(self, program: Program, statement: CompiledStatement, replace: bool = False) -> Result | None:
         match statement:
-            case TriggerStatement():
+            case TriggerStatement() | ViewStatement():
                 return self._register(program, statement, replace)
-            case ViewStatement():
-                return self._register_view(program, statement, replace)
             case RefreshStatement(node):
                 self._catalog.refresh(node.name)
                 return Result(status="refreshed", name=node.name)
@@ -180,23 +180,27 @@ class QueryLeaf:
                 )
 
     def plan_registration(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
-        """What ``execute`` would do to each trigger and view of the text: (name, created | replaced | unchanged |
-        dropped | refreshed)."""
+        """What ``apply`` would do to each trigger and view of the text: (name, created | replaced | unchanged |
+        dropped | refreshed). Raises what it would raise."""
         program = self.compile(text, name=name)
+        self._check(program)
+        entries = {each.name: each for each in self._catalog.list()}
         planned = []
         for statement in program.statements:
-            self._check_procedures(program, statement)
-            if isinstance(statement, TriggerStatement | ViewStatement):
-                known = self._catalog.get(statement.plan.name)
-                same = known is not None and known.sql == _stored_sql(program, statement)
-                planned.append(
-                    (statement.plan.name, "created" if known is None else "unchanged" if same else "replaced")
-                )
-            elif isinstance(statement, DropStatement):
-                known = self._catalog.get(statement.node.name)
-                planned.append((statement.node.name, "dropped" if known is not None else "unchanged"))
-            elif isinstance(statement, RefreshStatement):
-                planned.append((statement.node.name, "refreshed"))
+            match statement:
+                case TriggerStatement() | ViewStatement():
+                    entry = entry_of_statement(program, statement)
+                    planned.append((entry.name, self._catalog.planned(entry, entries)))
+                    entries[entry.name] = entry
+                case DropStatement(node):
+                    known = to_drop(program, node, entries.pop(node.name, None))
+                    if known is not None and known.view is not None:
+                        refuse_needed(node.name, known.view, tuple(entries.values()))
+                    planned.append((node.name, "unchanged" if known is None else "dropped"))
+                case RefreshStatement(node):
+                    if node.name not in entries:
+                        raise self._catalog.unknown(node.name)
+                    planned.append((node.name, "refreshed"))
         return planned
 
     def apply(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
@@ -204,8 +208,7 @@ class QueryLeaf:
 
         Returns (name, created | replaced | unchanged | dropped) of each, and runs other statements as they come."""
         program = self.compile(text, name=name)
-        for statement in program.statements:
-            self._check_procedures(program, statement)
+        self._check(program)
         results = [self._run(program, statement, replace=True) for statement in program.statements]
         return [(str(each.name), each.status) for each in results if each is not None and each.status is not None]
 
@@ -213,53 +216,43 @@ class QueryLeaf:
         """What the catalog holds, in order of names."""
         return self._catalog.list()
 
-    def _register(self, program: Program, statement: TriggerStatement, replace: bool) -> Result:
-        node, plan = statement.node, statement.plan
+    def _register(self, program: Program, statement: TriggerStatement | ViewStatement, replace: bool) -> Result:
+        node, entry = statement.node, entry_of_statement(program, statement)
+        maintained = self._catalog.maintained()
         status = self._catalog.register(
-            plan.name,
-            _stored_sql(program, statement),
+            entry.name,
+            entry.sql,
             or_replace=node.or_replace or replace,
             if_not_exists=node.if_not_exists,
-            start=plan.options.start,
-            images=plan.requires.images,
+            start=entry.start,
+            images=[each for each in entry.images if entry.view is None or each not in maintained],
+            kind=entry.kind,
+            view=entry.view,
         )
-        return Result(status=status, name=plan.name)
-
-    def _register_view(self, program: Program, statement: ViewStatement, replace: bool) -> Result:
-        node, plan = statement.node, statement.plan
-        maintained = {name for each in self._catalog.list() if each.view for name in (each.name, each.view.target)}
-        reads = tuple(dict.fromkeys(source.scan.collection for source in plan.sources))
-        status = self._catalog.register(
-            plan.name,
-            _stored_sql(program, statement),
-            or_replace=node.or_replace or replace,
-            if_not_exists=node.if_not_exists,
-            images=[each for each in plan.requires.images if each not in maintained],
-            kind=statement.kind,
-            view=ViewFacts(plan.options.target, reads, plan.columns, plan.options.on_error, order_of(node.query)),
-        )
-        return Result(status=status, name=plan.name)
+        return Result(status=status, name=entry.name)
 
     def _drop(self, program: Program, node: DropTrigger | DropView) -> Result:
-        kind, said = (
-            ("materialized_view", "materialized view") if isinstance(node, DropView) else ("trigger", "trigger")
-        )
-        known = self._catalog.get(node.name)
-        if known is not None and known.kind != kind:
-            known = None
-        if known is None and not node.if_exists:
-            hint = f"DROP {said.upper()} IF EXISTS"
-            raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
+        known = to_drop(program, node, self._catalog.get(node.name))
         dropped = known is not None and self._catalog.drop(node.name)
         return Result(status="dropped" if dropped else "unchanged", name=node.name)
 
-    def _check_procedures(self, program: Program, statement: CompiledStatement) -> None:
-        requires: Requires | None = None
-        if isinstance(statement, TriggerStatement | StreamStatement):
-            requires = statement.plan.requires
-        elif isinstance(statement, WriteStatement):
-            requires = statement.requires
-        for name in requires.procedures if requires is not None else ():
+    def _check(self, program: Program) -> None:
+        """Raises InputError QL416, CompileError QL234. Whoever may not read the catalog is not told of views."""
+        for statement in program.statements:
+            if isinstance(statement, TriggerStatement | StreamStatement):
+                requires = statement.plan.requires
+            elif isinstance(statement, WriteStatement):
+                requires = statement.requires
+            else:
+                continue
+            self._check_procedures(program, statement, requires)
+            written = {collection for collection, action in requires.privileges if action in WRITES}
+            if written:
+                with suppress(ServerError):
+                    refuse_maintained(written, self._catalog.maintained())
+
+    def _check_procedures(self, program: Program, statement: CompiledStatement, requires: Requires) -> None:
+        for name in requires.procedures:
             if name.upper() not in self._procedures:
                 hint = did_you_mean(name, self._procedures) or f'register it: @ql.procedure("{name}")'
                 span = _call_span(statement, name)
@@ -314,8 +307,9 @@ class QueryLeaf:
     def start(self) -> None:
         """Starts the worker in the background."""
         if self._worker is None:
-            self._worker = self._make_worker()
-            self._worker.start()
+            worker = self._make_worker()
+            worker.start()
+            self._worker = worker
 
     def stop(self) -> None:
         """Finishes the current batch, and ends the worker."""
@@ -324,7 +318,10 @@ class QueryLeaf:
             worker.stop()
 
     def run(self) -> None:
-        """Works in the foreground until stop() is called from another thread, or an interrupt."""
+        """Works in the foreground until stop() is called from another thread, or an interrupt. Raises InputError QL445
+        when a worker is running here."""
+        if self._worker is not None:
+            raise InputError("QL445", "a worker is running here already", hint="stop() it first")
         self._worker = self._make_worker()
         try:
             self._worker.run()
@@ -365,7 +362,8 @@ class QueryLeaf:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason."""
-        return self._worker.status() if self._worker is not None else read_status(self.database)
+        worker = self._worker  # another thread may stop it
+        return worker.status() if worker is not None else read_status(self.database)
 
     def pause(self, name: str) -> None:
         """Stops a trigger where it is; resume() goes on from there."""
@@ -377,7 +375,7 @@ class QueryLeaf:
     def drop(self, name: str) -> None:
         """Removes a trigger, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
         if not self._catalog.drop(name):
-            raise InputError("QL411", f"there is no trigger or view {name}")
+            raise self._catalog.unknown(name)
 
     def close(self) -> None:
         """Stops the worker and closes the connection."""
@@ -423,17 +421,6 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
     now = datetime.now(UTC).replace(tzinfo=None)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     return Frame({"operationType": "statement", "now": now}, effects, {}, functions)
-
-
-def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
-    """The statement's text, after the CREATE TABLEs that it was compiled with."""
-    source = program.source
-    declarations = [
-        source.slice(s.node.span)
-        for s in program.statements
-        if isinstance(s, TableStatement) and s.node.span.end <= statement.node.span.start
-    ]
-    return ";\n".join([*(text.rstrip().rstrip(";") for text in declarations), source.slice(statement.node.span)])
 
 
 def _call_span(statement: CompiledStatement, name: str) -> Any:

@@ -70,7 +70,7 @@ class Decimals:
         """The sum and another number, rounded to 34 digits once each."""
         special = [name for name, count in self.special.items() if count]
         if special:
-            return to_bson(sum((Decimal(name) for name in special), rest) if len(special) == 1 else Decimal("NaN"))
+            return to_bson(CONTEXT.add(Decimal(special[0]), rest) if len(special) == 1 else Decimal("NaN"))
         exponent = min((0, *self.sums))
         coefficient = sum(each * 10 ** (at - exponent) for at, (_, each) in self.sums.items())
         if not rest and -_LIMIT < coefficient < _LIMIT and exponent >= -_BIAS:

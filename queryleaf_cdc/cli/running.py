@@ -80,8 +80,10 @@ def _report_until(stop: threading.Event, worker: Any) -> None:
     """One line a second: on a terminal in place, else JSON lines. Raises the error that ends the worker."""
     terminal = sys.stdout.isatty()
     before, since = worker.metrics.events, time.monotonic()
+    said: dict[str, str] = {}
     while not stop.wait(1.0):
         worker.check()
+        said = _say_reasons(said, worker.reasons())
         now, at = worker.metrics.events, time.monotonic()
         line = {"events_per_second": round((now - before) / (at - since), 1), "state": worker.state, **_totals(worker)}
         before, since = now, at
@@ -92,6 +94,15 @@ def _report_until(stop: threading.Event, worker: Any) -> None:
         sys.stdout.flush()
     if terminal:
         click.echo()
+
+
+def _say_reasons(said: dict[str, str], reasons: dict[str, str]) -> dict[str, str]:
+    """Why a trigger or view does not go on, once, on stderr: a worker goes on without it."""
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    for name, reason in reasons.items():
+        if said.get(name) != reason:
+            click.echo(f"{start}{name} {' '.join(reason.split())}", err=True)
+    return reasons
 
 
 def _totals(worker: Any) -> dict[str, Any]:

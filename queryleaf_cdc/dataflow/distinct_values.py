@@ -55,15 +55,17 @@ class DistinctValues:
         self._keys = keys
         self._counts: Cells[Count] = context.state.cells(_Codec())
         self._net: dict[tuple[Hashable, Hashable], int] = {}
+        self._cells: dict[Hashable, Row] = {}
 
     def wanting(self, touched: Touched) -> tuple[Cells[Count], dict[Hashable, Row]]:
         """Takes the batch; what ``state.fetch`` is to have at hand for it."""
-        self._net, cells = self._added_up(touched)
-        return self._counts, cells
+        self._net, self._cells = self._added_up(touched)
+        return self._counts, self._cells
 
     def changes(self) -> dict[int, dict[Hashable, list[Value]]]:
         """The values that are new in a group (1), and those that are gone (-1)."""
-        net, self._net = self._net, {}
+        net, cells = self._net, self._cells
+        self._net, self._cells = {}, {}
         changes: dict[int, dict[Hashable, list[Value]]] = {1: defaultdict(list), -1: defaultdict(list)}
         for key, weight in net.items():
             if not weight:
@@ -73,13 +75,14 @@ class DistinctValues:
             if found.count < 0:
                 raise NegativeWeight(repr(found.value))
             if not before:
+                found.value = cells[key][-1]
                 changes[1][key[0]].append(found.value)
             elif not found.count:
                 changes[-1][key[0]].append(found.value)
         return changes
 
     def _added_up(self, touched: Touched) -> tuple[dict[tuple[Hashable, Hashable], int], dict[Hashable, Row]]:
-        """(group, value) → net weight, and the cells' keys."""
+        """(group, value) → net weight, and the cells' keys, with a value that came if one did."""
         net: dict[tuple[Hashable, Hashable], int] = defaultdict(int)
         cells: dict[Hashable, Row] = {}
         for weight, groups in touched.items():
@@ -89,5 +92,6 @@ class DistinctValues:
                     if value is not None:
                         key = (group, identity(value))
                         net[key] += weight
-                        cells[key] = (*group_key, value)
+                        if weight > 0 or key not in cells:
+                            cells[key] = (*group_key, value)
         return net, cells

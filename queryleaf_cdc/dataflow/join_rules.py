@@ -17,7 +17,7 @@ from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
 _ONE_CHANGE = 2
 """rows: the one before and the one after it"""
 _MAX_PAIRS = 2_000_000
-"""of one key in a step: some 700 MB with what follows (measured)"""
+"""of one key in a step: some 700 MB with what follows (measured), or some seconds of testing"""
 
 Test = Callable[[object], bool]
 Alone = Callable[[Row, bool], Row | None]
@@ -182,6 +182,7 @@ class ByMarks:
         output: Delta = []
         is_left = facing.side is self._sides.left
         others = list(facing.other.rows.get(key).entries())
+        _refuse_too_many(changes, others)
         changed = [0] * len(others)
         for place, row, weight in changes:
             matches = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.frontend.scanner import Kind, Tok
 from queryleaf_cdc.source import Span
 
@@ -59,6 +59,23 @@ def number_hint(text: str) -> str | None:
     if text.startswith(".") and text[1:].isdigit():
         return f"array elements are written items[{text[1:]}], counted from 0"
     return None
+
+
+def clause_hint(word: str, then: str) -> str | None:
+    """``word`` could be read as a name, but ``then`` cannot follow one: what one of them was probably meant to be."""
+    for each in (word, then):
+        if each.upper() in _BEGINNINGS:
+            return f"end the statement before {each} with a semicolon"
+    if then == "(":
+        return f"is a comma missing before {word}?"
+    if word.upper() in ("GROUP", "ORDER", "PARTITION"):
+        return f"write {word.upper()} BY"
+    guesses = (did_you_mean(each, _CLAUSES) for each in (word, then) if len(each) > 2 and each.upper() not in _CLAUSES)
+    return next(filter(None, guesses), None)
+
+
+_BEGINNINGS = ("CREATE", "DROP", "REFRESH", "SELECT", "INSERT", "UPDATE", "DELETE")
+_CLAUSES = ("FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "JOIN", "UNION", "PARTITION")
 
 
 def too_early(what: str, after: Tok | None, wanted: str | None = None, hint: str | None = None) -> CompileError:

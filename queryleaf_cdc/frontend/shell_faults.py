@@ -108,7 +108,7 @@ def unknown_statement(token: Tok, known: Sequence[str]) -> CompileError:
 def _hint(tokens: Sequence[Tok], position: int, expected: set[str]) -> str | None:
     token = tokens[position]
     if token.kind is Kind.WORD:
-        return did_you_mean(token.text, [each for each in expected if each not in _NAMES])
+        return did_you_mean(token.text, ["SELECT" if each == "QUERY" else each for each in expected])
     if token.kind is Kind.STRING and "NAME" in expected:
         return 'names are written without quotes, or in "double quotes"'
     return None

@@ -116,6 +116,8 @@ class SqlParser(PostgresParser):
         if token:
             if token.token_type == T.NUMBER:
                 hint = hint or faults.number_hint(token.text)
+            elif last and last.token_type == T.VAR:
+                hint = hint or faults.clause_hint(last.text, token.text)
             what = "the name" if token.token_type == T.IDENTIFIER else f"'{token.text[:40]}'"
             error = CompileError(faults.UNEXPECTED, f"unexpected {what}{suffix}", token_span(token), hint)
         else:
@@ -173,14 +175,21 @@ class SqlParser(PostgresParser):
         wanted = self._match(T.ALIAS)
         if self._curr.token_type == T.STRING and wanted:
             self._fail("a name", 'write the name without quotes, or in "double quotes"')
-        alias = self._parse_id_var()
+        alias = self._name_of_alias(wanted)
         if alias is None:
             return self._need(None, "a name") if wanted else this
         return self.expression(exp.Alias(this=self._need(this), alias=alias))
 
+    def _name_of_alias(self, behind_as: Any) -> exp.Expr | None:
+        """Not a clause that was only begun: ``FROM orders GROUP`` would go on as if it meant something."""
+        word = self._word() if self._curr else ""
+        if word in ("GROUP", "ORDER") and not behind_as and not (self._next and self._next.token_type == T.ALIAS):
+            self._fail(None, f"write {word} BY")
+        return self._parse_id_var()
+
     def _parse_table_alias(self, alias_tokens: Any = None) -> exp.TableAlias | None:
         wanted = self._match(T.ALIAS)
-        alias = self._parse_id_var()
+        alias = self._name_of_alias(wanted)
         if alias is None:
             return self._need(None, "a name") if wanted else None  # type: ignore[return-value]
         columns = None

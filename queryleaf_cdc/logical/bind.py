@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import TypeVar, assert_never
 
+from queryleaf_cdc.aggregates import AGGREGATES
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean
 from queryleaf_cdc.functions import FUNCTIONS
 from queryleaf_cdc.functions.kinds import type_of_value
@@ -14,6 +15,7 @@ from queryleaf_cdc.functions.letter_case import fused
 from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
@@ -126,9 +128,12 @@ class Binder:
                 return self._aggregate(node, scope, allowed)
             case Window():
                 return self._window(node, scope, allowed)
-            case Subquery(query=query, operand=operand):
+            case Subquery(form, query, operand, span):
                 bound_operand = self._operand(operand, scope, allowed) if operand else None
-                return replace(node, query=self.bind_query(query, scope, self), operand=bound_operand)
+                bound_query = self.bind_query(query, scope, self)
+                if form != "exists":
+                    _check_columns(bound_query, bound_operand, span)
+                return replace(node, query=bound_query, operand=bound_operand)
             case _:
                 assert_never(node)
 
@@ -150,7 +155,7 @@ class Binder:
                 "QL206",
                 f"{node.name} is an aggregate: it cannot be used here",
                 node.span,
-                "use a subquery: (SELECT ...)",
+                "HAVING filters groups; elsewhere use a subquery: (SELECT ...)",
             )
         rows = scope.for_aggregate()
         bound = replace(
@@ -258,18 +263,25 @@ class Binder:
         if name in ELSEWHERE and name not in (self.functions or ()):
             raise CompileError("QL209", f"unknown function {name}", node.span, f"write {ELSEWHERE[name]}")
         if self.functions is None:
-            hint = did_you_mean(name, _CALLABLE)
+            hint = did_you_mean(name, [*_CALLABLE, *AGGREGATES], 0.85)
             if hint or not name.replace("_", "").isalnum():
                 raise CompileError("QL209", f"unknown function {name}", node.span, hint)
         elif name not in self.functions:
-            hint = did_you_mean(name, [*_CALLABLE, *self.functions])
-            raise CompileError(
-                "QL209", f"unknown function {name}", node.span, hint or f'register it: @ql.function("{name}")'
-            )
+            meant = did_you_mean(name, [*_CALLABLE, *AGGREGATES, *self.functions])
+            own = f'register it: @ql.function("{name}")'
+            raise CompileError("QL209", f"unknown function {name}", node.span, f"{meant} Or {own}" if meant else own)
         if self.for_view and self.repeatable is not None and name not in self.repeatable:
             hint = f'if it is: @ql.function("{name}", repeatable=True)'
             raise CompileError("QL235", f"{name} is not declared repeatable", node.span, hint)
         self.used_functions.setdefault(name, node.span)
+
+
+def _check_columns(query: Query, operand: Expr | None, span: Span) -> None:
+    """Of a subquery that is a value, or stands behind IN."""
+    wanted = len(operand.args) if isinstance(operand, Call) and operand.name == "ROW" else 1
+    if len(output_columns(query) or ()) != wanted:
+        count = "exactly one column" if wanted == 1 else f"{wanted} columns, as the row before it"
+        raise CompileError("QL219", f"a subquery here must have {count}", span)
 
 
 def _known_arg(expr: Expr) -> Arg:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Allowed, Binder
+from queryleaf_cdc.logical.columns import output_columns, with_columns
 from queryleaf_cdc.logical.grouped_windows import over_groups
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope, reads_own_field
@@ -58,33 +59,6 @@ def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
 
 MAX_SELECTS = 500
 MAX_ITEM = 5_000  # nodes of a SELECT item's expression, with aliases in place
-
-
-def output_columns(query: Query) -> tuple[str, ...] | None:
-    """Column names of a bound query; None where ``*`` makes them unknown."""
-    if isinstance(query, SetOperation):
-        return output_columns(query.left)
-    names = [item.alias for item in query.items]
-    return None if None in names else tuple(name for name in names if name is not None)
-
-
-def with_columns(query: Query, names: tuple[str, ...]) -> Query:
-    """The bound query with its columns, which must be known, under other names."""
-    if output_columns(query) == names:
-        return query
-    if isinstance(query, Select):
-        return replace(query, items=tuple(replace(i, alias=n) for i, n in zip(query.items, names, strict=True)))
-    old = output_columns(query)
-    assert old is not None
-    items = tuple(
-        SelectItem(Field(_RENAMED, (before,), query.span), name, query.span)
-        for before, name in zip(old, names, strict=True)
-    )
-    rows = SubqueryRef(query, _RENAMED, (), query.span)
-    return Select(items, rows, (), None, (), None, None, (), None, None, None, (), None, query.span)
-
-
-_RENAMED = "$renamed"
 
 
 def _renamed(query: Query, cte: Cte) -> Query:
@@ -403,7 +377,8 @@ class _Selecting:
         else:
             bound = self.binder.expr(expr, self._before_items(expr, named))
         if has_aggregate(bound):
-            raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span)
+            hint = "a name in GROUP BY first means a column of the SELECT list" if isinstance(expr, Name) else None
+            raise CompileError("QL206", "GROUP BY cannot hold an aggregate", expr.span, hint)
         if has_window(bound):
             hint = "select it in a subquery, then group by its column"
             raise CompileError("QL228", "GROUP BY cannot hold a window function", expr.span, hint)

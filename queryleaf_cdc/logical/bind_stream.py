@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, warning
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_query import bind_query
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.rules.specialize import specialize
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, rebuild

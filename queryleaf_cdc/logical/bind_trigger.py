@@ -7,8 +7,9 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_query import bind_query
 from queryleaf_cdc.logical.bind_writes import bind_delete, bind_insert, bind_update
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.source import Span

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import bind_query, output_columns, with_columns
+from queryleaf_cdc.logical.bind_query import bind_query
+from queryleaf_cdc.logical.columns import output_columns, with_columns
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Star

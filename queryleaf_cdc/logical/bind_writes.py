@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import SourceBinder, bind_query, output_columns
+from queryleaf_cdc.logical.bind_query import SourceBinder, bind_query
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.syntax.queries import FromItem, Join

@@ -15,7 +15,7 @@ from queryleaf_cdc.logical.walk import (
     own_aliases,
     rebuild,
 )
-from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Subquery, Window
+from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Star, Subquery, Window
 from queryleaf_cdc.syntax.queries import Select
 
 _OF_GROUPS = {"SUM": "SUM", "COUNT": "SUM", "MIN": "MIN", "MAX": "MAX"}
@@ -31,9 +31,13 @@ def is_grouped(query: Select) -> bool:
 def over_groups(query: Select) -> Select:
     """The bound query, in which ``SUM(x) OVER`` means ``SUM(SUM(x)) OVER`` where x is neither grouped nor aggregated.
 
-    Raises CompileError QL217 where another function would need such a meaning, QL237 for GROUPING of what is no key."""
+    Raises CompileError QL217 where another function would need such a meaning, and for ``*``, whose fields are no keys;
+    QL237 for GROUPING of what is no key."""
     if not is_grouped(query):
         return query
+    for item in query.items:
+        if isinstance(item.expr, Star):
+            raise CompileError("QL217", "* cannot be used with GROUP BY or aggregates", item.span, "name the columns")
     keys = frozenset(map(repr, query.group_by))
     ungrouped = _ungrouped(keys, own_aliases(query))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from queryleaf_cdc.errors import CompileError, did_you_mean
+from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean, warning
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.syntax.statements import CreateMaterializedView, Option
 
 MAX_RETRIES = 1000
 MAX_CACHE_ROWS = 1_000_000_000
+MAX_INDEXES, MAX_INDEX_FIELDS = 62, 32
+"""MongoDB takes 64 of a collection; beside these stand those of ``_id`` and ORDER BY"""
 
 Index = tuple[tuple[str, int], ...]
 
@@ -24,6 +26,17 @@ def trigger_options(options: tuple[Option, ...]) -> TriggerOptions:
 def view_options(node: CreateMaterializedView) -> ViewOptions:
     """Checks names and values; the target is the view's name if none is given. Raises CompileError QL232, QL233."""
     return ViewOptions(**{"target": node.name, **_given(node.options, _VIEW)})
+
+
+def unknown_index_fields(
+    node: CreateMaterializedView, options: ViewOptions, columns: tuple[str, ...] | None
+) -> Iterator[Diagnostic]:
+    """A warning for each field of an index that is none of the view's columns, where these are known."""
+    span = next((option.span for option in node.options if option.name == "index"), node.span)
+    for name in dict.fromkeys(name for index in options.indexes for name, _ in index):
+        first = name.partition(".")[0]
+        if columns is not None and first not in (*columns, "_id"):
+            yield warning("QL241", f"index: the view has no column {first!r}", span, did_you_mean(first, columns))
 
 
 def _given(options: tuple[Option, ...], readers: Mapping[str, tuple[str, Callable[[Option], Any]]]) -> dict[str, Any]:
@@ -76,13 +89,23 @@ def _index(option: Option) -> tuple[Index, ...]:
     """``'a, b DESC'``; several indexes are parted by semicolons."""
     if not isinstance(option.value, str):
         raise CompileError("QL233", "index is a text such as 'customer_id, total DESC'", option.span)
-    return tuple(tuple(_index_field(field, option) for field in text.split(",")) for text in option.value.split(";"))
+    found = tuple(tuple(_index_field(field, option) for field in text.split(",")) for text in option.value.split(";"))
+    if len(found) > MAX_INDEXES:
+        raise CompileError("QL233", f"a view has at most {MAX_INDEXES} indexes", option.span)
+    for index in found:
+        names = [name for name, _ in index]
+        if len(names) > MAX_INDEX_FIELDS or len(set(names)) < len(names):
+            text = f"an index has at most {MAX_INDEX_FIELDS} fields, each once"
+            raise CompileError("QL233", text, option.span)
+        if names == ["_id"]:
+            raise CompileError("QL233", "_id has its index", option.span, "leave it out")
+    return found
 
 
 def _index_field(text: str, option: Option) -> tuple[str, int]:
     name, _, direction = text.strip().partition(" ")
     way = direction.strip().upper()
-    if not name or name.startswith("$") or way not in ("", "ASC", "DESC"):
+    if not all(part and part[0] != "$" for part in name.split(".")) or way not in ("", "ASC", "DESC"):
         hint = "write fields, each with ASC or DESC behind it: 'customer_id, total DESC'"
         raise CompileError("QL233", f"{text.strip()!r} is no field of an index", option.span, hint)
     return name, -1 if way == "DESC" else 1

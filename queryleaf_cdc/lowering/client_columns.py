@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from queryleaf_cdc.functions.spec import WorkerSide
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.walk import free_fields_in, rebuild
 from queryleaf_cdc.lowering.server_face import ServerScope, lower_value
 from queryleaf_cdc.lowering.worker_face import Env, evaluator

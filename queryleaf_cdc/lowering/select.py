@@ -8,7 +8,8 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Doc, Mql, Param, Ref, op
-from queryleaf_cdc.logical.groups import GROUPED, GroupedClauses
+from queryleaf_cdc.logical.grouped_windows import is_grouped
+from queryleaf_cdc.logical.groups import GROUPED
 from queryleaf_cdc.logical.walk import any_node, conjuncts, has_aggregate, own_aliases, rebuild
 from queryleaf_cdc.lowering.group import Grouping
 from queryleaf_cdc.lowering.joins import FromLowering, has_subquery, where_stages
@@ -73,7 +74,7 @@ def _lower_select(query: Select, outer: Outer) -> QueryPlan:
         rows = rows.spread()
     building = _Building(rows, visible, SubqueryLookups(rows.places, visible, lower_query))
     building.rows = where_stages(rows, rest, visible, building.lookups)
-    if _is_grouped(query):
+    if is_grouped(query):
         query = _grouped(query, building)
     return _finished(query, building).plan()
 
@@ -113,15 +114,11 @@ class _Building:
 # -- GROUP BY -----------------------------------------------------------------------------------------------------
 
 
-def _is_grouped(query: Select) -> bool:
-    return bool(query.group_by) or query.having is not None or any(map(has_aggregate, _clauses(query)))
-
-
 def _grouped(query: Select, building: _Building) -> Select:
     """Groups the rows; what is left to do reads the groups."""
     grouping = Grouping(query.group_by, frozenset(building.rows.places), building.extract)
     clauses = grouping.clauses
-    items = tuple(replace(item, expr=_not_star(item, clauses)) for item in query.items)
+    items = tuple(replace(item, expr=clauses.over_groups(item.expr)) for item in query.items)
     having = clauses.over_groups(query.having) if query.having is not None else None
     order_by = tuple(replace(item, expr=clauses.over_groups(item.expr)) for item in query.order_by)
     grouping.before()
@@ -135,12 +132,6 @@ def _grouped(query: Select, building: _Building) -> Select:
         plain = building.extract(having)
         building.then(Match(ExprTest(in_server(having, lambda: lower_truth(plain, building.scope)))))
     return replace(query, items=items, having=None, order_by=order_by, group_by=())
-
-
-def _not_star(item: SelectItem, clauses: GroupedClauses) -> Expr:
-    if isinstance(item.expr, Star):
-        raise CompileError("QL217", "* cannot be used with GROUP BY or aggregates", item.span, "name the columns")
-    return clauses.over_groups(item.expr)
 
 
 # -- the SELECT list, DISTINCT, ORDER BY, LIMIT -------------------------------------------------------------------

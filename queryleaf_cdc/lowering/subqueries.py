@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Const, Mql, Ref, op
-from queryleaf_cdc.logical.bind_query import output_columns, with_columns
+from queryleaf_cdc.logical.columns import with_columns
 from queryleaf_cdc.logical.walk import free_fields, has_aggregate, rebuild
 from queryleaf_cdc.lowering.rows import LowerQuery, Outer, variable_names
 from queryleaf_cdc.plans.stages import AddFields, Limit, Lookup, Stage
@@ -60,7 +59,7 @@ class SubqueryLookups:
         return Call(f"{expr.operator} ANY", (operand, result), expr.span) if operand is not None else result
 
     def _look_up(self, node: Subquery, name: str) -> None:
-        query = _any_row(node.query) if node.form == "exists" else _single_column(node)
+        query = _any_row(node.query) if node.form == "exists" else with_columns(node.query, (_COLUMN,))
         used = {each.source for each in free_fields(query)}
         names = variable_names((alias for alias in self.row_places if alias in used), self.outer)
         inner = {**self.outer, **{alias: f"$${variable}" for alias, variable in names.items()}}
@@ -68,13 +67,6 @@ class SubqueryLookups:
         let = tuple((v, Ref(_whole(self.row_places[alias]))) for alias, v in names.items())
         stages = (*plan.pipeline, Limit(1)) if node.form in ("exists", "scalar") else plan.pipeline
         self._stages.append(Lookup(plan.collection, let, stages, name))
-
-
-def _single_column(node: Subquery) -> Query:
-    columns = output_columns(node.query)
-    if columns is None or len(columns) != 1:
-        raise CompileError("QL219", "a subquery here must have exactly one column", node.span)
-    return with_columns(node.query, (_COLUMN,))
 
 
 def _any_row(query: Query) -> Query:

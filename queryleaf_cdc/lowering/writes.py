@@ -9,7 +9,7 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Named, Param, Ref, cond, op
 from queryleaf_cdc.functions.paths import is_plain
-from queryleaf_cdc.logical.bind_query import output_columns, with_columns
+from queryleaf_cdc.logical.columns import output_columns, with_columns
 from queryleaf_cdc.logical.rules.found_rows import find_delete, find_update
 from queryleaf_cdc.logical.walk import conjunction, conjuncts, free_fields_in
 from queryleaf_cdc.lowering.client_columns import in_reach_of_server, split_columns

@@ -4,9 +4,8 @@ Writing here needs no running worker. ``active.py`` has the worker's copy: the c
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.errors import InputError, did_you_mean
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import (
@@ -150,37 +149,46 @@ class Catalog:
         with server_errors(f"register {name}", f"readWrite on {self._database.name}"):
             require_replica_set(self._database.client)
             ensure_internal_collections(self._database)
-            known = self.get(name)
-            if known is not None and _is_as_wanted(known, kind, sql, or_replace, if_not_exists):
+            while True:
+                known = self.get(name)
+                if known is not None and _is_as_wanted(known, kind, sql, or_replace, if_not_exists):
+                    return "unchanged"
+                if view is not None:
+                    refuse_impossible(self._database, name, view, self.list())
+                enable_images(self._database, images)
+                now = cluster_now(self._database)
+                note_first_registration(self._database, now)
+                entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
+                if self._stored(entry, known):
+                    return "created" if known is None else "replaced"
+
+    def _stored(self, entry: CatalogEntry, known: CatalogEntry | None) -> bool:
+        """False when what is registered under the name is no longer ``known``."""
+        document = entry.document()
+        if known is None:
+            try:
+                self._entries.insert_one(document)
+            except DuplicateKeyError:
+                return False
+            return True
+        document |= {"revision": known.revision + 1, "state": known.state, "registered_at": known.registered_at}
+        if entry.view is not None and known.view is not None:
+            document["view"]["refreshes"] = known.view.refreshes
+        same = {"_id": entry.name, "revision": known.revision, "registered_at": known.registered_at}
+        return self._entries.replace_one(same, document).matched_count == 1
+
+    def planned(self, entry: CatalogEntry, beside: Mapping[str, CatalogEntry]) -> str:
+        """What registering the entry would do where ``beside`` is registered: created, replaced or unchanged.
+
+        Raises what register raises."""
+        known = beside.get(entry.name)
+        with server_errors(f"register {entry.name}", f"readWrite on {self._database.name}"):
+            require_replica_set(self._database.client)
+            if known is not None and _is_as_wanted(known, entry.kind, entry.sql, True, False):
                 return "unchanged"
-            if view is not None:
-                refuse_impossible(self._database, name, view, self.list())
-            enable_images(self._database, images)
-            now = cluster_now(self._database)
-            note_first_registration(self._database, now)
-            entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
-            if known is None:
-                with contextlib.suppress(DuplicateKeyError):
-                    self._entries.insert_one(entry.document())
-                    return "created"
-            else:
-                document = {**entry.document(), "revision": known.revision + 1, "state": known.state}
-                document["registered_at"] = known.registered_at
-                if view is not None and known.view is not None:
-                    document["view"]["refreshes"] = known.view.refreshes
-                if self._entries.replace_one(_as_it_was(known), document).matched_count:
-                    return "replaced"
-            # Somebody else was faster: it is to be done on what there is now.
-            return self.register(
-                name,
-                sql,
-                or_replace=or_replace,
-                if_not_exists=if_not_exists,
-                start=start,
-                images=images,
-                kind=kind,
-                view=view,
-            )
+            if entry.view is not None:
+                refuse_impossible(self._database, entry.name, entry.view, tuple(beside.values()))
+        return "created" if known is None else "replaced"
 
     def drop(self, name: str) -> bool:
         """False when there is no such trigger or view. Raises InputError (QL414) for a view that others read.
@@ -223,22 +231,27 @@ class Catalog:
         with server_errors("read the catalog", f"read on {self._database.name}"):
             return [CatalogEntry.of(each) for each in self._entries.find().sort("_id", 1)]
 
+    def unknown(self, name: str) -> InputError:
+        """QL411, with the name that was probably meant."""
+        hint = did_you_mean(name, [each.name for each in self.list()])
+        return InputError("QL411", f"there is no trigger or view {name}", hint=hint)
+
+    def maintained(self) -> dict[str, str]:
+        """The collections that hold a view's rows, or show them → the view."""
+        views = [(each.name, each.view) for each in self.list() if each.view is not None]
+        return {collection: name for name, view in views for collection in (name, view.target)}
+
     def _change(self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Replaces the whole document, so that the event carries it as it was at that point."""
         with server_errors(f"change {name}", f"readWrite on {self._database.name}"):
             while True:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
-                    raise InputError("QL411", f"there is no trigger or view {name}")
+                    raise self.unknown(name)
                 changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
                     return
-
-
-def _as_it_was(known: CatalogEntry) -> dict[str, Any]:
-    """Finds the entry if nobody has changed it, or dropped it and made another, since."""
-    return {"_id": known.name, "revision": known.revision, "registered_at": known.registered_at}
 
 
 def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if_not_exists: bool) -> bool:

@@ -44,12 +44,13 @@ def stand_alone() -> ServerError:
 
 
 def cluster_now(database: Database[dict[str, Any]]) -> Timestamp:
-    """The latest operation time that the server knows of."""
-    reply = database.command("ping")
-    if "operationTime" not in reply:  # a server that has just become primary may not say it yet
-        reply = database.command("hello")["lastWrite"]["opTime"]
-        reply["operationTime"] = reply["ts"]
-    time: Timestamp = reply["operationTime"]
+    """The latest operation time that the server knows of. Raises ServerError (QL504) when it has none."""
+    time: Timestamp | None = database.command("ping").get("operationTime")
+    if time is None:  # a server that has just become primary may not say it yet
+        hello = database.command("hello")
+        if "lastWrite" not in hello:
+            raise stand_alone()
+        time = hello["lastWrite"]["opTime"]["ts"]
     return time
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
@@ -42,6 +42,18 @@ def refuse_needed(name: str, view: ViewFacts, entries: Sequence[CatalogEntry], b
     if readers:
         text = f"materialized view {name} is read by {', '.join(readers)}"
         raise InputError("QL414", f"{text}: {because}" if because else text, hint="drop these first")
+
+
+WRITES = ("insert", "update", "remove")
+"""the privileges that writing takes"""
+
+
+def refuse_maintained(written: Iterable[str], maintained: Mapping[str, str]) -> None:
+    """Raises InputError (QL416) for a write into what only the worker writes."""
+    for collection in sorted(written):
+        if collection in maintained:
+            text = f"{collection} holds the rows of materialized view {maintained[collection]}"
+            raise InputError("QL416", text, hint="write to what the view reads")
 
 
 def refuse_unfollowable(database: Database[dict[str, Any]], collections: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from queryleaf_cdc.errors import InputError
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.walk import any_node, rebuild
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator, evaluator
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Subquery, Window

@@ -102,4 +102,4 @@ class OfflineTrigger:
 
 
 def unsupported(kind: str) -> InputError:
-    return InputError("QL424", f"a statement of the kind {kind!r} needs a server")
+    return InputError("QL424", f"a {kind.replace('_', ' ')} needs a server", hint="keep it in a file of its own")

@@ -11,8 +11,8 @@ from typing import Any
 
 from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import InputError, RunError
+from queryleaf_cdc.logical.grouped_windows import is_grouped
 from queryleaf_cdc.logical.groups import GROUPED, GroupedClauses
-from queryleaf_cdc.logical.walk import has_aggregate
 from queryleaf_cdc.lowering.worker_face import Env, Evaluator
 from queryleaf_cdc.offline.aggregates import OverRows, compile_aggregate
 from queryleaf_cdc.offline.expressions import Rows, compile_expr
@@ -40,7 +40,7 @@ def _select(query: Select) -> Rows:
     joined = compile_sources(query, _expr, compile_query)
     if not query.items:
         return lambda env: [{alias: row[alias] for alias in aliases} for row in joined(env)]
-    if _is_grouped(query):
+    if is_grouped(query):
         groups, query = _grouped(query, aliases, joined)
         return _finished(query, (), groups)
     return _finished(query, aliases, lambda env: list(joined(env)))
@@ -59,12 +59,6 @@ def _refuse(query: Select) -> None:
 
 
 # -- GROUP BY -----------------------------------------------------------------------------------------------------
-
-
-def _is_grouped(query: Select) -> bool:
-    clauses = [*(item.expr for item in query.items), *(item.expr for item in query.order_by)]
-    having = [query.having] if query.having is not None else []
-    return bool(query.group_by or having) or any(map(has_aggregate, clauses))
 
 
 class _Grouping:

@@ -357,6 +357,7 @@ class Engine:
             if isinstance(fault, BatchTooLarge):
                 self._size.too_large(len(run.events) // _factor(lane))
             return half
+        self.stop_due(lane, fault)
         event = run.events[0]
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
         if isinstance(fault, BatchRefused):
@@ -371,6 +372,13 @@ class Engine:
         for trigger in concerned:
             self._verdicts[event["_id"]["_data"], trigger.name] = self._letter(lane, event, trigger, error)
         return 0
+
+    def stop_due(self, lane: Lane, fault: WorkerFault) -> None:
+        """Raises TriggerStopped if the time alone may be what does not fit. A build from scratch needs no such step."""
+        lane.views.rollback()  # what is due was taken already
+        builds = lane.views.due(self.view_time)
+        if builds:
+            raise TriggerStopped(builds, f"QL606: what comes and goes with the time is too much at once: {fault}")
 
     def _failed_alone(self, lane: Lane, event: Event, trigger: Trigger, error: Exception) -> None:
         """on_error for a firing whose event is a run by itself: wait and try again, give up, or stop."""

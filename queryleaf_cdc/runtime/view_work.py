@@ -109,6 +109,8 @@ class ViewWork:
             view = self._running.get(uid)
             try:
                 running[uid] = self._attached(uid, compiled, view)
+            except (BatchTooLarge, BatchRefused) as error:
+                raise _refused(uid, error) from error
             except WorkerFault:
                 raise
             except Exception as error:
@@ -233,10 +235,11 @@ class ViewWork:
         """After a worker before this one: finishes what it had begun, removes what it left."""
         for entry in self.entries():
             if entry.build is not None and entry.build.swapping:
+                uid = entry.build.version.uid
                 try:
                     self._finish_swap(entry)
                 except BatchRefused as error:
-                    self.stop(entry.build.version.uid, f"QL602: the server refused to put its rows in place: {error}")
+                    self.stop(uid, _refused(uid, error).reason)
         self.clean_up()
 
     def patience(self) -> float:
@@ -274,7 +277,7 @@ class ViewWork:
         except BatchTooLarge as error:
             raise TriggerStopped((uid,), f"QL606: it does not fit into a transaction: {error}") from error
         except BatchRefused as error:
-            raise TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}") from error
+            raise _refused(uid, error) from error
         except QueryLeafError as error:
             if error.code == _UNREACHABLE:
                 self.engine.pause(self.limits.reconnect_seconds)
@@ -287,7 +290,11 @@ class ViewWork:
         if due is None or due > self.engine.clock.now() or now - self._ticked_at < self.limits.tick_seconds:
             return
         self._ticked_at = now
-        self.engine.compute(self.lane, Extra())
+        try:
+            self.engine.compute(self.lane, Extra())
+        except (BatchTooLarge, BatchRefused) as fault:
+            self.engine.stop_due(self.lane, fault)
+            raise
 
     def _next_build(self, now: datetime) -> ActiveEntry | None:
         """The build that is under way, or due. One at a time; a view that reads others comes after them."""
@@ -399,6 +406,10 @@ class ViewWork:
         for each in entries:
             self.active[each.name] = each
         self.engine.apply(self.lane, change, self.lane.position)
+
+
+def _refused(uid: str, error: WorkerFault) -> TriggerStopped:
+    return TriggerStopped((uid,), f"QL602: the server refused what building it needs: {error}")
 
 
 def _seconds(until: datetime | None, now: datetime) -> float:

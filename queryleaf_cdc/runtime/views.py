@@ -158,6 +158,10 @@ class Views:
     def next_due(self) -> datetime | None:
         return min((due for each in self.ordered if (due := each.next_due) is not None), default=None)
 
+    def due(self, now: datetime) -> tuple[str, ...]:
+        """The builds in which rows come or go by the time alone."""
+        return tuple(each.uid for each in self.ordered if (due := each.next_due) is not None and due <= now)
+
     def get(self, uid: str) -> RunningView | None:
         return next((each for each in self.ordered if each.uid == uid), None)
 

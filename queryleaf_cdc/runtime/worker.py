@@ -10,6 +10,7 @@ from typing import Any
 
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ProgramBuilder
+from queryleaf_cdc.mongo.active import ActiveEntry
 from queryleaf_cdc.mongo.checkpoint import Checkpoint, CheckpointStore, read_checkpoint
 from queryleaf_cdc.mongo.deployment import ensure_internal_collections, require_replica_set, signal
 from queryleaf_cdc.mongo.faults import Conflict, Fenced, Unreachable
@@ -107,9 +108,15 @@ class Worker:
 
     def building(self) -> dict[str, dict[str, int]]:
         """Views that this worker is building: name → {rows, total}, the documents that are read and that there are."""
+        return {each.name: each.build.progress() for each in self._entries() if each.build is not None}
+
+    def reasons(self) -> dict[str, str]:
+        """Triggers and views that do not go on, or are built anew: name → state and reason."""
+        return {each.name: f"{each.state}: {each.reason}" for each in self._entries() if each.reason}
+
+    def _entries(self) -> list[ActiveEntry]:
         tenure = self._tenure
-        entries = list(tenure.active.values()) if tenure is not None and hasattr(tenure, "active") else []
-        return {each.name: each.build.progress() for each in entries if each.build is not None}
+        return list(tenure.active.values()) if tenure is not None and hasattr(tenure, "active") else []
 
     # -- waiting and watching ------------------------------------------------------------------------------------
 

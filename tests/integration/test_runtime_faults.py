@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from queryleaf_cdc import QueryLeaf
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.mongo.catalog import Catalog
 from queryleaf_cdc.mongo.embedded import start_embedded
@@ -230,6 +231,12 @@ def test_a_stand_alone_server_is_refused(tmp_path: Any) -> None:
             assert caught.value.code == "QL504"
             with pytest.raises(ServerError):
                 Catalog(client.shop).register("a", sql(on="orders"))
+            ql = QueryLeaf(client=client, database="shop")
+            view = "CREATE MATERIALIZED VIEW v AS SELECT a FROM orders"
+            for ask in (ql.status, lambda: ql.plan_registration(view)):
+                with pytest.raises(ServerError) as caught:
+                    ask()
+                assert caught.value.code == "QL504"
     finally:
         server.kill()
         server.wait()

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 
-from queryleaf_cdc import CompileError, InputError, QueryLeaf
+from queryleaf_cdc import CompileError, InputError, QueryLeaf, ServerError
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 
@@ -191,6 +192,21 @@ class TestStatements:
         with pytest.raises(InputError) as raised:
             ql.drain()
         assert raised.value.code == "QL443"
+
+    def test_a_start_that_failed_can_be_tried_again(self) -> None:
+        client: MongoClient[dict[str, Any]] = MongoClient("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50)
+        with client:
+            ql = QueryLeaf(client=client, database="shop")
+            for _ in range(2):
+                with pytest.raises(ServerError):
+                    ql.start()
+
+    def test_one_worker_at_a_time(self, ql: QueryLeaf) -> None:
+        with ql:
+            with pytest.raises(InputError) as caught:
+                ql.run()
+            assert caught.value.code == "QL445"
+            ql.drain(30)
 
     def test_drain_gives_up_in_time(self, ql: QueryLeaf, db: Database[dict[str, Any]]) -> None:
         ql.procedure("SLOW")(lambda *args, change: __import__("time").sleep(3))

@@ -111,6 +111,12 @@ def insert_broken(db: Db, document: dict[str, Any]) -> None:
         ("CREATE MATERIALIZED VIEW other AS SELECT c FROM measured", "QL415"),
         ("CREATE MATERIALIZED VIEW other AS SELECT c FROM ring", "QL415"),
         ("CREATE MATERIALIZED VIEW shown AS SELECT c FROM orders", "QL412"),
+        ("CREATE TRIGGER below AFTER INSERT ON orders BEGIN DELETE FROM log; END", "QL410"),
+        ("DROP MATERIALIZED VIEW below", "QL414"),
+        ("DROP MATERIALIZED VIEW belwo", "QL411"),
+        ("REFRESH MATERIALIZED VIEW belwo", "QL411"),
+        ("INSERT INTO below (c) VALUES (1)", "QL416"),
+        ("CREATE TRIGGER t AFTER INSERT ON orders BEGIN DELETE FROM above WHERE c = NEW.c; END", "QL416"),
     ],
 )  # fmt: skip
 def test_refused(ql: QuickLeaf, db: Db, text: str, code: str) -> None:
@@ -122,6 +128,9 @@ def test_refused(ql: QuickLeaf, db: Db, text: str, code: str) -> None:
         CREATE MATERIALIZED VIEW above AS SELECT c FROM below""")
     with pytest.raises(QueryLeafError) as caught:
         ql.execute(text)
+    assert caught.value.code == code
+    with pytest.raises(QueryLeafError) as caught:
+        ql.plan_registration(text)
     assert caught.value.code == code
     assert sorted(ql.status()) == ["above", "below"]
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for, writing
 
+from queryleaf_cdc.dataflow import join_rules
 from queryleaf_cdc.mongo.embedded import start_embedded
-from queryleaf_cdc.mongo.faults import Unreachable
+from queryleaf_cdc.mongo.faults import BatchRefused, Unreachable
 from queryleaf_cdc.mongo.view_state import swap
 from queryleaf_cdc.runtime import view_work
 
@@ -327,6 +329,66 @@ def test_dropping_the_catalog_drops_the_views(ql: QuickLeaf, db: Db) -> None:
 
 
 # -- on_error = 'stop' ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_too_much_goes_at_once_by_the_clock(
+    ql: QuickLeaf, db: Db, said: set[str], monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """With the time alone, or in one transaction with a change of something else."""
+    monkeypatch.setattr(join_rules, "_MAX_PAIRS", 2)
+    if not alone:
+        monkeypatch.setattr(view_work.ViewWork, "_tick", lambda self: None)
+    db.names.insert_one({"_id": 1, "k": 1})
+    ql.execute("""CREATE MATERIALIZED VIEW recent AS
+        SELECT o.n, names.k FROM names JOIN
+        (SELECT n, k FROM offers WHERE until >= CURRENT_TIMESTAMP) o ON names.k = o.k""")
+    ql.execute(TOTALS)
+    with ql:
+        ql.drain(30)
+        until = datetime.now(UTC) + timedelta(seconds=1.5)
+        db.offers.insert_many({"_id": n, "n": n, "k": 1, "until": until} for n in range(3))
+        ql.drain(30)
+        assert db.recent.count_documents({}) == 3
+        time.sleep(1.7)
+        db.orders.insert_one({"_id": 1000, "c": 1, "v": 1})
+        wait_for(lambda: db.recent.count_documents({}) == 0)
+        ql.drain(30)
+        assert totals(db) == expected_totals(db)
+        assert {state(ql, name) for name in ("recent", "totals")} == {"running"}
+    assert any(reason.startswith("QL606") for reason in said)
+
+
+def test_an_index_that_order_by_makes_already(ql: QuickLeaf, db: Db) -> None:
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (index = 'c; c; _id, c') AS SELECT c FROM orders ORDER BY c")
+    with ql:
+        ql.drain(30)
+    assert sorted(db.v.index_information()) == ["_id_", "_id_1_c_1", "c_1"]
+
+
+def test_collections_that_the_server_refuses_end_no_worker(
+    ql: QuickLeaf, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does without the privilege to create an index."""
+    create = view_work.create_collections
+
+    def refuse(database: Db, uid: str, indexes: Any) -> None:
+        if indexes:
+            raise BatchRefused("not authorized")
+        create(database, uid, indexes)
+
+    monkeypatch.setattr(view_work, "create_collections", refuse)
+    ql.execute("CREATE MATERIALIZED VIEW v WITH (index = 'c') AS SELECT c FROM orders")
+    ql.execute(TOTALS)
+    with ql:
+        wait_for(lambda: state(ql, "v") == "failed")
+        assert ql.status()["v"]["reason"].startswith("QL602: ")
+        ql.drain(30)
+        assert totals(db) == expected_totals(db)
+        monkeypatch.setattr(view_work, "create_collections", create)
+        ql.execute("REFRESH MATERIALIZED VIEW v")
+        ql.drain(30)
+        assert state(ql, "v") == "running"
 
 
 def test_a_view_that_stops_says_why(ql: QuickLeaf, db: Db) -> None:

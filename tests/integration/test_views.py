@@ -265,6 +265,41 @@ class TestReplacing:
             assert totals(db) == expected_totals(db)
 
 
+class TestTwoAtOnce:
+    """Somebody else changes the catalog between the look at what is registered and the registration."""
+
+    @pytest.fixture
+    def meanwhile(self, ql: QuickLeaf, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+        look = ql._catalog.get
+
+        def once(act: Callable[[], object]) -> None:
+            def looked(name: str) -> Any:
+                found = look(name)
+                monkeypatch.setattr(ql._catalog, "get", look)
+                act()
+                return found
+
+            monkeypatch.setattr(ql._catalog, "get", looked)
+
+        return once
+
+    def test_a_pause_outlives_a_replacement(
+        self, ql: QuickLeaf, other: Callable[[], QuickLeaf], meanwhile: Callable[[Callable[[], object]], None]
+    ) -> None:
+        ql.execute(TOTALS)
+        meanwhile(lambda: other().pause("totals"))
+        assert ql.execute("CREATE OR REPLACE MATERIALIZED VIEW totals AS SELECT k FROM orders").status == "replaced"
+        assert [each.state for each in ql.registered()] == ["paused"]
+
+    def test_what_was_dropped_is_created_again(
+        self, ql: QuickLeaf, other: Callable[[], QuickLeaf], meanwhile: Callable[[Callable[[], object]], None]
+    ) -> None:
+        ql.execute(TOTALS)
+        meanwhile(lambda: other().drop("totals"))
+        assert ql.execute("CREATE OR REPLACE MATERIALIZED VIEW totals AS SELECT k FROM orders").status == "created"
+        assert [each.name for each in ql.registered()] == ["totals"]
+
+
 class TestImpossible:
     def test_a_target_that_is_not_ours(self, ql: QuickLeaf, db: Db) -> None:
         db.totals.insert_one({"precious": True})

@@ -62,6 +62,8 @@ def exactly(value: Value) -> tuple[type, str]:
         ([Decimal128("Infinity"), 1], Decimal128("Infinity"), Decimal128("Infinity")),
         ([Decimal128("Infinity"), Decimal128("-Infinity")], Decimal128("NaN"), Decimal128("NaN")),
         ([Decimal128("-Infinity"), NAN], Decimal128("NaN"), Decimal128("NaN")),
+        ([Decimal128("-Infinity"), INF], Decimal128("NaN"), Decimal128("NaN")),
+        ([Decimal128("Infinity"), -INF, 1], Decimal128("NaN"), Decimal128("NaN")),
         ([Decimal128("9E+6144"), Decimal128("9E+6144")], Decimal128("Infinity"), Decimal128("Infinity")),
     ],
 )

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from queryleaf_cdc import CompileError
+from queryleaf_cdc import CompileError, compile_sql
 from queryleaf_cdc.frontend import parse, parse_expression
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_query import bind_query
 from queryleaf_cdc.logical.bind_view import bind_view
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.options import view_options
 from queryleaf_cdc.logical.schema import Schema
 from queryleaf_cdc.logical.scope import Scope
@@ -102,6 +103,17 @@ SYNTAX = [
     ("REFRESH v", "QL106", "v", ""),
     ("REFRESH MATERIALIZED VIEW v WITH NO DATA", "QL302", "WITH NO DATA", ""),
     ("REFERSH MATERIALIZED VIEW v", "QL105", "REFERSH", "REFRESH"),
+    ("CREATE MATERIALIZED VIEW v AS SELCT a FROM t", "QL106", "SELCT", "SELECT"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FORM t", "QL106", "t", "FROM"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t GRUOP BY a", "QL106", "BY", "GROUP"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t GROUP", "QL106", "GROUP", "GROUP BY"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t WHERE a IN (SELECT b order FROM u)", "QL106", "order", "ORDER BY"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t x JION u ON u.a = x.a", "QL106", "JION", "JOIN"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a COUNT(*) FROM t GROUP BY a", "QL106", "(", "a comma missing before COUNT"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t CREATE TRIGGER x", "QL106", "TRIGGER", "before CREATE"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT a FROM t SELECT 1", "QL106", "SELECT", "before SELECT"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT RANK() OVER (PARTITON BY a) FROM t", "QL106", "BY", "PARTITION"),
+    ("CREATE MATERIALIZED VIEW v AS SELECT RANK() OVER (ORDER a) FROM t", "QL106", "a", "ORDER BY"),
 ]
 
 
@@ -142,6 +154,14 @@ def test_options_of_a_view() -> None:
         ("on_error = 'retry'", "QL233"),
         ("index = 'a UP'", "QL233"),
         ("index = ''", "QL233"),
+        ("index = 'a;'", "QL233"),
+        ("index = 'a..b'", "QL233"),
+        ("index = 'a.'", "QL233"),
+        ("index = 'a.$b'", "QL233"),
+        ("index = 'a, b, a DESC'", "QL233"),
+        ("index = '_id DESC'", "QL233"),
+        (f"index = '{', '.join(f'c{n}' for n in range(33))}'", "QL233"),
+        (f"index = '{'; '.join(f'c{n}' for n in range(63))}'", "QL233"),
         ("target = 'w', target = 'x'", "QL233"),
     ],
 )
@@ -150,6 +170,13 @@ def test_wrong_options(text: str, code: str) -> None:
         options(f"WITH ({text})")
     assert caught.value.code == code
     assert caught.value.span is not None
+
+
+def test_an_index_on_what_the_view_does_not_have_is_a_warning() -> None:
+    text = "CREATE MATERIALIZED VIEW v WITH (index = 'toatl DESC, place.city, _id') AS SELECT total, place FROM t"
+    (found,) = compile_sql(text).diagnostics
+    assert (found.code, found.severity, found.hint) == ("QL241", "warning", "did you mean total?")
+    assert not compile_sql(text.replace("total, place", "*")).diagnostics
 
 
 # -- windows --------------------------------------------------------------------------------------------------------
@@ -260,6 +287,13 @@ WRONG_QUERIES = [
     ("SELECT GROUPING(b) FROM t GROUP BY a", "QL237", "b"),
     ("SELECT a FROM t WHERE GROUPING(a) = 0 GROUP BY a", "QL206", "GROUPING(a)"),
     ("SELECT DISTINCT ON (a) a FROM t ORDER BY b", "QL227", "b"),
+    ("SELECT * FROM t GROUP BY a", "QL217", "*"),
+    ("SELECT x.*, COUNT(*) FROM t x", "QL217", "x.*"),
+    ("SELECT SUMM(x) AS s, a FROM t GROUP BY a", "QL209", "SUMM(x)"),
+    ("SELECT a AS s, SUM(x) AS s FROM t GROUP BY s", "QL206", "s"),
+    # subqueries
+    ("SELECT (SELECT a, b FROM u) AS x FROM t", "QL219", "(SELECT a, b FROM u)"),
+    ("SELECT a FROM t WHERE a IN (SELECT * FROM u)", "QL219", "a IN (SELECT * FROM u)"),
     # time windows
     ("SELECT COUNT(*) FROM t GROUP BY TUMBLE(at, 5)", "QL226", "5"),
     ("SELECT COUNT(*) FROM t GROUP BY TUMBLE(at, INTERVAL '1 month')", "QL226", "INTERVAL '1 month'"),

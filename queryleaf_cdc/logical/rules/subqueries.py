@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.walk import rebuild
 from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Subquery, Variable
 from queryleaf_cdc.syntax.queries import Query, Select, SelectItem, SubqueryRef
@@ -83,23 +82,16 @@ def _single_row(node: Subquery) -> Query:
     """A query of one row and one column that holds what the subquery means."""
     span = node.span
     if node.form == "scalar":
-        _check_single_column(node)
         return node.query
     if node.form == "exists":
         value: Expr = Call(">", (Aggregate("COUNT", (), False, None, (), span), Literal(0, span)), span)
         inner = replace(node.query, limit=Literal(1, span)) if node.query.limit is None else node.query
     else:
-        column = Field("$rows", (_check_single_column(node),), span)
+        (name,) = output_columns(node.query) or ()
+        column = Field("$rows", (name,), span)
         every = Aggregate("ARRAY_AGG", (column,), False, None, (), span)
         value = Call("COALESCE", (every, Call("ARRAY", (), span)), span)
         inner = node.query
     item = SelectItem(value, "value", span)
     rows = SubqueryRef(inner, "$rows", (), span)
     return Select((item,), rows, (), None, (), None, None, (), None, None, None, (), None, span)
-
-
-def _check_single_column(node: Subquery) -> str:
-    columns = output_columns(node.query)
-    if columns is None or len(columns) != 1:
-        raise CompileError("QL219", "a subquery here must have exactly one column", node.span)
-    return columns[0]

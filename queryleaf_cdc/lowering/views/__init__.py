@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.bind_query import output_columns
+from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.lowering.views.finish import finished
 from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.select import build_query
@@ -34,7 +34,7 @@ def lower_view(
         output_columns(node.query),
         sources,
         DataflowPlan(root, scans, Output(tuple(names), rows.key)),
-        replace(options, indexes=(*_order(node.query), *options.indexes)),
+        replace(options, indexes=tuple(dict.fromkeys((*_order(node.query), *options.indexes)))),
         _requires(sources, options.target),
         source,
         node.span,

@@ -26,11 +26,6 @@ from queryleaf_cdc.syntax.expressions import Aggregate, Call, Case, Expr, Litera
 from queryleaf_cdc.syntax.queries import Select
 
 
-def is_grouped(query: Select) -> bool:
-    by = query.group_by or query.grouping_sets or query.having is not None
-    return bool(by) or any(True for _ in _aggregates(query))
-
-
 def grouped(query: Select, rows: Relation, base: OuterValues | None, build: BuildQuery) -> Relation:
     """One row for each group: the base's columns, the keys, the aggregates."""
     aggregates = {repr(each): each for each in _aggregates(query)}

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.logical.grouped_windows import is_grouped
 from queryleaf_cdc.logical.walk import conjunction, conjuncts
 from queryleaf_cdc.lowering.views.from_clause import from_clause
-from queryleaf_cdc.lowering.views.grouping import grouped, is_grouped
+from queryleaf_cdc.lowering.views.grouping import grouped
 from queryleaf_cdc.lowering.views.moving_clock import is_timed, refuse_clock, timed
 from queryleaf_cdc.lowering.views.relation import (
     Key,

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.bind_query import output_columns
 from queryleaf_cdc.logical.walk import children, conjunction, conjuncts, count_selects
 from queryleaf_cdc.lowering.views.correlation import computed, has_one_row, pairs_of, value_of_nothing
 from queryleaf_cdc.lowering.views.from_clause import from_clause, is_key, join_relations, joined_on
@@ -54,7 +52,6 @@ def with_condition(rows: Relation, term: Expr, build: BuildQuery) -> tuple[Relat
     ``x IN (SELECT ...)`` need not tell false from NULL."""
     if isinstance(term, Subquery) and term.form == "in" and repr(term) not in rows.atoms:
         rows = with_subqueries(rows, children(term), build)
-        _check_columns(term)
         return _is_in(rows, term, build)
     rows = with_subqueries(rows, [term], build)
     return rows, rows.over(term)
@@ -72,7 +69,6 @@ def _subqueries_in(expr: Expr, known: Collection[str] = ()) -> Iterator[Subquery
 
 
 def _attached(rows: Relation, node: Subquery, build: BuildQuery) -> Relation:
-    _check_columns(node)
     match node.form:
         case "exists":
             rows, result = _exists(rows, node, build)
@@ -81,15 +77,6 @@ def _attached(rows: Relation, node: Subquery, build: BuildQuery) -> Relation:
         case _:
             rows, result = _scalar(rows, node.query, build)
     return replace(rows, atoms={**rows.atoms, repr(node): result})
-
-
-def _check_columns(node: Subquery) -> None:
-    if node.form == "exists":
-        return
-    columns, wanted = output_columns(node.query), len(_operands(node)) or 1
-    if columns is None or len(columns) != wanted:
-        count = "exactly one column" if wanted == 1 else f"{wanted} columns, as the row before it"
-        raise CompileError("QL219", f"a subquery here must have {count}", node.span)
 
 
 # -- by sets of outer values -----------------------------------------------------------------------------------------

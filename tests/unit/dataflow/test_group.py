@@ -240,6 +240,16 @@ def test_distinct_is_blind_to_the_width_of_numbers() -> None:
     )
 
 
+def test_a_distinct_value_that_came_and_went_leaves_no_width() -> None:
+    state = State(MemoryStore(), 10)
+    operator = group(1, aggregate("SUM", column(1), distinct=True))(Context(state, {}))
+    assert operator.step([[(("a", 1.0), 1), (("a", 1.0), -1), (("a", 2), 1)]], START) == [(("a", 2), 1)]
+    state.changes()
+    state.commit()
+    output = operator.step([[(("a", 1), 1)]], START)
+    assert list(map(repr, output)) == ["(('a', 2), -1)", "(('a', 3), 1)"]
+
+
 def test_extremes_by_order() -> None:
     hold(
         Law(

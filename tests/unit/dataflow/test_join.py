@@ -9,8 +9,9 @@ from random import Random
 import pytest
 from bson import Decimal128, Int64
 
+from queryleaf_cdc.dataflow import join_rules
 from queryleaf_cdc.dataflow.join import Joined
-from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.operator import Context, TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta, Row, identity
 from queryleaf_cdc.dataflow.state import MemoryStore, State
 from queryleaf_cdc.plans.dataflow import ROW, Join, Scan
@@ -119,3 +120,13 @@ def test_a_mark_does_not_read_the_rows_that_it_tells_of() -> None:
     store.load = counted  # type: ignore[method-assign]
     assert _step(second, [((1, 0, 0), 1)], [((1, 7, 7), -1)]) == [((1, 0, 0, True), 1)]
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_many_pairs_at_once_are_refused_but_for_one_change(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(join_rules, "_MAX_PAIRS", 3)
+    joined = Joined(_join(kind, (False,), LEFT_SMALLER), Context(State(MemoryStore(), 100), {}))
+    joined.step([[], [((1, at, 9), 1) for at in range(2)]], START)
+    assert joined.step([[((1, 0, 1), 1), ((1, 0, 2), 1)], []], START)
+    with pytest.raises(TooMuchAtOnce):
+        joined.step([[((1, at, 1), 1) for at in range(5, 8)], []], START)

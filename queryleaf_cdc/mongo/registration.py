@@ -1,0 +1,45 @@
+"""What compiled statements are in the catalog."""
+
+from __future__ import annotations
+
+from queryleaf_cdc.compiler import Program
+from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.lowering.default_order import order_of
+from queryleaf_cdc.mongo.catalog import CatalogEntry, ViewFacts
+from queryleaf_cdc.plans.program import TableStatement, TriggerStatement, ViewStatement
+from queryleaf_cdc.syntax.statements import DropTrigger, DropView
+
+
+def entry_of_statement(program: Program, statement: TriggerStatement | ViewStatement) -> CatalogEntry:
+    """What the catalog shall hold of a statement."""
+    plan, sql, images = statement.plan, _stored_sql(program, statement), statement.plan.requires.images
+    if isinstance(statement, TriggerStatement):
+        return CatalogEntry(plan.name, sql, start=statement.plan.options.start, images=images)
+    view = statement.plan
+    reads = tuple(dict.fromkeys(source.scan.collection for source in view.sources))
+    options, order = view.options, order_of(statement.node.query)
+    facts = ViewFacts(options.target, reads, view.columns, options.on_error, order)
+    return CatalogEntry(plan.name, sql, images=images, kind=statement.kind, view=facts)
+
+
+def to_drop(program: Program, node: DropTrigger | DropView, known: CatalogEntry | None) -> CatalogEntry | None:
+    """What DROP removes of what has the name: only what is of its kind. Raises InputError QL411."""
+    kind = "materialized_view" if isinstance(node, DropView) else "trigger"
+    if known is not None and known.kind == kind:
+        return known
+    if not node.if_exists:
+        said = kind.replace("_", " ")
+        hint = f"DROP {said.upper()} IF EXISTS"
+        raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
+    return None
+
+
+def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
+    """The statement's text, after the CREATE TABLEs that it was compiled with."""
+    source = program.source
+    declarations = [
+        source.slice(s.node.span)
+        for s in program.statements
+        if isinstance(s, TableStatement) and s.node.span.end <= statement.node.span.start
+    ]
+    return ";\n".join([*(text.rstrip().rstrip(";") for text in declarations), source.slice(statement.node.span)])
