@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from unicodedata import combining, east_asian_width
 
 from queryleaf_cdc.source import Source, Span
 
@@ -47,9 +48,16 @@ _EXCERPT = 100  # characters of a long source line that are shown around the car
 def _excerpt(text: str, column: int, span: Span) -> list[str]:
     first = max(0, column - 1 - _EXCERPT // 2) if len(text) > _EXCERPT else 0
     shown = text[first : first + _EXCERPT]
-    pad = "".join("\t" if char == "\t" else " " for char in shown[: column - 1 - first])
-    width = max(1, min(span.end - span.start, len(shown) - (column - 1 - first)))
-    return ["  " + "".join(c if c == "\t" or c.isprintable() else "\ufffd" for c in shown), "  " + pad + "^" * width]
+    start = column - 1 - first
+    shown = "".join(char if char == "\t" or char.isprintable() else "\ufffd" for char in shown)
+    pad = "".join("\t" if char == "\t" else " " * _columns(char) for char in shown[:start])
+    carets = sum(map(_columns, shown[start : start + span.end - span.start]))
+    return ["  " + shown, "  " + pad + "^" * max(1, carets)]
+
+
+def _columns(char: str) -> int:
+    """Columns of a terminal that a character takes."""
+    return 2 if east_asian_width(char) in "WF" else 0 if combining(char) else 1
 
 
 class QueryLeafError(Exception):

@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "compiling",
     "explain": "compiling",
     "query": "querying",
+    "repl": "repl",
     "apply": "running",
     "run": "running",
     "status": "catalog",

@@ -26,7 +26,7 @@ def split(text: str, tokens: Sequence[Tok]) -> list[list[Tok]]:
     statements: list[list[Tok]] = []
     position = 0
     while position < len(tokens):
-        end, statement = _statement(tokens, position)
+        end, statement = statement_at(tokens, position)
         if statement:
             statements.append(statement)
         closed = end < len(tokens) and tokens[end].upper == ";"
@@ -34,8 +34,8 @@ def split(text: str, tokens: Sequence[Tok]) -> list[list[Tok]]:
     return statements
 
 
-def _statement(tokens: Sequence[Tok], start: int) -> tuple[int, list[Tok]]:
-    """Where the statement at ``start`` ends, and its tokens."""
+def statement_at(tokens: Sequence[Tok], start: int) -> tuple[int, list[Tok]]:
+    """Where the statement at ``start`` ends (the index of its semicolon, if it has one), and its tokens."""
     explained = 1 if start < len(tokens) and tokens[start].upper == "EXPLAIN" else 0
     if not _is_trigger(tokens, start + explained):
         end = next((i for i in range(start, len(tokens)) if tokens[i].upper == ";"), len(tokens))

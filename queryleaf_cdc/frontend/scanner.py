@@ -6,8 +6,10 @@ Strings, quoted identifiers and numbers keep their text as written in ``text``; 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.source import Span
@@ -38,6 +40,8 @@ class Tok:
         return Span(self.start, self.end)
 
 
+UNCLOSED = "QL102"
+"""of a string, a name or a comment whose end may still come"""
 OPENERS = ("(", "[")
 CLOSERS = (")", "]")
 
@@ -69,13 +73,18 @@ def scan(text: str, start: int = 0, end: int | None = None, at_most: int = 1_000
     """The tokens of ``text[start:end]``, with offsets into ``text``; it stops after ``at_most`` of them.
 
     Raises CompileError QL101 for a character that SQL has no use for, QL102 for what is never closed."""
+    return list(islice(each_token(text, start, end), at_most))
+
+
+def each_token(text: str, start: int = 0, end: int | None = None) -> Iterator[Tok]:
+    """``scan``, token by token: those before a mistake are given before it is raised."""
     stop = len(text) if end is None else end
     nul = text.find("\0", start, stop)
     if nul >= 0:
         raise CompileError("QL101", "a NUL character: this is no text", Span(nul, nul + 1), _NO_TEXT)
-    tokens: list[Tok] = []
+    before: Tok | None = None
     position = start
-    while position < stop and len(tokens) < at_most:
+    while position < stop:
         found = _TOKEN.match(text, position, stop)
         if found is None:
             raise _unreadable(text, position)
@@ -90,11 +99,11 @@ def scan(text: str, start: int = 0, end: int | None = None, at_most: int = 1_000
             continue
         else:
             token = _token(found)
-            if group == "word" and tokens and tokens[-1].kind is Kind.NUMBER and tokens[-1].end == position:
+            if group == "word" and before is not None and before.kind is Kind.NUMBER and before.end == position:
                 raise CompileError("QL101", f"{token.text!r} is stuck to a number", token.span)
-        tokens.append(token)
+        yield token
+        before = token
         position = token.end
-    return tokens
 
 
 def _token(found: re.Match[str]) -> Tok:
@@ -180,7 +189,7 @@ def _comment_end(text: str, start: int, stop: int) -> int:
 
 
 def _unclosed(what: str, start: int, end: int, hint: str) -> CompileError:
-    return CompileError("QL102", f"this {what} is never closed", Span(start, end), hint)
+    return CompileError(UNCLOSED, f"this {what} is never closed", Span(start, end), hint)
 
 
 def _unreadable(text: str, position: int) -> CompileError:

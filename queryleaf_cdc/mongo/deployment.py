@@ -29,6 +29,13 @@ def require_replica_set(client: MongoClient[dict[str, Any]]) -> str:
     return str(hello["setName"])
 
 
+def address(client: MongoClient[dict[str, Any]]) -> str:
+    """host:port of the server that writes go to. Raises ServerError QL503."""
+    with server_errors("find the server"):
+        found = client.address
+    return f"{found[0]}:{found[1]}" if found is not None else "several servers"
+
+
 def stand_alone() -> ServerError:
     return ServerError(
         "QL504",

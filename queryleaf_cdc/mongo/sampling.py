@@ -11,6 +11,8 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.mongo.decoding import OPTIONS
+from queryleaf_cdc.mongo.faults import server_errors
+from queryleaf_cdc.mongo.names import PREFIX
 
 SAMPLE = 50
 """documents looked at, from the newest"""
@@ -59,3 +61,52 @@ class SampledTables(Mapping[str, Table]):
     def _sampled(self, name: str) -> frozenset[str]:
         documents = self._database.get_collection(name, OPTIONS).find({}, _NAMES).sort("$natural", -1).limit(SAMPLE)
         return frozenset(field for document in documents for field in document["names"])
+
+
+def collection_names(database: Database[dict[str, Any]]) -> list[str]:
+    """The user's own collections, in order. Raises ServerError."""
+    with server_errors("list the collections", f"listCollections on {database.name}"):
+        found = database.list_collection_names(authorizedCollections=True, filter={"type": {"$ne": "view"}})
+    return sorted(each for each in found if not each.startswith((PREFIX, "system.")))
+
+
+def collection_sizes(database: Database[dict[str, Any]]) -> dict[str, int]:
+    """The user's own collections with how many documents they have, roughly. Raises ServerError."""
+    names = collection_names(database)
+    with server_errors("count documents", f"find on {database.name}"):
+        return {name: database[name].estimated_document_count() for name in names}
+
+
+def sampled_paths(database: Database[dict[str, Any]], name: str) -> dict[str, frozenset[str]]:
+    """``{"address.city": {"string"}, ...}``: the fields of some documents, also nested ones, with their BSON types, in
+    the order in which they appear. As above, no value leaves the server. Raises ServerError."""
+    found: dict[str, set[str]] = {}
+    with server_errors("look at documents", f"find on {database.name}"):
+        documents = database.get_collection(name, OPTIONS).find({}, {"_id": 0, "fields": _fields("$$ROOT", NESTED)})
+        for document in documents.sort("$natural", -1).limit(SAMPLE):
+            _collect(document["fields"], "", found)
+    return {path: frozenset(types) for path, types in found.items()}
+
+
+NESTED = 3
+"""levels of documents in documents that are looked at"""
+_MOST_FIELDS = 500
+"""of one level: a document may use values as names"""
+
+
+def _fields(document: str, levels: int) -> dict[str, Any]:
+    """An expression: ``[{k: name, t: type, f: fields of a document}, ...]``."""
+    each = f"each{levels}"
+    value = f"$${each}.v"
+    described: dict[str, Any] = {"k": f"$${each}.k", "t": {"$type": value}}
+    if levels > 1:
+        described["f"] = {"$cond": [{"$eq": [{"$type": value}, "object"]}, _fields(value, levels - 1), []]}
+    some = {"$slice": [{"$objectToArray": document}, _MOST_FIELDS]}
+    return {"$map": {"input": some, "as": each, "in": described}}
+
+
+def _collect(fields: list[dict[str, Any]], prefix: str, found: dict[str, set[str]]) -> None:
+    for each in fields:
+        path = prefix + each["k"]
+        found.setdefault(path, set()).add(each["t"])
+        _collect(each.get("f", []), f"{path}.", found)

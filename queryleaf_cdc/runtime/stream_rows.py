@@ -67,8 +67,8 @@ class OneByOne:
         return [row for event in events for row in self._rows(event)]
 
     def _rows(self, event: Event) -> list[Row]:
-        if event.get("operationType") not in ACTIONS:
-            return []
+        if event.get("operationType") not in ACTIONS or event["ns"]["coll"] not in self.collections:
+            return []  # the catalog's own events come, too
         computed = event.get("_ql") or {}
         if computed.get("missing"):
             raise _lacking(event)

@@ -14,6 +14,7 @@ from pages import PAGES, ROOT, Block, blocks, blocks_of
 
 from queryleaf_cdc.cli import COMMANDS, cli
 from queryleaf_cdc.cli.demo_printing import fitted
+from queryleaf_cdc.cli.repl.commands import COMMANDS as META_COMMANDS
 from queryleaf_cdc.compiler import compile_sql
 from queryleaf_cdc.lowering.views.rules import RULES
 
@@ -95,3 +96,34 @@ def test_the_table_of_operators_is_current(update_golden: bool) -> None:
     if update_golden:
         EXACTNESS_PAGE.write_text(wanted, "utf-8")
     assert EXACTNESS_PAGE.read_text("utf-8") == wanted
+
+
+SCREENS = ROOT / "tests" / "integration" / "screens"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_screens_are_those_of_the_tests(page: Path, update_golden: bool) -> None:
+    for block in [each for each in blocks_of(page) if each.tag.startswith("text screen ")]:
+        wanted = (SCREENS / f"{block.tag.split()[-1]}.txt").read_text("utf-8")
+        if update_golden:
+            replaced = page.read_text("utf-8").replace(f"```{block.tag}\n{block.text}", f"```{block.tag}\n{wanted}")
+            page.write_text(replaced, "utf-8")
+        assert wanted in [each.text for each in blocks_of(page)]
+
+
+REPL_PAGE = ROOT / "docs" / "repl.md"
+_COMMANDS = re.compile(r"(<!-- commands: .*? -->\n).*?(<!-- end of commands -->)", re.DOTALL)
+
+
+def table_of_repl_commands() -> str:
+    lines = ["| command | what it does |", "|---|---|"]
+    lines += [f"| `{f'{chr(92)}{each.name} {each.argument}'.rstrip()}` | {each.summary} |" for each in META_COMMANDS]
+    return "\n".join(lines).replace("SQL|NAME", "SQL\\|NAME") + "\n"
+
+
+def test_the_table_of_repl_commands_is_current(update_golden: bool) -> None:
+    text = REPL_PAGE.read_text("utf-8")
+    wanted = _COMMANDS.sub(lambda found: f"{found[1]}\n{table_of_repl_commands()}\n{found[2]}", text)
+    if update_golden:
+        REPL_PAGE.write_text(wanted, "utf-8")
+    assert REPL_PAGE.read_text("utf-8") == wanted

@@ -132,6 +132,12 @@ class TestStream:
             db.t.insert_one({"n": 4, "s": "x"})
             assert self.take(stream, 1) == [{"d": 8, "h": "9dd4e461268c8034f5c8564e155c67a6"}]
 
+    def test_registering_a_trigger_is_no_row(self, ql: QueryLeaf, db: Database[dict[str, Any]]) -> None:
+        with ql.stream("SELECT _id FROM t WHERE CHANGE_DETECTED()") as stream:
+            ql.execute("CREATE TRIGGER copy AFTER INSERT ON t BEGIN INSERT INTO u (n) VALUES (1); END;")
+            db.t.insert_one({"_id": 7})
+            assert self.take(stream, 1) == [{"_id": 7}]
+
     def test_it_ends_when_closed(self, ql: QueryLeaf) -> None:
         stream = ql.stream("SELECT a FROM t WHERE CHANGE_DETECTED()")
         stream.close()

@@ -90,6 +90,12 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         assert rooms is None or room(path) in rooms, f"{room(path)} imports {name}"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_prompt_toolkit_stays_in_the_repl(path: Path) -> None:
+    if PACKAGE / "cli" / "repl" not in path.parents:
+        assert "prompt_toolkit" not in {name.split(".")[0] for name in imports(path)}
+
+
 def test_there_are_at_most_twelve_public_names() -> None:
     assert len(queryleaf_cdc.__all__) <= 12
 

@@ -1,0 +1,112 @@
+r"""``\d``, ``\dt`` and ``\status``: what is in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queryleaf_cdc.cli.repl.highlighting import fragments
+from queryleaf_cdc.cli.repl.layout import table
+from queryleaf_cdc.cli.repl.reading import Command
+from queryleaf_cdc.cli.repl.screen import Line, plain, styled
+from queryleaf_cdc.cli.repl.shell import Shell
+from queryleaf_cdc.errors import InputError, did_you_mean
+from queryleaf_cdc.frontend import parse
+from queryleaf_cdc.mongo.sampling import collection_names, collection_sizes, sampled_paths
+from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.statements import CreateTrigger
+
+_STATUS = {"state": "state", "lag s": "lag_seconds", "events": "events", "errors": "errors", "dead": "dead_letters"}
+
+
+def describe(shell: Shell, command: Command) -> None:
+    """One name, or all."""
+    if command.argument:
+        shell.screen.show(_one(shell, command.argument.strip('"')))
+    else:
+        entries = shell.ql.registered()
+        targets = {each.view.target for each in entries if each.view is not None}
+        rows = [{"name": each, "kind": "collection"} for each in collection_names(shell.ql.database)]
+        rows = [each for each in rows if each["name"] not in targets]
+        rows += [{"name": each.name, "kind": _kind(each)} for each in entries]
+        _show_all(shell, sorted(rows, key=lambda each: each["name"]), "there is nothing yet")
+
+
+def collections(shell: Shell, command: Command) -> None:
+    views = {each.view.target: each.name for each in shell.ql.registered() if each.view is not None}
+    rows = [
+        {"collection": name, "documents": size, "view": views.get(name)}
+        for name, size in collection_sizes(shell.ql.database).items()
+    ]
+    _show_all(shell, rows, "there are no collections yet")
+
+
+def status(shell: Shell, command: Command) -> None:
+    found = shell.ql.status()
+    rows = [{"name": name, **{head: each[key] for head, key in _STATUS.items()}} for name, each in found.items()]
+    _show_all(shell, rows, "nothing is registered")
+    for name, each in found.items():
+        if each["reason"]:
+            shell.screen.say(f"{name}: {' '.join(each['reason'].split())}", "yellow")
+
+
+def _show_all(shell: Shell, rows: list[dict[str, Any]], nothing: str) -> None:
+    if rows:
+        shell.show_rows(rows)
+    else:
+        shell.screen.say(nothing)
+
+
+def _kind(entry: Any) -> str:
+    watched = _watched(entry)
+    return f"trigger on {watched}" if watched else str(entry.kind).replace("_", " ")
+
+
+def _watched(entry: Any) -> str | None:
+    """The collection of a registered trigger."""
+    statements, _ = parse(Source(entry.sql))
+    return next((each.collection for each in statements if isinstance(each, CreateTrigger)), None)
+
+
+def _one(shell: Shell, name: str) -> list[Line]:
+    """Raises InputError QL451."""
+    entries = {each.name: each for each in shell.ql.registered()}
+    known = collection_names(shell.ql.database)
+    lines = _registered(shell, entries[name]) if name in entries else []
+    collection = entries[name].view.target if name in entries and entries[name].view is not None else name
+    if collection in known:
+        lines += _fields(shell, collection)
+        readers = [_reader(each, collection) for each in entries.values()]
+        lines += [plain(each) for each in readers if each]
+    if not lines:
+        raise InputError("QL451", f"there is no {name}", hint=did_you_mean(name, (*known, *entries)))
+    return lines
+
+
+def _registered(shell: Shell, entry: Any) -> list[Line]:
+    state = shell.ql.status().get(entry.name, {}).get("state", entry.state)
+    head = styled("bold", f"{_kind(entry)}, {state}")
+    return [head, *_sql_lines(entry.sql)]
+
+
+def _sql_lines(sql: str) -> list[Line]:
+    """Highlighted, as it was written."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    for style, text in fragments(sql):
+        first, *others = text.split("\n")
+        lines[-1].append((style, first))
+        lines += [[(style, other)] for other in others]
+    return [tuple(line) for line in lines]
+
+
+def _fields(shell: Shell, collection: str) -> list[Line]:
+    paths = sampled_paths(shell.ql.database, collection)
+    if not paths:
+        return [plain(f"collection {collection}, empty")]
+    rows = [{"field": path, "types": ", ".join(sorted(types))} for path, types in paths.items()]
+    return [styled("bold", f"collection {collection}"), *table(rows, ("field", "types"), shell.screen.width)]
+
+
+def _reader(entry: Any, collection: str) -> str | None:
+    if entry.view is not None and collection in entry.view.reads:
+        return f"read by the view {entry.name}"
+    return f"watched by the trigger {entry.name}" if _watched(entry) == collection else None

@@ -1,0 +1,105 @@
+"""The one way to the terminal: nothing that comes from elsewhere reaches it raw."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+Fragment = tuple[str, str]
+"""(style, text)"""
+Line = tuple[Fragment, ...]
+
+STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+"""style → what stands between ESC [ and m"""
+_PLAIN_WIDTH = 10_000
+_LEAST_WIDTH = 10
+
+
+def plain(text: str) -> Line:
+    return (("", text),)
+
+
+def styled(style: str, text: str) -> Line:
+    return ((style, text),)
+
+
+def safe(text: str) -> str:
+    """The text with everything that could move a cursor, ring, recolour or reorder written as an escape.
+
+    Tabs become blanks; line ends are gone too, so a line stays one."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char == "\t" else repr(char)[1:-1] for char in text)
+
+
+@dataclass
+class Screen:
+    """Lines to a terminal or a file. Threads may write at once; a call's lines stay together."""
+
+    out: TextIO
+    terminal: bool
+    """whether the output has colours, and a width to keep to"""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: TextIO | None = None
+
+    @property
+    def width(self) -> int:
+        if self._file is not None or not self.terminal:
+            return _PLAIN_WIDTH
+        return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+
+    @property
+    def coloured(self) -> bool:
+        return self.terminal and self._file is None
+
+    def say(self, text: str, style: str = "") -> None:
+        """A message, perhaps of several lines. Messages do not go into the file of ``redirected``."""
+        self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal)
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Results; they go into the file if there is one."""
+        self._write(self._file or self.out, lines, self.coloured)
+
+    def error(self, text: str) -> None:
+        """On a terminal among the results, else on standard error."""
+        out = self.out if self.terminal else sys.stderr
+        self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal)
+
+    def redirect(self, file: TextIO | None) -> None:
+        """Results go into a file from now on, or again to the terminal. The file before is closed."""
+        with self._lock:
+            before, self._file = self._file, file
+        if before is not None:
+            before.close()
+
+    @contextmanager
+    def through(self, out: Any) -> Iterator[None]:
+        """Everything goes through ``out`` meanwhile: a prompt is on the screen, and lines appear above it."""
+        with self._lock:
+            before, self.out = self.out, out
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.out = before
+
+    def _write(self, out: TextIO, lines: Iterable[Line], coloured: bool) -> None:
+        text = "".join(rendered(line, coloured) + "\n" for line in lines)
+        with self._lock:
+            out.write(text)
+            out.flush()
+
+
+def rendered(line: Line, coloured: bool) -> str:
+    return "".join(_fragment(style, safe(text), coloured) for style, text in line)
+
+
+def _fragment(style: str, text: str, coloured: bool) -> str:
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if coloured and STYLES[style] and text else text

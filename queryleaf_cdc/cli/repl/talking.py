@@ -1,0 +1,127 @@
+"""The loop at a terminal: ask, run, say what went wrong, ask again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from queryleaf_cdc import __version__
+from queryleaf_cdc.cli.repl.commands import COMMANDS
+from queryleaf_cdc.cli.repl.names import DatabaseNames
+from queryleaf_cdc.cli.repl.prompt import Prompt
+from queryleaf_cdc.cli.repl.reading import read
+from queryleaf_cdc.cli.repl.shell import Shell, counted, sentence
+
+
+def talk(shell: Shell) -> None:
+    """Until Ctrl-D or a command ends it. Whatever a statement does, the next one can be typed."""
+    names = DatabaseNames(shell.ql, lambda: tuple(str(each.number) for each in shell.jobs.all()))
+    commands = [(each.name, each.completes) for each in COMMANDS]
+    prompt = Prompt(shell.screen, shell.ql.database.name, names, commands, lambda: toolbar(shell))
+    shell.screen.say(rf"queryleaf-cdc {__version__}, database {shell.ql.database.name}. \? is help, Ctrl-D ends.")
+    with _ctrl_d_kept(), _Interrupts() as interrupts:
+        while not shell.over:
+            with contextlib.suppress(KeyboardInterrupt):
+                _turn(shell, prompt, interrupts)
+            names.forget()
+
+
+def _turn(shell: Shell, prompt: Prompt, interrupts: _Interrupts) -> None:
+    shell.look_after_worker()
+    draft, shell.draft = shell.draft, ""
+    try:
+        text = prompt.ask(draft)
+    except EOFError:
+        shell.over = True
+        return
+    with interrupts.allowed():
+        run(shell, text)
+
+
+def run(shell: Shell, text: str) -> None:
+    """Runs what was typed, and says what went wrong. What is not finished goes on at the next prompt: a terminal that
+    can do nothing but lines takes each of them for the whole."""
+    reading = read(text)
+    try:
+        shell.run(reading.items)
+        shell.draft = f"{reading.rest}\n" if reading.rest else shell.draft
+    except KeyboardInterrupt:
+        shell.screen.say("\ninterrupted", "yellow")
+    except Exception as error:
+        shell.screen.error(sentence(error))
+        if shell.skipped:
+            shell.screen.say(f"({counted(shell.skipped, 'statement')} behind it not run)", "dim")
+
+
+@contextlib.contextmanager
+def _ctrl_d_kept() -> Iterator[None]:
+    """A Ctrl-D that is typed while a statement runs is there for the next prompt, as other keys are; the terminal
+    itself would turn it into nothing."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(0)
+    except (ImportError, OSError, termios.error):
+        yield
+        return
+    changed = [*before[:6], [*before[6]]]
+    changed[6][termios.VEOF] = b"\0"
+    termios.tcsetattr(0, termios.TCSANOW, changed)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, before)
+
+
+class _Interrupts:
+    """SIGINT interrupts a statement, and nothing else: not the shell, in the moments between two statements.
+
+    Signals that end a program end it in order, with the terminal as it was and a private server stopped."""
+
+    def __init__(self) -> None:
+        self._running = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interrupts:
+        self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
+        for number in _ENDING:
+            self._before[number] = signal.signal(number, _end)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    @contextlib.contextmanager
+    def allowed(self) -> Iterator[None]:
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running = False
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if self._running:
+            raise KeyboardInterrupt
+
+
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def toolbar(shell: Shell) -> str:
+    """What goes on in the background."""
+    worker = shell.worker
+    parts = [f"worker: {worker.state}" if worker is not None else r"no worker (\run)"]
+    jobs = shell.jobs.all()
+    if jobs:
+        parts.append(f"{len(jobs)} in the background")
+    if worker is not None and worker.trouble:
+        parts.append(" ".join(worker.trouble.split()))
+    return " · ".join(parts)
