@@ -19,6 +19,7 @@ from tests.benchmarks.place import Place, open_place
 from tests.benchmarks.report import PAGE, page, table
 from tests.benchmarks.rows import Row
 from tests.benchmarks.start_up import start_up
+from tests.benchmarks.streams import streams
 from tests.benchmarks.throughput import filtering_trigger, one_trigger, raw_updates
 from tests.benchmarks.view_size import backfill, view_size
 from tests.benchmarks.views import views
@@ -39,6 +40,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     view_size,
     backfill,
     alternatives,
+    streams,
 )
 
 

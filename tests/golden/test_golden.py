@@ -43,6 +43,9 @@ def parts(statement: dict[str, Any]) -> list[tuple[str, Any]]:
     if statement["kind"] == "materialized_view":
         found.append(("dataflow", statement["dataflow"]))
         found.append(("rows", {key: statement[key] for key in ("columns", "key", "target", "options")}))
+    elif "dataflow" in statement:
+        found.append(("dataflow", statement["dataflow"]))
+        found.append(("rows", {key: statement[key] for key in ("columns", "key")}))
     if statement["kind"] == "query":
         found.append(("query", {key: statement[key] for key in ("collection", "pipeline", "columns")}))
     if statement.get("actions"):

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.paths import is_plain
-from queryleaf_cdc.lowering.streams.bounds import bound_of
+from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
 from queryleaf_cdc.lowering.streams.lineage import definition, is_commit_time, is_stream
 from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
 from queryleaf_cdc.lowering.views.relation import column, with_columns_at
@@ -111,7 +111,7 @@ class AppendOnly:
             raise self._refusal(text, hint, "QL320")
         return Meet(
             node.left, node.right, node.kind, node.left_keys, node.right_keys, bound.left_time, bound.right_time,
-            bound.before, bound.after, node.condition, node.left_width, node.right_width,
+            bound.before, bound.after, beyond_bound(node), node.left_width, node.right_width,
         )  # fmt: skip
 
     def _lookup(self, node: Join) -> Node:

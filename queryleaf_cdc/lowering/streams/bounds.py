@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from queryleaf_cdc.logical.walk import conjuncts
+from queryleaf_cdc.logical.walk import conjunction, conjuncts
 from queryleaf_cdc.lowering.streams.lineage import is_commit_time
 from queryleaf_cdc.plans.dataflow import ROW, Join
 from queryleaf_cdc.source import NO_SPAN
@@ -23,6 +23,18 @@ class Bound:
     right_time: Expr
     before: int
     after: int
+
+
+def beyond_bound(join: Join) -> Expr | None:
+    """What is left of the condition where the bound is met: terms that say nothing else are met with it."""
+    return conjunction([term for term in conjuncts(join.condition) if not _is_bound(join, term)])
+
+
+def _is_bound(join: Join, term: Expr) -> bool:
+    if isinstance(term, Call) and term.name in ("<", ">"):
+        return False  # the bound includes its ends
+    pairs = list(_comparisons(term))
+    return bool(pairs) and all(_difference(join, low, high) is not None for low, high in pairs)
 
 
 def bound_of(join: Join) -> Bound | None:

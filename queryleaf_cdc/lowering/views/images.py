@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from queryleaf_cdc.plans.actions import Choose, Computed, InsertRow
+from queryleaf_cdc.plans.stream import ChangeScan
 from queryleaf_cdc.plans.view import ViewSource
 
 
@@ -23,6 +24,12 @@ def images(source: ViewSource) -> tuple[Image, Image]:
     """Before and after a change."""
     old, new = map(_image_of, source.plan.actions)
     return old, new
+
+
+def change_image(source: ChangeScan) -> Image:
+    """The row of a change."""
+    (action,) = source.plan.actions
+    return _image_of(action)
 
 
 def _image_of(action: object) -> Image:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from queryleaf_cdc.lowering.views.described import Operator, described
-from queryleaf_cdc.lowering.views.images import Image, images
+from queryleaf_cdc.lowering.views.images import Image, change_image, images
 from queryleaf_cdc.plans.actions import Computed
-from queryleaf_cdc.plans.stream import FlowPlan
+from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 
 Json = Any
@@ -32,9 +32,8 @@ def flow_json(plan: FlowPlan) -> Json:
     """The same of a stream; ``columns`` are a row's, and ``key`` is what tells it from all others."""
     root, output = described(plan.dataflow), plan.dataflow.output
     names = [each.sql for each in root.columns]
-    watches = {each.scan.number: at for at, each in enumerate(plan.sources)}
     return {
-        "dataflow": _Printer((), watches).operator(root),
+        "dataflow": _Printer((), plan.sources).operator(root),
         "columns": {("*" if name is None else name): names[at] for at, name in enumerate(output.columns)},
         "key": {name: names[at] for name, at in output.key},
     }
@@ -43,9 +42,9 @@ def flow_json(plan: FlowPlan) -> Json:
 class _Printer:
     """``_printed`` are the numbers of shared operators that were printed already."""
 
-    def __init__(self, sources: Sequence[ViewSource], watches: Mapping[int, int] | None = None) -> None:
+    def __init__(self, sources: Sequence[ViewSource], changes: Sequence[ChangeScan] = ()) -> None:
         self._sources = sources
-        self._watches = watches
+        self._changes = {each.scan.number: (at, each) for at, each in enumerate(changes)}
         self._printed: set[int] = set()
 
     def operator(self, node: Operator) -> Json:
@@ -64,9 +63,12 @@ class _Printer:
         }
 
     def _stream(self, node: Operator, number: int) -> Json:
-        """Which change stream feeds a scan, and where its events hold the row before and the row after."""
-        if self._watches is not None:
-            return {"watch": self._watches[number]} if number in self._watches else {}
+        """Which change stream feeds a scan, and where its events hold the rows before and after, or a change's."""
+        if number in self._changes:
+            watch, change = self._changes[number]
+            return {"watch": watch, "row": _image(change_image(change), node)}
+        if self._changes:
+            return {}
         old, new = images(self._sources[number])
         return {"watch": number, "before": _image(old, node), "after": _image(new, node)}
 
