@@ -10,6 +10,7 @@ from queryleaf_cdc.errors import CompileError, Diagnostic
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_query import bind_query, output_columns
+from queryleaf_cdc.logical.bind_sink import bind_sink, sink_destination
 from queryleaf_cdc.logical.bind_stream import as_trigger, is_streaming
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
 from queryleaf_cdc.logical.bind_view import bind_view
@@ -19,6 +20,7 @@ from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.output import program_json
+from queryleaf_cdc.lowering.sink import lower_sink
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
@@ -26,6 +28,7 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     QueryStatement,
     RefreshStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -38,8 +41,10 @@ from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.queries import Query
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
+    CreateSink,
     CreateTable,
     CreateTrigger,
+    DropSink,
     DropTrigger,
     DropView,
     RefreshView,
@@ -107,6 +112,7 @@ class _Compilation:
     functions: Collection[str] | None
     repeatable: Collection[str] | None
     triggers: set[str] = field(default_factory=set)
+    sinks: set[str] = field(default_factory=set)
     views: ViewGraph = field(default_factory=ViewGraph)
 
     def statement(self, node: Statement) -> CompiledStatement:
@@ -117,6 +123,9 @@ class _Compilation:
             case DropTrigger():
                 self.triggers.discard(node.name)
                 return DropStatement(node)
+            case DropSink():
+                self.sinks.discard(node.name)
+                return DropStatement(node)
             case DropView():
                 self.views.drop(node.name)
                 return DropStatement(node)
@@ -124,6 +133,8 @@ class _Compilation:
                 return RefreshStatement(node)
             case CreateTrigger():
                 return self._trigger(node)
+            case CreateSink():
+                return self._sink(node)
             case CreateMaterializedView():
                 return self._view(node)
             case SelectStatement(query) if is_streaming(query):
@@ -160,6 +171,20 @@ class _Compilation:
         self.schema = self.schema.with_view((node.name, options.target), output_columns(bound.query))
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
+
+    def _sink(self, node: CreateSink) -> SinkStatement:
+        if node.name in self.sinks and not (node.or_replace or node.if_not_exists):
+            raise CompileError("QL231", f"sink {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
+        self.sinks.add(node.name)
+        binder, scope = self._binder(True), Scope()
+        checked = binder.attempt(lambda: sink_destination(node, scope), None)
+        bound = binder.attempt(lambda: bind_sink(node, binder, scope), None)
+        if checked is None or bound is None or binder.errors:
+            raise CompileError.of(binder.errors, self.source)
+        (destination, options), (trigger, columns) = checked, bound
+        plan = lower_sink(trigger, self.source, options, tuple(binder.used_functions), destination)
+        found = tuple(scope.warnings)
+        return SinkStatement(TriggerStatement(plan, trigger, found), destination, node, columns, found)
 
     def _stream(self, query: Query) -> StreamStatement:
         binder, scope = self._binder(True), Scope()

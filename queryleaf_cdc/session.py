@@ -25,6 +25,7 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     QueryStatement,
     RefreshStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -36,13 +37,18 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
 from queryleaf_cdc.runtime.subscription import Subscription
 from queryleaf_cdc.runtime.worker import Worker
-from queryleaf_cdc.syntax.statements import DropTrigger, DropView
+from queryleaf_cdc.syntax.statements import DropSink, DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Registered = TriggerStatement | ViewStatement | SinkStatement
+"""what the catalog holds the SQL of"""
+
+_DROPS = {DropTrigger: "trigger", DropView: "materialized_view", DropSink: "sink"}
 
 
 class Result(Sequence[Document]):
@@ -104,7 +110,7 @@ class QueryLeaf:
         self._repeatable: set[str] = set()
         self._procedures: dict[str, Callable[..., object]] = {}
         self._worker: Worker | None = None
-        self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement | ViewStatement] = {}
+        self._compiled: dict[tuple[str, str, tuple[str, ...]], Registered] = {}
         self._catalog = Catalog(self.database)
 
     # -- the user's own functions -------------------------------------------------------------------------------
@@ -156,7 +162,7 @@ class QueryLeaf:
 
     def _run(self, program: Program, statement: CompiledStatement, replace: bool = False) -> Result | None:
         match statement:
-            case TriggerStatement():
+            case TriggerStatement() | SinkStatement():
                 return self._register(program, statement, replace)
             case ViewStatement():
                 return self._register_view(program, statement, replace)
@@ -186,7 +192,7 @@ class QueryLeaf:
         planned = []
         for statement in program.statements:
             self._check_procedures(program, statement)
-            if isinstance(statement, TriggerStatement | ViewStatement):
+            if isinstance(statement, TriggerStatement | ViewStatement | SinkStatement):
                 known = self._catalog.get(statement.plan.name)
                 same = known is not None and known.sql == _stored_sql(program, statement)
                 planned.append(
@@ -213,7 +219,7 @@ class QueryLeaf:
         """What the catalog holds, in order of names."""
         return self._catalog.list()
 
-    def _register(self, program: Program, statement: TriggerStatement, replace: bool) -> Result:
+    def _register(self, program: Program, statement: TriggerStatement | SinkStatement, replace: bool) -> Result:
         node, plan = statement.node, statement.plan
         status = self._catalog.register(
             plan.name,
@@ -222,6 +228,7 @@ class QueryLeaf:
             if_not_exists=node.if_not_exists,
             start=plan.options.start,
             images=plan.requires.images,
+            kind=statement.kind,
         )
         return Result(status=status, name=plan.name)
 
@@ -240,10 +247,9 @@ class QueryLeaf:
         )
         return Result(status=status, name=plan.name)
 
-    def _drop(self, program: Program, node: DropTrigger | DropView) -> Result:
-        kind, said = (
-            ("materialized_view", "materialized view") if isinstance(node, DropView) else ("trigger", "trigger")
-        )
+    def _drop(self, program: Program, node: DropTrigger | DropView | DropSink) -> Result:
+        kind = _DROPS[type(node)]
+        said = kind.replace("_", " ")
         known = self._catalog.get(node.name)
         if known is not None and known.kind != kind:
             known = None
@@ -255,7 +261,7 @@ class QueryLeaf:
 
     def _check_procedures(self, program: Program, statement: CompiledStatement) -> None:
         requires: Requires | None = None
-        if isinstance(statement, TriggerStatement | StreamStatement):
+        if isinstance(statement, TriggerStatement | StreamStatement | SinkStatement):
             requires = statement.plan.requires
         elif isinstance(statement, WriteStatement):
             requires = statement.requires
@@ -352,13 +358,16 @@ class QueryLeaf:
         for id, sql in active:
             key = (id, sql, functions)
             self._compiled[key] = known[key] if key in known else self._compile_active(id, sql)
+        sinks = {each.plan.name: each for each in self._compiled.values() if isinstance(each, SinkStatement)}
         triggers = [each for each in self._compiled.values() if isinstance(each, TriggerStatement)]
+        triggers += [each.trigger for each in sinks.values()]
+        destinations = {name: each.destination for name, each in sinks.items()}
         views = {id: each.plan for (id, _, _), each in self._compiled.items() if isinstance(each, ViewStatement)}
-        return CompiledProgram(triggers, self._functions, views, maintained)
+        return CompiledProgram(triggers, self._functions, views, maintained, destinations)
 
-    def _compile_active(self, name: str, sql: str) -> TriggerStatement | ViewStatement:
+    def _compile_active(self, name: str, sql: str) -> Registered:
         program = compile_sql(sql, name=name, functions=self._functions, repeatable=self._repeatable)
-        (found,) = [each for each in program.statements if isinstance(each, TriggerStatement | ViewStatement)]
+        (found,) = [each for each in program.statements if isinstance(each, Registered)]
         return found
 
     # -- the catalog --------------------------------------------------------------------------------------------
@@ -368,16 +377,16 @@ class QueryLeaf:
         return self._worker.status() if self._worker is not None else read_status(self.database)
 
     def pause(self, name: str) -> None:
-        """Stops a trigger where it is; resume() goes on from there."""
+        """Stops a trigger or sink where it is; resume() goes on from there."""
         self._catalog.pause(name)
 
     def resume(self, name: str) -> None:
         self._catalog.resume(name)
 
     def drop(self, name: str) -> None:
-        """Removes a trigger, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
+        """Removes a trigger, a sink, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
         if not self._catalog.drop(name):
-            raise InputError("QL411", f"there is no trigger or view {name}")
+            raise InputError("QL411", f"there is no trigger, view or sink {name}")
 
     def close(self) -> None:
         """Stops the worker and closes the connection."""
@@ -425,7 +434,7 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
     return Frame({"operationType": "statement", "now": now}, effects, {}, functions)
 
 
-def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
+def _stored_sql(program: Program, statement: Registered) -> str:
     """The statement's text, after the CREATE TABLEs that it was compiled with."""
     source = program.source
     declarations = [
@@ -437,5 +446,7 @@ def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -
 
 
 def _call_span(statement: CompiledStatement, name: str) -> Any:
+    if isinstance(statement, SinkStatement) and statement.destination.kind == "procedure":
+        return statement.node.target.span
     actions = statement.actions if isinstance(statement, WriteStatement) else statement.plan.actions  # type: ignore[union-attr]
     return next((a.span for a in walk_actions(actions) if isinstance(a, CallAction) and a.procedure == name), None)

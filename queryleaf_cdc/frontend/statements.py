@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, warning
-from queryleaf_cdc.frontend import tables, triggers, views, writes
+from queryleaf_cdc.frontend import sinks, tables, triggers, views, writes
 from queryleaf_cdc.frontend.chunks import ChunkReader
 from queryleaf_cdc.frontend.scanner import Tok
 from queryleaf_cdc.frontend.shell import Piece, Shell
@@ -84,7 +84,7 @@ def _drop_trigger(reader: StatementReader, node: Node) -> Statement:
 
 def _not_yet(reader: StatementReader, node: Node) -> Statement:
     first = piece(node, "CREATE", "DROP")
-    kinds = [str(each).upper() for each in pieces(node, "VIEW", "SINK", "INDEX", "TABLE", "FUNCTION")]
+    kinds = [str(each).upper() for each in pieces(node, "VIEW", "INDEX", "TABLE", "FUNCTION")]
     kinds += [str(each).upper() for each in pieces(node, "PROCEDURE")]
     what = " ".join([str(first).upper(), *kinds])
     rest = piece(node, "REST")
@@ -108,6 +108,8 @@ _READERS: dict[str, Callable[[StatementReader, Node], Statement | None]] = {
     "create_view": views.create_view,
     "drop_view": views.drop_view,
     "refresh_view": views.refresh_view,
+    "create_sink": sinks.create_sink,
+    "drop_sink": sinks.drop_sink,
     "create_table": tables.create_table,
     "not_yet": _not_yet,
     "select": _select,

@@ -37,6 +37,7 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     QueryStatement,
     RefreshStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -82,6 +83,9 @@ class _Printer:
         match node:
             case TriggerStatement(plan):
                 return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
+            case SinkStatement(trigger, destination):
+                printed = self._streaming("sink", trigger.plan.name, trigger.plan, node.diagnostics)
+                return {**printed, "into": destination.document(), **self._trigger_options(trigger.plan)}
             case StreamStatement(plan):
                 return self._streaming("stream", None, plan, node.diagnostics)
             case QueryStatement(query, columns):

@@ -69,7 +69,7 @@ class ViewFacts:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One registered trigger or view. ``state`` is what the user wants: running or paused."""
+    """One registered trigger, view or sink. ``state`` is what the user wants: running or paused."""
 
     name: str
     sql: str
@@ -228,7 +228,7 @@ class Catalog:
             while True:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
-                    raise InputError("QL411", f"there is no trigger or view {name}")
+                    raise InputError("QL411", f"there is no trigger, view or sink {name}")
                 changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
@@ -254,4 +254,4 @@ def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if
     return False
 
 
-_SAID = {"trigger": "trigger", "materialized_view": "materialized view"}
+_SAID = {"trigger": "trigger", "materialized_view": "materialized view", "sink": "sink"}

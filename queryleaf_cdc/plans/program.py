@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
+from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
+    CreateSink,
     CreateTable,
     CreateTrigger,
+    DropSink,
     DropTrigger,
     DropView,
     RefreshView,
@@ -32,6 +35,22 @@ class ViewStatement:
     node: CreateMaterializedView
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "materialized_view"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatement:
+    """``trigger`` does what the sink does: it writes the row into the collection, or makes it for ``destination``."""
+
+    trigger: TriggerStatement
+    destination: Destination
+    node: CreateSink
+    columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "sink"
+
+    @property
+    def plan(self) -> TriggerPlan:
+        return self.trigger.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,7 @@ class WriteStatement:
 
 @dataclass(frozen=True, slots=True)
 class DropStatement:
-    node: DropTrigger | DropView
+    node: DropTrigger | DropView | DropSink
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "drop"
 
@@ -86,6 +105,6 @@ class TableStatement:
 
 
 CompiledStatement = (
-    TriggerStatement | ViewStatement | StreamStatement | QueryStatement | WriteStatement
+    TriggerStatement | ViewStatement | SinkStatement | StreamStatement | QueryStatement | WriteStatement
     | DropStatement | RefreshStatement | TableStatement
 )  # fmt: skip
