@@ -108,9 +108,9 @@ class OutboxStore:
         with batch_faults():
             return self._rows.find_one({"state": "pending"}, {"_id": 1}) is None
 
-    def delivered(self, row_id: str) -> None:
+    def delivered(self, row_ids: Sequence[str]) -> None:
         with batch_faults():
-            self._rows.delete_one({"_id": row_id})
+            self._rows.delete_many({"_id": {"$in": list(row_ids)}})
 
     def failed(self, row_id: str, error: str, next_at: datetime) -> None:
         change = {"$set": {"error": error, "next_at": next_at}, "$inc": {"attempts": 1}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from queryleaf_cdc.mongo.outbox import OutboxStore
 from queryleaf_cdc.runtime.dead_letters import dead_call, error_text
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
+from queryleaf_cdc.sinks.carrying import in_one_go
 from queryleaf_cdc.sinks.faults import Away, Refused
 from queryleaf_cdc.values import Document
 
@@ -23,7 +25,7 @@ class Carrier:
     """For one thread at a time. ``carry`` makes one attempt; ``place`` None is that of the procedures."""
 
     store: OutboxStore
-    carry: Callable[[Document], None]
+    carry: Callable[[list[Document]], None]
     limits: Limits
     clock: Clock
     metrics: Metrics
@@ -49,39 +51,62 @@ class Carrier:
             page = self.store.pending(self.limits.outbox_page, sorted(blocked), self.place)
             if not page or len(blocked) >= self.limits.max_waiting_lanes:
                 return soonest
-            for row in page:
-                if self.stopping():
-                    return soonest
-                if row["lane"] in blocked:
+            due, wait = self._due(page, blocked)
+            soonest = min(soonest, wait)
+            waiting = deque(in_one_go(due))
+            while waiting and not self.stopping():
+                rows = [row for row in waiting.popleft() if row["lane"] not in blocked]
+                if not rows:
                     continue
-                wait = self._wait_of(row)
-                if wait <= 0:
-                    attempts += 1
-                    wait = self._deliver(row)
-                    if self.is_held_up:
-                        return self._pause(self._troubles)
+                attempts += len(rows)
+                error = self._attempt(rows)
+                if error is None:
+                    continue
+                if len(rows) > 1 and not self.is_held_up:  # it is about one of them
+                    waiting.extendleft([row] for row in reversed(rows))
+                    continue
+                wait = self._failed(rows[0], error)
+                if self.is_held_up:
+                    return self._pause(self._troubles)
                 if wait > 0:
-                    blocked.add(row["lane"])
+                    blocked.add(rows[0]["lane"])
                     soonest = min(soonest, wait)
         return 0.0
+
+    def _due(self, page: list[Document], blocked: set[str]) -> tuple[list[Document], float]:
+        """The rows that may be delivered now, and for how long the first of the others will not be. The lanes of those
+        are added to ``blocked``."""
+        due: list[Document] = []
+        soonest = IDLE_SECONDS
+        for row in page:
+            if row["lane"] in blocked:
+                continue
+            wait = self._wait_of(row)
+            if wait <= 0:
+                due.append(row)
+            else:
+                blocked.add(row["lane"])
+                soonest = min(soonest, wait)
+        return due, soonest
 
     def _wait_of(self, row: Document) -> float:
         due = row["next_at"]
         return 0.0 if due is None else float((due - self.clock.now()).total_seconds())
 
-    def _deliver(self, row: Document) -> float:
-        """One attempt. Returns 0 when the row is out of the way, else the seconds until its next one."""
+    def _attempt(self, rows: list[Document]) -> BaseException | None:
+        """Delivers rows that go in one go. Returns why not."""
         try:
-            self.carry(row)
+            self.carry(rows)
         except (Exception, SystemExit) as error:
             self._troubles = self._troubles + 1 if isinstance(error, Away) else 0
-            return self._failed(row, error)
+            return error
         self._troubles = 0
-        self.store.delivered(row["_id"])
-        self.metrics.called()
-        return 0.0
+        self.store.delivered([row["_id"] for row in rows])
+        self.metrics.called(len(rows))
+        return None
 
     def _failed(self, row: Document, error: BaseException) -> float:
+        """Returns 0 when the row is given up, else the seconds until its next attempt."""
         self.metrics.count(row["trigger"], "errors")
         attempt = row["attempts"] + 1
         if isinstance(error, Refused) or attempt >= row.get("max_attempts", self.limits.call_attempts):

@@ -33,9 +33,9 @@ class Metrics:
                 counters = self.by_trigger[trigger or ""] = dict.fromkeys(_PER_TRIGGER, 0)
             counters[what] += amount
 
-    def called(self) -> None:
+    def called(self, times: int) -> None:
         with self._lock:
-            self.calls += 1
+            self.calls += times
 
     def restore(self, stored: Mapping[str, Mapping[str, Any]]) -> None:
         for name, counters in stored.items():

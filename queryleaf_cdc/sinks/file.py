@@ -1,4 +1,4 @@
-"""A sink's row as a line of a file, on the disk before the outbox forgets it.
+"""A sink's rows as lines of a file, on the disk before the outbox forgets it.
 
 The path is walked from the worker's directory one name at a time, and no step follows a symbolic link: whoever can
 write there must not be able to lead the worker elsewhere."""
@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from queryleaf_cdc.sinks.faults import Away
@@ -20,12 +20,12 @@ _MODE = 0o640
 _LOCK_SECONDS = 2.0
 
 
-def deliver(row: Document) -> None:
-    """Appends the line. Raises Away (QL624): whoever repairs the path or the disk loses nothing until then."""
-    path = row["to"]["name"]
+def deliver(path: str, rows: Iterable[Document]) -> None:
+    """Appends a line for each. Raises Away (QL624): whoever repairs the path or the disk loses nothing until then."""
+    lines = b"".join(message_json(row).encode() + b"\n" for row in rows)
     try:
         with _opened(path) as file:
-            _append(file, message_json(row).encode() + b"\n")
+            _append(file, lines)
     except OSError as error:
         raise Away("QL624", f"{path} cannot be written: {_said(error)}") from error
 
@@ -70,11 +70,11 @@ def _lock(file: int) -> None:
             time.sleep(0.002)
 
 
-def _append(file: int, line: bytes) -> None:
-    """The whole line or nothing of it, unless the machine fails: then the next line begins anew behind the rest."""
+def _append(file: int, lines: bytes) -> None:
+    """All of it or nothing, unless the machine fails: then the next line begins anew behind the rest."""
     size = os.fstat(file).st_size
     torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-    left = memoryview(b"\n" + line if torn else line)
+    left = memoryview(b"\n" + lines if torn else lines)
     try:
         while left:
             left = left[os.write(file, left) :]

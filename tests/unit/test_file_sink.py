@@ -29,13 +29,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refusal(path: str) -> str:
     with pytest.raises(Away) as caught:
-        file.deliver(row(path))
+        file.deliver(path, [row(path)])
     return caught.value.message
 
 
 def test_lines_are_appended(folder: Path) -> None:
-    file.deliver(row("a.jsonl", 1))
-    file.deliver(row("a.jsonl", 2))
+    file.deliver("a.jsonl", [row("a.jsonl", 1)])
+    file.deliver("a.jsonl", [row("a.jsonl", 2)])
     assert [line.endswith(f'"row":{{"total":{n}}}}}') for n, line in zip((1, 2), lines(folder), strict=True)] == [
         True
     ] * 2
@@ -47,12 +47,12 @@ def lines(folder: Path) -> list[str]:
 
 def test_a_folder_below_is_entered(folder: Path) -> None:
     (folder / "out" / "deep").mkdir(parents=True)
-    file.deliver(row("out/deep/a.jsonl"))
+    file.deliver("out/deep/a.jsonl", [row("out/deep/a.jsonl")])
     assert (folder / "out" / "deep" / "a.jsonl").exists()
 
 
 def test_others_may_not_read_it(folder: Path) -> None:
-    file.deliver(row("a.jsonl"))
+    file.deliver("a.jsonl", [row("a.jsonl")])
     assert (folder / "a.jsonl").stat().st_mode & 0o007 == 0
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_another_program_has_locked(folder: Path) -> None:
 
 
 def test_a_line_that_does_not_fit_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file.deliver(row("a.jsonl", 1))
+    file.deliver("a.jsonl", [row("a.jsonl", 1)])
     before = (folder / "a.jsonl").read_bytes()
     write = os.write
 
