@@ -26,6 +26,7 @@ from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     SinkStatement,
@@ -42,9 +43,11 @@ from queryleaf_cdc.syntax.queries import Query
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateSink,
+    CreateStream,
     CreateTable,
     CreateTrigger,
     DropSink,
+    DropStream,
     DropTrigger,
     DropView,
     RefreshView,
@@ -113,6 +116,7 @@ class _Compilation:
     repeatable: Collection[str] | None
     triggers: set[str] = field(default_factory=set)
     sinks: set[str] = field(default_factory=set)
+    streams: set[str] = field(default_factory=set)
     views: ViewGraph = field(default_factory=ViewGraph)
 
     def statement(self, node: Statement) -> CompiledStatement:
@@ -126,6 +130,9 @@ class _Compilation:
             case DropSink():
                 self.sinks.discard(node.name)
                 return DropStatement(node)
+            case DropStream():
+                self.streams.discard(node.name)
+                return DropStatement(node)
             case DropView():
                 self.views.drop(node.name)
                 return DropStatement(node)
@@ -135,6 +142,8 @@ class _Compilation:
                 return self._trigger(node)
             case CreateSink():
                 return self._sink(node)
+            case CreateStream():
+                return self._named_stream(node)
             case CreateMaterializedView():
                 return self._view(node)
             case SelectStatement(query) if is_streaming(query):
@@ -186,9 +195,19 @@ class _Compilation:
         found = tuple(scope.warnings)
         return SinkStatement(TriggerStatement(plan, trigger, found), destination, node, columns, found)
 
-    def _stream(self, query: Query) -> StreamStatement:
+    def _named_stream(self, node: CreateStream) -> NamedStreamStatement:
+        if node.name in self.streams and not (node.or_replace or node.if_not_exists):
+            raise CompileError("QL231", f"view {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
+        self.streams.add(node.name)
+        if not is_streaming(node.query):
+            hint = "add WHERE CHANGE_DETECTED(); the rows of a query are kept by CREATE MATERIALIZED VIEW"
+            raise CompileError("QL256", "CREATE VIEW names a streaming SELECT", node.query.span, hint)
+        return NamedStreamStatement(self._stream(node.query, node.name), node)
+
+    def _stream(self, query: Query, name: str | None = None) -> StreamStatement:
         binder, scope = self._binder(True), Scope()
         node, columns = as_trigger(query, binder, scope)
+        node = replace(node, name=name or node.name)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))
 

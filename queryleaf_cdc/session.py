@@ -23,6 +23,7 @@ from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     SinkStatement,
@@ -37,7 +38,7 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.program import CompiledProgram
 from queryleaf_cdc.runtime.subscription import Subscription
 from queryleaf_cdc.runtime.worker import Worker
-from queryleaf_cdc.syntax.statements import DropSink, DropTrigger, DropView
+from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 Registered = TriggerStatement | ViewStatement | SinkStatement
-"""what the catalog holds the SQL of"""
+"""what a worker works on"""
 
-_DROPS = {DropTrigger: "trigger", DropView: "materialized_view", DropSink: "sink"}
+_DROPS = {DropTrigger: "trigger", DropView: "materialized_view", DropSink: "sink", DropStream: "view"}
 
 
 class Result(Sequence[Document]):
@@ -162,7 +163,7 @@ class QueryLeaf:
 
     def _run(self, program: Program, statement: CompiledStatement, replace: bool = False) -> Result | None:
         match statement:
-            case TriggerStatement() | SinkStatement():
+            case TriggerStatement() | SinkStatement() | NamedStreamStatement():
                 return self._register(program, statement, replace)
             case ViewStatement():
                 return self._register_view(program, statement, replace)
@@ -192,7 +193,7 @@ class QueryLeaf:
         planned = []
         for statement in program.statements:
             self._check_procedures(program, statement)
-            if isinstance(statement, TriggerStatement | ViewStatement | SinkStatement):
+            if isinstance(statement, Registered | NamedStreamStatement):
                 known = self._catalog.get(statement.plan.name)
                 same = known is not None and known.sql == _stored_sql(program, statement)
                 planned.append(
@@ -219,7 +220,9 @@ class QueryLeaf:
         """What the catalog holds, in order of names."""
         return self._catalog.list()
 
-    def _register(self, program: Program, statement: TriggerStatement | SinkStatement, replace: bool) -> Result:
+    def _register(
+        self, program: Program, statement: TriggerStatement | SinkStatement | NamedStreamStatement, replace: bool
+    ) -> Result:
         node, plan = statement.node, statement.plan
         status = self._catalog.register(
             plan.name,
@@ -247,14 +250,15 @@ class QueryLeaf:
         )
         return Result(status=status, name=plan.name)
 
-    def _drop(self, program: Program, node: DropTrigger | DropView | DropSink) -> Result:
+    def _drop(self, program: Program, node: DropTrigger | DropView | DropSink | DropStream) -> Result:
         kind = _DROPS[type(node)]
         said = kind.replace("_", " ")
         known = self._catalog.get(node.name)
+        hint = f"DROP {said.upper()} IF EXISTS"
         if known is not None and known.kind != kind:
+            hint = f"did you mean DROP {known.kind.replace('_', ' ').upper()}?"
             known = None
         if known is None and not node.if_exists:
-            hint = f"DROP {said.upper()} IF EXISTS"
             raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
         dropped = known is not None and self._catalog.drop(node.name)
         return Result(status="dropped" if dropped else "unchanged", name=node.name)
@@ -434,7 +438,7 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
     return Frame({"operationType": "statement", "now": now}, effects, {}, functions)
 
 
-def _stored_sql(program: Program, statement: Registered) -> str:
+def _stored_sql(program: Program, statement: Registered | NamedStreamStatement) -> str:
     """The statement's text, after the CREATE TABLEs that it was compiled with."""
     source = program.source
     declarations = [

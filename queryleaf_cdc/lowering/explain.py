@@ -26,6 +26,7 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     SinkStatement,
@@ -39,7 +40,7 @@ from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.expressions import Expr
-from queryleaf_cdc.syntax.statements import DropSink, DropTrigger, DropView
+from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
 
 
 def explain(source: Source, statements: Iterable[CompiledStatement]) -> list[Node]:
@@ -61,6 +62,10 @@ class _Explaining:
                     f"sink {trigger.plan.name} of {trigger.plan.collection}: {', '.join(trigger.plan.operations)}",
                     [*self._stream(trigger.plan), _delivery(destination), *self._options(trigger.plan)],
                 )
+            case NamedStreamStatement(stream):
+                plan = stream.plan
+                head = f"view {plan.name}, a stream of {plan.collection}: {', '.join(plan.operations)}"
+                return Node(head, self._stream(plan))
             case StreamStatement(plan):
                 return Node(f"stream of {plan.collection}: {', '.join(plan.operations)}", self._stream(plan))
             case QueryStatement(query):
@@ -148,7 +153,7 @@ class _Explaining:
         return " ".join(self.source.slice(expr.span).split())
 
 
-def _said(drop: DropTrigger | DropView | DropSink) -> str:
+def _said(drop: DropTrigger | DropView | DropSink | DropStream) -> str:
     match drop:
         case DropTrigger():
             return "trigger"
@@ -156,6 +161,8 @@ def _said(drop: DropTrigger | DropView | DropSink) -> str:
             return "materialized view"
         case DropSink():
             return "sink"
+        case DropStream():
+            return "view"
 
 
 def _delivery(to: Destination) -> Node:

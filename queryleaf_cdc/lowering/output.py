@@ -35,6 +35,7 @@ from queryleaf_cdc.plans.actions import (
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     SinkStatement,
@@ -86,6 +87,8 @@ class _Printer:
             case SinkStatement(trigger, destination):
                 printed = self._streaming("sink", trigger.plan.name, trigger.plan, node.diagnostics)
                 return {**printed, "into": destination.document(), **self._trigger_options(trigger.plan)}
+            case NamedStreamStatement(stream):
+                return self._streaming("view", stream.plan.name, stream.plan, stream.diagnostics)
             case StreamStatement(plan):
                 return self._streaming("stream", None, plan, node.diagnostics)
             case QueryStatement(query, columns):

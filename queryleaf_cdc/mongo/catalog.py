@@ -85,6 +85,10 @@ class CatalogEntry:
     view: ViewFacts | None = None
 
     @property
+    def needs_worker(self) -> bool:
+        return self.kind != "view"
+
+    @property
     def hash(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
@@ -229,6 +233,8 @@ class Catalog:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
                     raise InputError("QL411", f"there is no trigger, view or sink {name}")
+                if known["kind"] == "view":
+                    raise InputError("QL416", f"{name} is a view over a stream: no worker has anything to do with it")
                 changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
@@ -254,4 +260,4 @@ def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if
     return False
 
 
-_SAID = {"trigger": "trigger", "materialized_view": "materialized view", "sink": "sink"}
+_SAID = {"trigger": "trigger", "materialized_view": "materialized view", "sink": "sink", "view": "view"}

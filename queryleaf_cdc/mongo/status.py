@@ -67,6 +67,8 @@ def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
         return active.state
     if entry.state == "paused":
         return "paused"
+    if not entry.needs_worker:
+        return "running"
     if not alive:
         return "stopped"
     if entry.view is not None and not known:

@@ -12,9 +12,11 @@ from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
     CreateSink,
+    CreateStream,
     CreateTable,
     CreateTrigger,
     DropSink,
+    DropStream,
     DropTrigger,
     DropView,
     RefreshView,
@@ -64,6 +66,23 @@ class StreamStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedStreamStatement:
+    """CREATE VIEW: ``stream`` with a name. It runs where somebody reads it, so there is nothing to do for a worker."""
+
+    stream: StreamStatement
+    node: CreateStream
+    kind: str = "view"
+
+    @property
+    def plan(self) -> TriggerPlan:
+        return self.stream.plan
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return self.stream.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
 class QueryStatement:
     """A one-shot SELECT. ``columns`` is None when ``*`` leaves them open."""
 
@@ -85,7 +104,7 @@ class WriteStatement:
 
 @dataclass(frozen=True, slots=True)
 class DropStatement:
-    node: DropTrigger | DropView | DropSink
+    node: DropTrigger | DropView | DropSink | DropStream
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "drop"
 
@@ -105,6 +124,6 @@ class TableStatement:
 
 
 CompiledStatement = (
-    TriggerStatement | ViewStatement | SinkStatement | StreamStatement | QueryStatement | WriteStatement
-    | DropStatement | RefreshStatement | TableStatement
+    TriggerStatement | ViewStatement | SinkStatement | NamedStreamStatement | StreamStatement | QueryStatement
+    | WriteStatement | DropStatement | RefreshStatement | TableStatement
 )  # fmt: skip

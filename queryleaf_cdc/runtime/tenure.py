@@ -161,7 +161,7 @@ class Tenure:
                 self.engine.pause(backoff(attempt, self.limits.reconnect_seconds, self.limits.max_reconnect_seconds))
 
     def _triggers(self) -> dict[str, ActiveEntry]:
-        return {name: each for name, each in self.active.items() if not each.is_view}
+        return {name: each for name, each in self.active.items() if not each.is_view and each.entry.needs_worker}
 
     def _faulty(self, running: dict[str, str]) -> dict[str, str]:
         found = {}

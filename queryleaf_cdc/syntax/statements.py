@@ -237,6 +237,27 @@ class DropSink:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateStream:
+    """CREATE VIEW over a streaming SELECT: a name for it."""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    or_replace: bool
+    if_not_exists: bool
+    query: Query
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropStream:
+    """DROP VIEW."""
+
+    name: str
+    if_exists: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """``type_name`` is one of CAST_TYPES, or ARRAY, or None for a type without a meaning here."""
 
@@ -265,5 +286,5 @@ class SelectStatement:
 
 Statement = (
     CreateTrigger | DropTrigger | CreateMaterializedView | DropView | RefreshView | CreateSink | DropSink
-    | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure
+    | CreateStream | DropStream | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure
 )  # fmt: skip
