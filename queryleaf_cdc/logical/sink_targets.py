@@ -33,8 +33,8 @@ def _url_problem(url: str) -> tuple[str, str | None] | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        return f"this is no URL: {error}", None
+    except ValueError:  # whose text may hold a password
+        return "this is no URL: its host or its port cannot be read", None
     if parts.scheme not in ("https", "http"):
         return "a webhook's URL begins with https://", None
     if parts.username is not None or parts.password is not None:

@@ -16,6 +16,8 @@ Address = tuple[int, tuple[Any, ...]]
 """(family, what ``connect`` takes)"""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IPv6 has given out for the internet so far; what lies outside may have a meaning of its own somewhere."""
 
 
 def addresses(host: str, port: int, allow_private: bool) -> list[Address]:
@@ -41,6 +43,6 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if ip.is_site_local:
+        if ip not in _UNICAST:
             return False
     return ip.is_global and not ip.is_multicast

@@ -233,6 +233,19 @@ class TestTime:
         assert took < 5
         assert len(hanging.received) >= 1
 
+    def test_with_fewer_threads_than_sinks_each_has_its_turn(
+        self, ql: QueryLeaf, db: Db, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(QUICK, "sink_threads", 1)
+        with receiver(lambda number, handler: time.sleep(0.3)) as slow, receiver(status(200)) as quick:
+            create(ql, slow.url, ", timeout_ms = 100, max_retries = 1", "a_slow")
+            for name in ("b", "c", "d"):
+                create(ql, quick.url, "", name)
+            with ql:
+                db.orders.insert_many([{"_id": n} for n in range(6)])
+                ql.drain(30)
+        assert (len(quick.received), len(slow.received)) == (18, 12)
+
     def test_an_outage_uses_up_few_attempts(self, ql: QueryLeaf, db: Db) -> None:
         back = threading.Event()
 

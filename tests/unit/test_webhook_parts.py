@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
+from queryleaf_cdc import CompileError, compile_sql
+from queryleaf_cdc.logical.sink_targets import check_path, check_url
 from queryleaf_cdc.sinks import addresses, webhook
 from queryleaf_cdc.sinks.faults import Away, Refused
+from queryleaf_cdc.source import Span
 
 PRIVATE = [
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
     "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
+    "::127.0.0.1", "64:ff9b:1::7f00:1", "240.0.0.1",
 ]  # fmt: skip
 PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "64:ff9b::808:808"]
 
@@ -31,6 +35,48 @@ def test_not_public(address: str) -> None:
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public(address: str) -> None:
     assert addresses.is_public(address)
+
+
+URLS = [
+    "ftp://example.com/", "example.com", "https://", "https:///path", "https://example.com:0/", "https://example.com:99999/",
+    "https://exa mple.com/", "https://example.com/\r\nX: y", "https://exämple.com/", "https://example.com/#part",
+    "https://me@example.com/", "https://me:word@example.com/", "https://[::1/", "https://-.example/", "https://a_b\\@c/",
+    "https://example.com/" + "x" * 3000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_no_url_of_a_webhook(url: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        check_url(url, Span(0, 1))
+    assert caught.value.code == "QL252"
+
+
+@pytest.mark.parametrize("url", ["https://me:pa/ss@example.com/", "https://me:word@example.com:port/"])
+def test_a_password_is_not_shown_once_more(url: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_sql(f"CREATE SINK s AS SELECT a FROM t WHERE CHANGE_DETECTED() INTO WEBHOOK '{url}'")
+    assert not any(part in str(caught.value) for part in ("word", "pa/", "'pa'", "ss@"))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com", "https://example.com:8443/a?b=c", "http://[::1]:80/", "HTTPS://X.Y/"]
+)
+def test_a_url_of_a_webhook(url: str) -> None:
+    check_url(url, Span(0, 1))
+
+
+PATHS = [
+    "", "/etc/a.jsonl", "../a.jsonl", "a/../b.jsonl", "./a.jsonl", "a//b.jsonl", "out/", "~/a.jsonl", "C:a.jsonl",
+    "\\\\host\\a.jsonl", "a\0.jsonl", "a\n.jsonl", "procedures.py", "a.jsonl/", ".bashrc", "a" * 2000 + ".jsonl",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_of_a_file(path: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        check_path(path, Span(0, 1))
+    assert caught.value.code == "QL253"
 
 
 class Resolver:
