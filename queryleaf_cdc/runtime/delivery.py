@@ -83,7 +83,7 @@ class _Place:
     def rows_came(self) -> None:
         if not self.carrier.is_held_up:
             self.has_new = True
-            self.due = 0.0
+            self.due = min(self.due, time.monotonic())
 
 
 class _Sinks(threading.Thread):
@@ -92,6 +92,7 @@ class _Sinks(threading.Thread):
     def __init__(self, store: OutboxStore, make: partial[Carrier], limits: Limits, stopping: threading.Event) -> None:
         super().__init__(name="queryleaf-sinks", daemon=True)
         self.woken = threading.Event()
+        self.woken.set()  # rows may be there from before
         self._store = store
         self._make = make
         self._limits = limits
@@ -104,7 +105,8 @@ class _Sinks(threading.Thread):
         self.woken.set()
 
     def under_way(self) -> list[threading.Thread]:
-        return [each.thread for each in list(self._places.values()) if each.thread is not None]
+        threads = [each.thread for each in list(self._places.values())]
+        return [each for each in threads if each is not None]
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -117,7 +119,13 @@ class _Sinks(threading.Thread):
             with contextlib.suppress(WorkerFault):  # the server is away; the rows are safe
                 self._start_due(self._store.places())
 
+    def _free(self) -> int:
+        return max(0, self._limits.sink_threads - len(self.under_way()))
+
     def _pause(self) -> float:
+        """Until the next place is due. A round that ends wakes us up by itself."""
+        if not self._free():
+            return IDLE_SECONDS
         waiting = [each.due for each in self._places.values() if each.thread is None]
         return max(0.0, min([IDLE_SECONDS, *(due - time.monotonic() for due in waiting)]))
 
@@ -127,10 +135,9 @@ class _Sinks(threading.Thread):
             del self._places[name]
         for name in wanted:
             self._places.setdefault(name, _Place(self._make(name)))
-        free = self._limits.sink_threads - len(self.under_way())
         now = time.monotonic()
         due = [each for each in self._places.values() if each.thread is None and each.due <= now]
-        for place in sorted(due, key=lambda each: each.due)[: max(0, free)]:
+        for place in sorted(due, key=lambda each: each.due)[: self._free()]:
             place.has_new = False
             place.thread = threading.Thread(target=self._work, args=(place,), name="queryleaf-sink", daemon=True)
             place.thread.start()
@@ -144,7 +151,7 @@ class _Sinks(threading.Thread):
                 raise  # else the connection may have been closed under it
         finally:
             again = place.has_new and not place.carrier.is_held_up
-            place.due = 0.0 if again else time.monotonic() + pause
+            place.due = time.monotonic() + (0.0 if again else pause)
             place.thread = None
             self.woken.set()
 
