@@ -13,6 +13,7 @@ from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_changelog import bind_changelog, is_changelog
 from queryleaf_cdc.logical.bind_changes import detects
 from queryleaf_cdc.logical.bind_query import bind_query
+from queryleaf_cdc.logical.bind_sink import bind_sink, sink_destination
 from queryleaf_cdc.logical.bind_stream import as_trigger, bind_flow, is_one_by_one
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
 from queryleaf_cdc.logical.bind_view import bind_view
@@ -22,6 +23,7 @@ from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
+from queryleaf_cdc.lowering.sink import lower_sink
 from queryleaf_cdc.lowering.streams import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.lowering.views import lower_view
@@ -32,9 +34,11 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     ExplainStatement,
     FlowStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     ShowStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -47,9 +51,13 @@ from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.queries import Query, TableRef
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
+    CreateSink,
+    CreateStream,
     CreateTable,
     CreateTrigger,
     Describe,
+    DropSink,
+    DropStream,
     DropTrigger,
     DropView,
     Explain,
@@ -121,6 +129,8 @@ class _Compilation:
     functions: Collection[str] | None
     repeatable: Collection[str] | None
     triggers: set[str] = field(default_factory=set)
+    sinks: set[str] = field(default_factory=set)
+    streams: set[str] = field(default_factory=set)
     views: ViewGraph = field(default_factory=ViewGraph)
 
     def statement(self, node: Statement) -> CompiledStatement:
@@ -131,6 +141,12 @@ class _Compilation:
             case DropTrigger():
                 self.triggers.discard(node.name)
                 return DropStatement(node)
+            case DropSink():
+                self.sinks.discard(node.name)
+                return DropStatement(node)
+            case DropStream():
+                self.streams.discard(node.name)
+                return DropStatement(node)
             case DropView():
                 self.views.drop(node.name)
                 return DropStatement(node)
@@ -138,6 +154,10 @@ class _Compilation:
                 return RefreshStatement(node)
             case CreateTrigger():
                 return self._trigger(node)
+            case CreateSink():
+                return self._sink(node)
+            case CreateStream():
+                return self._named_stream(node)
             case CreateMaterializedView():
                 return self._view(node)
             case Show():
@@ -187,13 +207,37 @@ class _Compilation:
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
 
-    def _stream(self, query: Query) -> StreamStatement | FlowStatement:
+    def _sink(self, node: CreateSink) -> SinkStatement:
+        if node.name in self.sinks and not (node.or_replace or node.if_not_exists):
+            raise CompileError("QL231", f"sink {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
+        self.sinks.add(node.name)
+        binder, scope = self._binder(True), Scope()
+        checked = binder.attempt(lambda: sink_destination(node, scope), None)
+        bound = binder.attempt(lambda: bind_sink(node, binder, scope), None)
+        if checked is None or bound is None or binder.errors:
+            raise CompileError.of(binder.errors, self.source)
+        (destination, options), (trigger, columns) = checked, bound
+        plan = lower_sink(trigger, self.source, options, tuple(binder.used_functions), destination)
+        found = tuple(scope.warnings)
+        return SinkStatement(TriggerStatement(plan, trigger, found), destination, node, columns, found)
+
+    def _named_stream(self, node: CreateStream) -> NamedStreamStatement:
+        if node.name in self.streams and not (node.or_replace or node.if_not_exists):
+            raise CompileError("QL231", f"view {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
+        self.streams.add(node.name)
+        if not detects(node.query):
+            hint = "add WHERE CHANGE_DETECTED(); the rows of a query are kept by CREATE MATERIALIZED VIEW"
+            raise CompileError("QL256", "CREATE VIEW names a streaming SELECT", node.query.span, hint)
+        return NamedStreamStatement(self._stream(node.query, node.name), node)
+
+    def _stream(self, query: Query, name: str | None = None) -> StreamStatement | FlowStatement:
         binder, scope = self._binder(True), Scope()
         if not is_one_by_one(query):
             bound = bind_flow(query, replace(binder, for_stream=True), scope)
-            flow = lower_stream(bound, self.source, tuple(binder.used_functions))
+            flow = lower_stream(bound, self.source, tuple(binder.used_functions), name or "stream")
             return FlowStatement(flow, flow.columns, tuple(scope.warnings))
         node, columns = as_trigger(query, binder, scope)
+        node = replace(node, name=name or node.name)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))
 

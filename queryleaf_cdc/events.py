@@ -51,6 +51,9 @@ class Effects(Protocol):
     def call(self, procedure: str, args: Sequence[Value], event: Event, origin: Origin) -> None:
         """One outbox row: delivered at least once after the batch has committed, in order per document key."""
 
+    def deliver(self, destination: Document, retries: int, row: Document, event: Event, origin: Origin) -> None:
+        """One outbox row of a sink; see ``plans.sink.Destination``. Delivered as a call is."""
+
 
 class Trigger(Protocol):
     """One compiled trigger, ready to fire."""

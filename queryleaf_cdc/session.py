@@ -30,9 +30,11 @@ from queryleaf_cdc.plans.program import (
     ExplainStatement,
     FlowStatement,
     InspectionStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     ShowStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -45,7 +47,7 @@ from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
 from queryleaf_cdc.runtime.row_stream import RowStream
 from queryleaf_cdc.runtime.since import Since
 from queryleaf_cdc.runtime.streams import Streams
-from queryleaf_cdc.syntax.statements import DropTrigger, DropView
+from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
     from queryleaf_cdc.runtime.worker import Worker
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Registered = TriggerStatement | ViewStatement | SinkStatement
+"""what a worker works on"""
 
 
 class Result(Sequence[Document]):
@@ -116,7 +121,7 @@ class QueryLeaf:
         self._repeatable: set[str] = set()
         self._procedures: dict[str, Callable[..., object]] = {}
         self._worker: Worker | None = None
-        self._compiled: dict[tuple[str, str, tuple[str, ...]], TriggerStatement | ViewStatement] = {}
+        self._compiled: dict[tuple[str, str, tuple[str, ...]], Registered] = {}
         self._catalog = Catalog(self.database)
         self._streams = Streams(self.database, self._catalog, self._functions)
 
@@ -168,7 +173,7 @@ class QueryLeaf:
 
     def _run(self, program: Program, statement: CompiledStatement, replace: bool = False) -> Result | None:
         match statement:
-            case TriggerStatement() | ViewStatement():
+            case TriggerStatement() | ViewStatement() | SinkStatement() | NamedStreamStatement():
                 return self._register(program, statement, replace)
             case RefreshStatement(node):
                 self._catalog.refresh(node.name)
@@ -196,7 +201,7 @@ class QueryLeaf:
         planned = []
         for statement in program.statements:
             match statement:
-                case TriggerStatement() | ViewStatement():
+                case TriggerStatement() | ViewStatement() | SinkStatement() | NamedStreamStatement():
                     entry = entry_of_statement(program, statement)
                     planned.append((entry.name, self._catalog.planned(entry, entries)))
                     entries[entry.name] = entry
@@ -224,7 +229,7 @@ class QueryLeaf:
         """What the catalog holds, in order of names."""
         return self._catalog.list()
 
-    def _register(self, program: Program, statement: TriggerStatement | ViewStatement, replace: bool) -> Result:
+    def _register(self, program: Program, statement: Registered | NamedStreamStatement, replace: bool) -> Result:
         node, entry = statement.node, entry_of_statement(program, statement)
         maintained = self._catalog.maintained()
         status = self._catalog.register(
@@ -239,7 +244,7 @@ class QueryLeaf:
         )
         return Result(status=status, name=entry.name)
 
-    def _drop(self, program: Program, node: DropTrigger | DropView) -> Result:
+    def _drop(self, program: Program, node: DropTrigger | DropView | DropSink | DropStream) -> Result:
         known = to_drop(program, node, self._catalog.get(node.name))
         dropped = known is not None and self._catalog.drop(node.name)
         return Result(status="dropped" if dropped else "unchanged", name=node.name)
@@ -247,7 +252,7 @@ class QueryLeaf:
     def _check(self, program: Program) -> None:
         """Raises InputError QL416, CompileError QL234. Whoever may not read the catalog is not told of views."""
         for statement in program.statements:
-            if isinstance(statement, TriggerStatement | StreamStatement | FlowStatement):
+            if isinstance(statement, TriggerStatement | SinkStatement | StreamStatement | FlowStatement):
                 requires = statement.plan.requires
             elif isinstance(statement, WriteStatement):
                 requires = statement.requires
@@ -375,13 +380,16 @@ class QueryLeaf:
         for id, sql in active:
             key = (id, sql, functions)
             self._compiled[key] = known[key] if key in known else self._compile_active(id, sql)
+        sinks = {each.plan.name: each for each in self._compiled.values() if isinstance(each, SinkStatement)}
         triggers = [each for each in self._compiled.values() if isinstance(each, TriggerStatement)]
+        triggers += [each.trigger for each in sinks.values()]
+        destinations = {name: each.destination for name, each in sinks.items()}
         views = {id: each.plan for (id, _, _), each in self._compiled.items() if isinstance(each, ViewStatement)}
-        return CompiledProgram(triggers, self._functions, views, maintained)
+        return CompiledProgram(triggers, self._functions, views, maintained, destinations)
 
-    def _compile_active(self, name: str, sql: str) -> TriggerStatement | ViewStatement:
+    def _compile_active(self, name: str, sql: str) -> Registered:
         program = compile_sql(sql, name=name, functions=self._functions, repeatable=self._repeatable)
-        (found,) = [each for each in program.statements if isinstance(each, TriggerStatement | ViewStatement)]
+        (found,) = [each for each in program.statements if isinstance(each, Registered)]
         return found
 
     # -- the catalog --------------------------------------------------------------------------------------------
@@ -392,14 +400,14 @@ class QueryLeaf:
         return worker.status() if worker is not None else read_status(self.database)
 
     def pause(self, name: str) -> None:
-        """Stops a trigger where it is; resume() goes on from there."""
+        """Stops a trigger or sink where it is; resume() goes on from there."""
         self._catalog.pause(name)
 
     def resume(self, name: str) -> None:
         self._catalog.resume(name)
 
     def drop(self, name: str) -> None:
-        """Removes a trigger, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
+        """Removes a trigger, a sink, or a view with its rows. Raises InputError QL411 when there is none, QL414."""
         if not self._catalog.drop(name):
             raise self._catalog.unknown(name)
 
@@ -451,5 +459,7 @@ def _statement_frame(effects: Any, functions: dict[str, Callable[..., Value]]) -
 
 
 def _call_span(statement: CompiledStatement, name: str) -> Any:
+    if isinstance(statement, SinkStatement) and statement.destination.kind == "procedure":
+        return statement.node.target.span
     actions = statement.actions if isinstance(statement, WriteStatement) else statement.plan.actions  # type: ignore[union-attr]
     return next((a.span for a in walk_actions(actions) if isinstance(a, CallAction) and a.procedure == name), None)

@@ -16,7 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @json_option
 @connected
 def status_command(as_json: bool, connection: Connection) -> None:
-    """How each trigger and view is doing."""
+    """How each trigger, view and sink is doing."""
     with connection.open() as ql:
         status = ql.status()
     if as_json:
@@ -40,7 +40,7 @@ _COLUMNS = {"state": "state", "lag s": "lag_seconds", "events": "events", "error
 @json_option
 @connected
 def list_command(as_json: bool, connection: Connection) -> None:
-    """The registered triggers and views."""
+    """The registered triggers, views and sinks."""
     with connection.open() as ql:
         entries = [{"name": e.name, "kind": e.kind, "state": e.state, "sql": e.sql} for e in ql.registered()]
     if as_json:
@@ -53,7 +53,7 @@ def list_command(as_json: bool, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def pause_command(name: str, connection: Connection) -> None:
-    """Stop trigger or view NAME where it is."""
+    """Stop trigger, view or sink NAME where it is."""
     with connection.open() as ql:
         ql.pause(name)
     click.echo(f"{name}: paused")
@@ -63,7 +63,7 @@ def pause_command(name: str, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def resume_command(name: str, connection: Connection) -> None:
-    """Let trigger NAME go on where it stopped; build view NAME anew."""
+    """Let trigger or sink NAME go on; build view NAME anew."""
     with connection.open() as ql:
         ql.resume(name)
     click.echo(f"{name}: resumed")
@@ -73,7 +73,7 @@ def resume_command(name: str, connection: Connection) -> None:
 @click.argument("name")
 @connected
 def drop_command(name: str, connection: Connection) -> None:
-    """Remove trigger or view NAME."""
+    """Remove trigger, view or sink NAME."""
     with connection.open() as ql:
         ql.drop(name)
     click.echo(f"{name}: dropped")

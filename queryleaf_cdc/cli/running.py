@@ -25,7 +25,7 @@ _BAR_WIDTH = 20
 @click.option("--json", "as_json", is_flag=True, help="As JSON lines.")
 @connected
 def apply_command(files: tuple[Path, ...], dry_run: bool, as_json: bool, connection: Connection) -> None:
-    """Register the triggers and views of FILES.
+    """Register the triggers, views and sinks of FILES.
 
     Prints created, replaced, unchanged or dropped for each. All files are compiled before any is registered."""
     with connection.open() as ql:

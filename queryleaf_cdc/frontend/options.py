@@ -9,7 +9,7 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend.scanner import Kind, Tok
 from queryleaf_cdc.frontend.trees import Node, name, pieces, span, tree, trees
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.statements import Option
+from queryleaf_cdc.syntax.statements import EnvRef, Option
 
 if TYPE_CHECKING:
     from queryleaf_cdc.frontend.statements import StatementReader
@@ -28,7 +28,7 @@ def _option(node: Node) -> Option:
     return Option(name(tree(node, "name")).lower(), _value(chunk.tokens, span(chunk)), span(node))
 
 
-def _value(tokens: Sequence[Tok], at: Span) -> str | int | float | bool:
+def _value(tokens: Sequence[Tok], at: Span) -> str | int | float | bool | EnvRef:
     negative = len(tokens) == 2 and tokens[0].upper == "-"
     token = tokens[-1]
     if len(tokens) == 1 or negative:
@@ -39,5 +39,7 @@ def _value(tokens: Sequence[Tok], at: Span) -> str | int | float | bool:
             return token.value
         if token.upper in ("TRUE", "FALSE"):
             return token.upper == "TRUE"
+    if len(tokens) == 2 and tokens[0].upper == "ENV" and token.kind is Kind.STRING:
+        return EnvRef(token.value)
     hint = f"write '{token.value}'" if token.kind in (Kind.WORD, Kind.QUOTED) else None
     raise CompileError("QL125", "an option's value is a string, a number, TRUE or FALSE", at, hint)

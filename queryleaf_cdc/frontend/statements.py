@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, warning
-from queryleaf_cdc.frontend import inspections, tables, triggers, views, writes
+from queryleaf_cdc.frontend import inspections, named_streams, sinks, tables, triggers, views, writes
 from queryleaf_cdc.frontend.chunks import ChunkReader
 from queryleaf_cdc.frontend.scanner import Tok
 from queryleaf_cdc.frontend.shell import Piece, Shell
@@ -88,7 +88,7 @@ def _drop_trigger(reader: StatementReader, node: Node) -> Statement:
 
 def _not_yet(reader: StatementReader, node: Node) -> Statement:
     first = piece(node, "CREATE", "DROP")
-    kinds = [str(each).upper() for each in pieces(node, "VIEW", "SINK", "INDEX", "TABLE", "FUNCTION")]
+    kinds = [str(each).upper() for each in pieces(node, "INDEX", "TABLE", "FUNCTION")]
     kinds += [str(each).upper() for each in pieces(node, "PROCEDURE")]
     what = " ".join([str(first).upper(), *kinds])
     rest = piece(node, "REST")
@@ -99,8 +99,6 @@ def _not_yet(reader: StatementReader, node: Node) -> Statement:
 
 
 _NOT_YET = {
-    "CREATE VIEW": "CREATE MATERIALIZED VIEW keeps a query's rows",
-    "DROP VIEW": "did you mean DROP MATERIALIZED VIEW?",
     "CREATE FUNCTION": "functions are written in Python and registered with @ql.function",
     "CREATE PROCEDURE": "procedures are written in Python and registered with @ql.procedure",
     "CREATE INDEX": "create it in MongoDB: db.collection.createIndex(...)",
@@ -112,6 +110,10 @@ _READERS: dict[str, Callable[[StatementReader, Node], Statement | None]] = {
     "create_view": views.create_view,
     "drop_view": views.drop_view,
     "refresh_view": views.refresh_view,
+    "create_sink": sinks.create_sink,
+    "drop_sink": sinks.drop_sink,
+    "create_stream": named_streams.create_stream,
+    "drop_stream": named_streams.drop_stream,
     "create_table": tables.create_table,
     "explain": inspections.explain,
     "show": inspections.show,

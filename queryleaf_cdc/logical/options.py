@@ -1,19 +1,24 @@
-"""WITH (...) of a trigger or a materialized view."""
+"""WITH (...) of a trigger, a materialized view or a sink."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, did_you_mean, warning
+from queryleaf_cdc.plans.sink import SinkOptions
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
-from queryleaf_cdc.syntax.statements import CreateMaterializedView, Option
+from queryleaf_cdc.syntax.statements import CreateMaterializedView, CreateSink, EnvRef, Option
 
 MAX_RETRIES = 1000
 MAX_CACHE_ROWS = 1_000_000_000
 MAX_INDEXES, MAX_INDEX_FIELDS = 62, 32
 """MongoDB takes 64 of a collection; beside these stand those of ``_id`` and ORDER BY"""
+MAX_TIMEOUT_MS = 60_000
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Index = tuple[tuple[str, int], ...]
 
@@ -39,6 +44,14 @@ def unknown_index_fields(
             yield warning("QL241", f"index: the view has no column {first!r}", span, did_you_mean(first, columns))
 
 
+def sink_options(node: CreateSink) -> tuple[TriggerOptions, SinkOptions]:
+    """Checks names and values; those of a webhook go with a webhook only. Raises CompileError QL232, QL233."""
+    kind = node.target.kind
+    given = _given(node.options, {**_TRIGGER, **(_WEBHOOK if kind == "webhook" else {})})
+    of_trigger = {name: given.pop(name) for name in ("on_error", "max_retries", "start") if name in given}
+    return TriggerOptions(**{"max_retries": _SINK_RETRIES[kind], **of_trigger}), SinkOptions(**given)
+
+
 def _given(options: tuple[Option, ...], readers: Mapping[str, tuple[str, Callable[[Option], Any]]]) -> dict[str, Any]:
     """Field of the plan's options → value. ``readers`` has the field and how its value is read for each name."""
     given: dict[str, Any] = {}
@@ -49,6 +62,8 @@ def _given(options: tuple[Option, ...], readers: Mapping[str, tuple[str, Callabl
         field, read = readers[option.name]
         if field in given:
             raise CompileError("QL233", f"option {option.name!r} is given twice", option.span)
+        if isinstance(option.value, EnvRef) and read is not _secret:
+            raise CompileError("QL233", f"{option.name} is no secret: write its value", option.span)
         given[field] = read(option)
     return given
 
@@ -71,6 +86,21 @@ def _whole(low: int, high: int) -> Callable[[Option], int]:
         return value
 
     return read
+
+
+def _switch(option: Option) -> bool:
+    if not isinstance(option.value, bool):
+        raise CompileError("QL233", f"{option.name} is TRUE or FALSE", option.span)
+    return option.value
+
+
+def _secret(option: Option) -> str:
+    """The name of the environment variable. SQL is stored and shown, so a secret must not stand there; if one does, it
+    is not shown once more below the error."""
+    if not isinstance(option.value, EnvRef) or _ENV_NAME.fullmatch(option.value.name) is None:
+        hint = "put the secret into an environment variable of the worker, and name it: secret = ENV 'NAME'"
+        raise CompileError("QL233", "the secret is given by the name of an environment variable", hint=hint)
+    return option.value.name
 
 
 def _collection(option: Option) -> str:
@@ -116,6 +146,13 @@ _TRIGGER: dict[str, tuple[str, Callable[[Option], Any]]] = {
     "start": ("start", _choice("now", "beginning")),
     "max_retries": ("max_retries", _whole(0, MAX_RETRIES)),
 }
+_WEBHOOK: dict[str, tuple[str, Callable[[Option], Any]]] = {
+    "secret": ("secret", _secret),
+    "timeout_ms": ("timeout_ms", _whole(1, MAX_TIMEOUT_MS)),
+    "allow_private": ("allow_private", _switch),
+}
+_SINK_RETRIES = {"collection": TriggerOptions().max_retries, "procedure": 7, "webhook": 15, "file": 15}
+"""max_retries by default: what is outside may be away for some minutes"""
 _VIEW: dict[str, tuple[str, Callable[[Option], Any]]] = {
     "target": ("target", _collection),
     "index": ("indexes", _index),

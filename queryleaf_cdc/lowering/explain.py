@@ -31,19 +31,22 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     ExplainStatement,
     FlowStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     ShowStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
     ViewStatement,
     WriteStatement,
 )
+from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.expressions import Expr
-from queryleaf_cdc.syntax.statements import DropView
+from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
 
 
 def explain(source: Source, statements: Iterable[CompiledStatement]) -> list[Node]:
@@ -60,6 +63,14 @@ class _Explaining:
             case TriggerStatement(plan):
                 head = f"trigger {plan.name} on {plan.collection} for {', '.join(plan.operations)}"
                 return Node(head, self._stream(plan) + self._options(plan))
+            case SinkStatement(trigger, destination):
+                return Node(
+                    f"sink {trigger.plan.name} of {trigger.plan.collection}: {', '.join(trigger.plan.operations)}",
+                    [*self._stream(trigger.plan), _delivery(destination), *self._options(trigger.plan)],
+                )
+            case NamedStreamStatement(stream, named):
+                tree = self.statement(stream)
+                return Node(f"view {named.name}, a {tree.text}", tree.children)
             case StreamStatement(plan):
                 return Node(f"stream of {plan.collection}: {', '.join(plan.operations)}", self._stream(plan))
             case FlowStatement(flow):
@@ -74,8 +85,7 @@ class _Explaining:
             case WriteStatement(actions):
                 return Node("write", self._actions(actions))
             case DropStatement(drop):
-                kind = "materialized view" if isinstance(drop, DropView) else "trigger"
-                return Node(f"drop {kind} {drop.name}")
+                return Node(f"drop {_said(drop)} {drop.name}")
             case RefreshStatement(refresh):
                 return Node(f"rebuild materialized view {refresh.name}")
             case ShowStatement(show):
@@ -159,8 +169,32 @@ class _Explaining:
             )
         )
         mine = [Node(f"worker: {sql} — {because}") for _, in_server, sql, because in values if not in_server]
-        computed = [sql for _, in_server, sql, _ in values if in_server]
+        computed = [sql for _, in_server, sql, _ in values if in_server and sql]
         return ([Node(f"server: {', '.join(computed)}")] if computed else []) + mine
 
     def _sql(self, expr: Expr) -> str:
         return " ".join(self.source.slice(expr.span).split())
+
+
+def _said(drop: DropTrigger | DropView | DropSink | DropStream) -> str:
+    match drop:
+        case DropTrigger():
+            return "trigger"
+        case DropView():
+            return "materialized view"
+        case DropSink():
+            return "sink"
+        case DropStream():
+            return "view"
+
+
+def _delivery(to: Destination) -> Node:
+    """How a row gets to where it goes."""
+    if not to.is_outside:
+        return Node(f"into collection {to.name}: exactly once, in the batch's transaction")
+    head = f"into {to.kind} {to.name} through the outbox: at least once, in order for each document"
+    if to.kind != "webhook":
+        return Node(head)
+    signed = f"signed with the secret in ${to.options.secret}" if to.options.secret is not None else "not signed"
+    private = "private addresses allowed" if to.options.allow_private else "public addresses only"
+    return Node(head, [Node(f"at most {to.options.timeout_ms} ms each, {private}, {signed}")])

@@ -40,9 +40,11 @@ from queryleaf_cdc.plans.program import (
     DropStatement,
     ExplainStatement,
     FlowStatement,
+    NamedStreamStatement,
     QueryStatement,
     RefreshStatement,
     ShowStatement,
+    SinkStatement,
     StreamStatement,
     TableStatement,
     TriggerStatement,
@@ -90,6 +92,11 @@ class _Printer:
         match node:
             case TriggerStatement(plan):
                 return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
+            case SinkStatement(trigger, destination):
+                printed = self._streaming("sink", trigger.plan.name, trigger.plan, node.diagnostics)
+                return {**printed, "into": destination.document(), **self._trigger_options(trigger.plan)}
+            case NamedStreamStatement(stream, named):
+                return {**(self.statement(stream) or {}), "kind": "view", "name": named.name}
             case StreamStatement(plan):
                 return self._streaming("stream", None, plan, node.diagnostics)
             case FlowStatement(flow):

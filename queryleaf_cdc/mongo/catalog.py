@@ -70,7 +70,7 @@ class ViewFacts:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One registered trigger or view. ``state`` is what the user wants: running or paused."""
+    """One registered trigger, view or sink. ``state`` is what the user wants: running or paused."""
 
     name: str
     sql: str
@@ -84,6 +84,10 @@ class CatalogEntry:
     kind: str = "trigger"
     images: tuple[str, ...] = ()
     view: ViewFacts | None = None
+
+    @property
+    def needs_worker(self) -> bool:
+        return self.kind != "view"
 
     @property
     def hash(self) -> str:
@@ -248,6 +252,8 @@ class Catalog:
                 known = self._entries.find_one({"_id": name})
                 if known is None:
                     raise self.unknown(name)
+                if known["kind"] == "view":
+                    raise InputError("QL417", f"{name} is a view over a stream: no worker has anything to do with it")
                 changed = {**known, **change(known), "revision": known["revision"] + 1}
                 same = {"_id": name, "revision": known["revision"]}
                 if self._entries.replace_one(same, changed).matched_count:
@@ -273,4 +279,4 @@ def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if
     return False
 
 
-_SAID = {"trigger": "trigger", "materialized_view": "materialized view"}
+_SAID = {"trigger": "trigger", "materialized_view": "materialized view", "sink": "sink", "view": "view"}

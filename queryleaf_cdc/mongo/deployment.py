@@ -92,7 +92,7 @@ def ensure_internal_collections(database: Database[dict[str, Any]]) -> None:
                 except OperationFailure as error:
                     if error.code != _NAMESPACE_EXISTS:
                         raise
-        database[names.OUTBOX].create_index([("state", 1), ("order", 1)])
+        database[names.OUTBOX].create_index([("state", 1), ("place", 1), ("order", 1)])
 
 
 def stream_identity(database: Database[dict[str, Any]]) -> dict[str, Any]:

@@ -6,15 +6,33 @@ from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.lowering.default_order import order_of
 from queryleaf_cdc.mongo.catalog import CatalogEntry, ViewFacts
-from queryleaf_cdc.plans.program import TableStatement, TriggerStatement, ViewStatement
-from queryleaf_cdc.syntax.statements import DropTrigger, DropView
+from queryleaf_cdc.plans.program import (
+    NamedStreamStatement,
+    SinkStatement,
+    TableStatement,
+    TriggerStatement,
+    ViewStatement,
+)
+from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
+
+Registered = TriggerStatement | ViewStatement | SinkStatement | NamedStreamStatement
+Drop = DropTrigger | DropView | DropSink | DropStream
+
+_KINDS: dict[type[Drop], str] = {
+    DropTrigger: "trigger",
+    DropView: "materialized_view",
+    DropSink: "sink",
+    DropStream: "view",
+}
 
 
-def entry_of_statement(program: Program, statement: TriggerStatement | ViewStatement) -> CatalogEntry:
+def entry_of_statement(program: Program, statement: Registered) -> CatalogEntry:
     """What the catalog shall hold of a statement."""
     plan, sql, images = statement.plan, _stored_sql(program, statement), statement.plan.requires.images
-    if isinstance(statement, TriggerStatement):
-        return CatalogEntry(plan.name, sql, start=statement.plan.options.start, images=images)
+    if isinstance(statement, NamedStreamStatement):
+        return CatalogEntry(plan.name, sql, images=images, kind=statement.kind)
+    if isinstance(statement, TriggerStatement | SinkStatement):
+        return CatalogEntry(plan.name, sql, start=statement.plan.options.start, images=images, kind=statement.kind)
     view = statement.plan
     reads = tuple(dict.fromkeys(source.scan.collection for source in view.sources))
     options, order = view.options, order_of(statement.node.query)
@@ -22,19 +40,21 @@ def entry_of_statement(program: Program, statement: TriggerStatement | ViewState
     return CatalogEntry(plan.name, sql, images=images, kind=statement.kind, view=facts)
 
 
-def to_drop(program: Program, node: DropTrigger | DropView, known: CatalogEntry | None) -> CatalogEntry | None:
+def to_drop(program: Program, node: Drop, known: CatalogEntry | None) -> CatalogEntry | None:
     """What DROP removes of what has the name: only what is of its kind. Raises InputError QL411."""
-    kind = "materialized_view" if isinstance(node, DropView) else "trigger"
+    kind = _KINDS[type(node)]
     if known is not None and known.kind == kind:
         return known
     if not node.if_exists:
         said = kind.replace("_", " ")
         hint = f"DROP {said.upper()} IF EXISTS"
+        if known is not None:
+            hint = f"did you mean DROP {known.kind.replace('_', ' ').upper()}?"
         raise InputError("QL411", f"there is no {said} {node.name}", node.span, hint, program.source)
     return None
 
 
-def _stored_sql(program: Program, statement: TriggerStatement | ViewStatement) -> str:
+def _stored_sql(program: Program, statement: Registered) -> str:
     """The statement's text, after the CREATE TABLEs that it was compiled with."""
     source = program.source
     declarations = [

@@ -12,6 +12,7 @@ from queryleaf_cdc.mongo.checkpoint import read_checkpoint
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import Unreachable, server_errors, unreachable
 from queryleaf_cdc.mongo.handles import reliable
+from queryleaf_cdc.mongo.outbox import OutboxStore
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.mongo.state import catalog_entries, load_active
 from queryleaf_cdc.mongo.worker_identity import surely_dead
@@ -20,7 +21,8 @@ _COUNTERS = ("events", "errors", "dead_letters")
 
 
 def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason, and of a view progress.
+    """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason, of a view progress, of a
+    sink pending: the rows that wait for a webhook or a file (``mongo.outbox.COUNTED`` if there are more).
 
     state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
     work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
@@ -28,8 +30,9 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
     database = reliable(database)
     try:
         with server_errors("read the status", f"read on {database.name}"):
-            checkpoint = read_checkpoint(database)
+            checkpoint, outbox = read_checkpoint(database), OutboxStore(database)
             active, entries = load_active(database), catalog_entries(database)
+            waiting = {each.name: outbox.waiting(each.name) for each in entries if each.kind == "sink"}
             now = cluster_now(database)
     except Unreachable as error:
         raise unreachable(error) from error
@@ -46,8 +49,9 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             "lag_seconds": lag,
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
-            "reason": _reason(active, entry.name, checkpoint, alive),
+            "reason": _reason(active, entry.name, checkpoint, alive) or waiting.get(entry.name, (0, None))[1],
             **(_progress(active.get(entry.name)) if entry.view is not None else {}),
+            **({"pending": waiting[entry.name][0]} if entry.name in waiting else {}),
         }
         for entry in entries
     }
@@ -65,6 +69,8 @@ def _state(entry: CatalogEntry, active: ActiveEntry | None, alive: bool) -> str:
         return active.state
     if entry.state == "paused":
         return "paused"
+    if not entry.needs_worker:
+        return "running"
     if not alive:
         return "stopped"
     if entry.view is not None and not known:

@@ -19,7 +19,7 @@ from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.faults import BatchRefused, BatchTooLarge, ReadRefused, WriteFailed, batch_faults
-from queryleaf_cdc.mongo.outbox import outbox_row
+from queryleaf_cdc.mongo.outbox import outbox_row, sink_row
 from queryleaf_cdc.mongo.transaction import begin_again
 from queryleaf_cdc.values import Document, Value
 
@@ -103,11 +103,19 @@ class WriteBuffer:
             raise ReadRefused(str(refused)) from refused
 
     def call(self, procedure: str, args: Sequence[Value], event: Event, origin: Origin) -> None:
+        ordinal = self._next_ordinal(event, origin)
+        self.insert(names.OUTBOX, outbox_row(procedure, args, event, origin, ordinal), origin)
+
+    def deliver(self, destination: Document, retries: int, row: Document, event: Event, origin: Origin) -> None:
+        ordinal = self._next_ordinal(event, origin)
+        self.insert(names.OUTBOX, sink_row(destination, retries, row, event, origin, ordinal), origin)
+
+    def _next_ordinal(self, event: Event, origin: Origin) -> int:
         firing = (event["_id"]["_data"], origin.trigger)
         self._ordinal = self._ordinal + 1 if firing == self._calling else 0
         self._calling = firing
         self.calls += 1
-        self.insert(names.OUTBOX, outbox_row(procedure, args, event, origin, self._ordinal), origin)
+        return self._ordinal
 
     def dead_letters(self, letters: Iterable[Document]) -> None:
         for letter in letters:

@@ -41,6 +41,9 @@ class Firing:
         values = stored({"args": list(args)})["args"]
         self.calls.append(outbox_row(procedure, values, event, origin, len(self.calls)))
 
+    def deliver(self, destination: Document, retries: int, row: Document, event: Event, origin: Origin) -> None:
+        raise AssertionError("sinks are refused before")
+
     def update(
         self,
         collection: str,

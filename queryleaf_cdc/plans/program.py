@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
+from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.syntax.queries import Select
 from queryleaf_cdc.syntax.statements import (
     CreateMaterializedView,
+    CreateSink,
+    CreateStream,
     CreateTable,
     CreateTrigger,
     Describe,
+    DropSink,
+    DropStream,
     DropTrigger,
     DropView,
     RefreshView,
@@ -36,6 +41,22 @@ class ViewStatement:
     node: CreateMaterializedView
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "materialized_view"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatement:
+    """``trigger`` does what the sink does: it writes the row into the collection, or makes it for ``destination``."""
+
+    trigger: TriggerStatement
+    destination: Destination
+    node: CreateSink
+    columns: tuple[str, ...] | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str = "sink"
+
+    @property
+    def plan(self) -> TriggerPlan:
+        return self.trigger.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +92,23 @@ class ChangelogStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedStreamStatement:
+    """CREATE VIEW: ``stream`` with a name. It runs where somebody reads it, so there is nothing to do for a worker."""
+
+    stream: StreamStatement | FlowStatement
+    node: CreateStream
+    kind: str = "view"
+
+    @property
+    def plan(self) -> TriggerPlan | FlowPlan:
+        return self.stream.plan
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return self.stream.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
 class QueryStatement:
     """A one-shot SELECT. ``columns`` is None when ``*`` leaves them open."""
 
@@ -92,7 +130,7 @@ class WriteStatement:
 
 @dataclass(frozen=True, slots=True)
 class DropStatement:
-    node: DropTrigger | DropView
+    node: DropTrigger | DropView | DropSink | DropStream
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "drop"
 
@@ -138,6 +176,7 @@ InspectionStatement = ShowStatement | DescribeStatement | ExplainStatement
 """Only asks; its result is rows."""
 
 CompiledStatement = (
-    TriggerStatement | ViewStatement | StreamStatement | FlowStatement | ChangelogStatement | QueryStatement
-    | WriteStatement | DropStatement | RefreshStatement | TableStatement | InspectionStatement
+    TriggerStatement | ViewStatement | SinkStatement | NamedStreamStatement | StreamStatement | FlowStatement
+    | ChangelogStatement | QueryStatement | WriteStatement | DropStatement | RefreshStatement | TableStatement
+    | InspectionStatement
 )  # fmt: skip

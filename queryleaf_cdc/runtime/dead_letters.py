@@ -81,9 +81,9 @@ def dead_call(row: Document, error: BaseException, now: datetime) -> Document:
     """The document for an outbox row that is given up."""
     return {
         "_id": row["_id"],
-        "kind": "call",
+        "kind": "row" if "to" in row else "call",
         "trigger": row["trigger"],
-        "procedure": row["procedure"],
+        **({"to": row["to"]} if "to" in row else {"procedure": row["procedure"]}),
         "collection": row["collection"],
         "key": row["key"],
         "operation": row["operation"],

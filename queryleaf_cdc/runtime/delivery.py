@@ -1,24 +1,28 @@
-"""Delivers outbox rows: at least once, in order per document key, with pauses that grow."""
+"""Delivers outbox rows beside the worker.
+
+Procedures have one thread, as users' functions need not bear several. Every place of a sink that rows are waiting for
+has one of its own, for as long as there is something to do: a receiver that hangs holds up no other."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from functools import partial
 
 from queryleaf_cdc.mongo.faults import WorkerFault
 from queryleaf_cdc.mongo.outbox import OutboxStore
-from queryleaf_cdc.runtime.dead_letters import dead_call, error_text
-from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
+from queryleaf_cdc.runtime.carrier import IDLE_SECONDS, Carrier
+from queryleaf_cdc.runtime.limits import Clock, Limits
 from queryleaf_cdc.runtime.metrics import Metrics
-from queryleaf_cdc.sinks.procedure import Procedure, invoke
-from queryleaf_cdc.values import Document
-
-_IDLE_SECONDS = 1.0
+from queryleaf_cdc.sinks.carrying import carry
+from queryleaf_cdc.sinks.procedure import Procedure
 
 
-class Delivery(threading.Thread):
-    """One thread beside the worker. ``wake`` tells that rows were committed."""
+class Delivery:
+    """``wake`` tells that rows were committed."""
 
     def __init__(
         self,
@@ -28,77 +32,132 @@ class Delivery(threading.Thread):
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        super().__init__(name="queryleaf-delivery", daemon=True)
-        self._store = store
-        self._procedures = procedures
-        self._limits = limits
-        self._clock = clock
-        self._metrics = metrics
-        self._woken = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
+        make = partial(Carrier, store, partial(carry, procedures), limits, clock, metrics, self._stopping.is_set)
+        self._procedures = _Procedures(make(), self._stopping)
+        self._sinks = _Sinks(store, make, limits, self._stopping)
+
+    def start(self) -> None:
+        self._procedures.start()
+        self._sinks.start()
 
     def wake(self) -> None:
-        self._woken.set()
+        self._procedures.woken.set()
+        self._sinks.wake()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Lets the call that is under way end."""
-        self._stopping = True
-        self._woken.set()
-        if self.is_alive():
-            self.join(timeout)
+        """Lets the deliveries that are under way end."""
+        self._stopping.set()
+        self.wake()
+        deadline = time.monotonic() + timeout
+        for thread in (self._procedures, self._sinks, *self._sinks.under_way()):
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Procedures(threading.Thread):
+    def __init__(self, carrier: Carrier, stopping: threading.Event) -> None:
+        super().__init__(name="queryleaf-delivery", daemon=True)
+        self.woken = threading.Event()
+        self._carrier = carrier
+        self._stopping = stopping
 
     def run(self) -> None:
         pause = 0.0
-        while not self._stopping:
-            self._woken.wait(pause)
-            self._woken.clear()
-            try:
-                pause = self._round()
-            except WorkerFault:
-                pause = _IDLE_SECONDS  # the server is away; the rows are safe
+        while not self._stopping.is_set():
+            self.woken.wait(pause)
+            self.woken.clear()
+            pause = _round(self._carrier)
 
-    def _round(self) -> float:
-        """Delivers what is due, page by page; returns for how long nothing will be."""
-        blocked: set[str] = set()
-        soonest = _IDLE_SECONDS
-        while not self._stopping:
-            page = self._store.pending(self._limits.outbox_page, sorted(blocked))
-            if not page:
-                return soonest
-            for row in page:
-                if self._stopping:
-                    return 0.0
-                if row["lane"] in blocked:
-                    continue
-                wait = self._wait_of(row)
-                if wait <= 0:
-                    wait = self._deliver(row)
-                if wait > 0:
-                    blocked.add(row["lane"])
-                    soonest = min(soonest, wait)
-        return 0.0
 
-    def _wait_of(self, row: Document) -> float:
-        due = row["next_at"]
-        return 0.0 if due is None else float((due - self._clock.now()).total_seconds())
+@dataclass(slots=True)
+class _Place:
+    carrier: Carrier
+    thread: threading.Thread | None = None
+    """while a round is under way"""
+    due: float = 0.0
+    """monotonic time before which there is nothing to do"""
+    has_new: bool = False
+    """rows may have come since the round began"""
 
-    def _deliver(self, row: Document) -> float:
-        """One call. Returns 0 when the row is out of the way, else the seconds until its next attempt."""
+    def rows_came(self) -> None:
+        if not self.carrier.is_held_up:
+            self.has_new = True
+            self.due = min(self.due, time.monotonic())
+
+
+class _Sinks(threading.Thread):
+    """Starts a round, in a thread of its own, for each place that is due. What waited longest comes first."""
+
+    def __init__(self, store: OutboxStore, make: partial[Carrier], limits: Limits, stopping: threading.Event) -> None:
+        super().__init__(name="queryleaf-sinks", daemon=True)
+        self.woken = threading.Event()
+        self.woken.set()  # rows may be there from before
+        self._store = store
+        self._make = make
+        self._limits = limits
+        self._stopping = stopping
+        self._places: dict[str, _Place] = {}
+        self._rows_came = False
+
+    def wake(self) -> None:
+        self._rows_came = True
+        self.woken.set()
+
+    def under_way(self) -> list[threading.Thread]:
+        threads = [each.thread for each in list(self._places.values())]
+        return [each for each in threads if each is not None]
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self.woken.wait(self._pause())
+            self.woken.clear()
+            if self._rows_came:
+                self._rows_came = False
+                for place in self._places.values():
+                    place.rows_came()
+            with contextlib.suppress(WorkerFault):  # the server is away; the rows are safe
+                self._start_due(self._store.places())
+
+    def _free(self) -> int:
+        return max(0, self._limits.sink_threads - len(self.under_way()))
+
+    def _pause(self) -> float:
+        """Until the next place is due. A round that ends wakes us up by itself."""
+        if not self._free():
+            return IDLE_SECONDS
+        waiting = [each.due for each in self._places.values() if each.thread is None]
+        return max(0.0, min([IDLE_SECONDS, *(due - time.monotonic() for due in waiting)]))
+
+    def _start_due(self, wanted: list[str]) -> None:
+        idle = [name for name, each in self._places.items() if each.thread is None and name not in wanted]
+        for name in idle:
+            del self._places[name]
+        for name in wanted:
+            self._places.setdefault(name, _Place(self._make(name)))
+        now = time.monotonic()
+        due = [each for each in self._places.values() if each.thread is None and each.due <= now]
+        for place in sorted(due, key=lambda each: each.due)[: self._free()]:
+            place.has_new = False
+            place.thread = threading.Thread(target=self._work, args=(place,), name="queryleaf-sink", daemon=True)
+            place.thread.start()
+
+    def _work(self, place: _Place) -> None:
+        pause = IDLE_SECONDS
         try:
-            invoke(self._procedures, row)
-        except (Exception, SystemExit) as error:
-            return self._failed(row, error)
-        self._store.delivered(row["_id"])
-        self._metrics.calls += 1
-        return 0.0
+            pause = _round(place.carrier)
+        except Exception:
+            if not self._stopping.is_set():
+                raise  # else the connection may have been closed under it
+        finally:
+            again = place.has_new and not place.carrier.is_held_up
+            place.due = time.monotonic() + (0.0 if again else pause)
+            place.thread = None
+            self.woken.set()
 
-    def _failed(self, row: Document, error: BaseException) -> float:
-        self._metrics.count(row["trigger"], "errors")
-        attempt = row["attempts"] + 1
-        if attempt >= self._limits.call_attempts:
-            self._store.dead(row, dead_call(row, error, self._clock.now()))
-            self._metrics.count(row["trigger"], "dead_letters")
-            return 0.0
-        pause = backoff(attempt, self._limits.call_retry_seconds, self._limits.max_call_retry_seconds)
-        self._store.failed(row["_id"], error_text(error), self._clock.now() + timedelta(seconds=pause))
-        return pause
+
+def _round(carrier: Carrier) -> float:
+    try:
+        return carrier.round()
+    except WorkerFault:
+        return IDLE_SECONDS

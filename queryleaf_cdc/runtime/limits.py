@@ -40,6 +40,10 @@ class Limits:
     call_retry_seconds: float = 0.5
     max_call_retry_seconds: float = 60.0
     outbox_page: int = 200
+    max_waiting_lanes: int = 1000
+    """whose first rows wait for another attempt; the others wait with them"""
+    sink_threads: int = 64
+    """deliveries to webhooks and files that are under way at the same time"""
     first_piece_rows: int = 20_000
     """documents that a view's build copies in one transaction, before it is known how long they take"""
     piece_rows: int = 200_000

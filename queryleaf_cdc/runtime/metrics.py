@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,9 @@ _PER_TRIGGER = ("events", "errors", "dead_letters")
 
 @dataclass(slots=True)
 class Metrics:
-    """Written by the worker's threads; a reader may see a value that is a moment old."""
+    """Written by the worker's threads; a reader may see a value that is a moment old.
+
+    What several of them count is counted under a lock: a += in Python may lose one of two."""
 
     events: int = 0
     """change events that are done"""
@@ -21,12 +24,18 @@ class Metrics:
     lag_seconds: float = 0.0
     queued_batches: int = 0
     by_trigger: dict[str, dict[str, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def count(self, trigger: str | None, what: str, amount: int = 1) -> None:
-        counters = self.by_trigger.get(trigger or "")
-        if counters is None:
-            counters = self.by_trigger[trigger or ""] = dict.fromkeys(_PER_TRIGGER, 0)
-        counters[what] += amount
+        with self._lock:
+            counters = self.by_trigger.get(trigger or "")
+            if counters is None:
+                counters = self.by_trigger[trigger or ""] = dict.fromkeys(_PER_TRIGGER, 0)
+            counters[what] += amount
+
+    def called(self, times: int) -> None:
+        with self._lock:
+            self.calls += times
 
     def restore(self, stored: Mapping[str, Mapping[str, Any]]) -> None:
         for name, counters in stored.items():

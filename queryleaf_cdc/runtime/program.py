@@ -8,9 +8,11 @@ from queryleaf_cdc.events import ACTIONS, Effects, Event, MissingImage, Trigger
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import Member, share
 from queryleaf_cdc.plans.program import TriggerStatement
+from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.view import ViewPlan, ViewSource
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
+from queryleaf_cdc.runtime.outbound import Outbound
 from queryleaf_cdc.runtime.predicate_index import PredicateIndex
 from queryleaf_cdc.runtime.views import CompiledView
 from queryleaf_cdc.syntax.expressions import Expr
@@ -20,8 +22,10 @@ from queryleaf_cdc.values import Document
 class CompiledTrigger:
     """One trigger of a program; implements ``events.Trigger``."""
 
-    def __init__(self, member: Member, functions: Functions) -> None:
+    def __init__(self, member: Member, functions: Functions, destination: Destination | None = None) -> None:
         plan = member.plan
+        outside = destination is not None and destination.is_outside
+        self._to = destination.document() if destination is not None and outside else None
         self.plan = plan
         self.name = plan.name
         self.on_error = plan.options.on_error
@@ -40,6 +44,8 @@ class CompiledTrigger:
         return value
 
     def fire(self, event: Event, effects: Effects) -> None:
+        if self._to is not None:
+            effects = Outbound(effects, self._to, self.max_retries, event)
         self._run(Frame(event, effects, self.computed(event) if self.path else {}, self._functions))
 
     def lacks_image(self, event: Event) -> bool:
@@ -81,7 +87,7 @@ def _refuse_lacking(triggers: Sequence[CompiledTrigger], event: Event) -> None:
 
 class CompiledProgram:
     """Implements ``events.Program``. ``views`` are builds of views by their ids; their scans of what other views
-    maintain (``maintained``) are not fed by the stream."""
+    maintain (``maintained``) are not fed by the stream. ``sinks`` are those of the triggers that are sinks, by name."""
 
     def __init__(
         self,
@@ -89,6 +95,7 @@ class CompiledProgram:
         functions: Functions,
         views: Mapping[str, ViewPlan] | None = None,
         maintained: Collection[str] = (),
+        sinks: Mapping[str, Destination] | None = None,
     ) -> None:
         ordered = sorted(triggers, key=lambda each: each.plan.name)
         sources = [
@@ -106,7 +113,8 @@ class CompiledProgram:
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
         members = stream.members[: len(ordered)]
-        self._compiled = tuple(CompiledTrigger(member, functions) for member in members)
+        sinks = sinks or {}
+        self._compiled = tuple(CompiledTrigger(member, functions, sinks.get(member.plan.name)) for member in members)
         self._members = members
         feeds = {
             (uid, source.scan.number): ViewFeed(uid, source, member, functions)

@@ -155,7 +155,7 @@ class Tenure:
         return None
 
     def _triggers(self) -> dict[str, ActiveEntry]:
-        return {name: each for name, each in self.active.items() if not each.is_view}
+        return {name: each for name, each in self.active.items() if not each.is_view and each.entry.needs_worker}
 
     def _faulty(self, running: dict[str, str]) -> dict[str, str]:
         found = {}

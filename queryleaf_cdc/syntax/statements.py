@@ -137,11 +137,18 @@ class TriggerEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """``name = value`` of WITH (...): value is a str, int, float or bool."""
+class EnvRef:
+    """``ENV 'NAME'``: a secret, by the name of the worker's environment variable that holds it."""
 
     name: str
-    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``name = value`` of WITH (...)."""
+
+    name: str
+    value: str | int | float | bool | EnvRef
     span: Span = field(compare=False, repr=False)
 
 
@@ -201,6 +208,56 @@ class RefreshView:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkTarget:
+    """Behind INTO. ``kind`` is collection, procedure, webhook or file; ``name`` that of the collection or procedure,
+    the URL or the path."""
+
+    kind: str
+    name: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSink:
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    or_replace: bool
+    if_not_exists: bool
+    options: tuple[Option, ...]
+    query: Query
+    target: SinkTarget
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropSink:
+    name: str
+    if_exists: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateStream:
+    """CREATE VIEW over a streaming SELECT: a name for it."""
+
+    name: str
+    name_span: Span = field(compare=False, repr=False)
+    or_replace: bool
+    if_not_exists: bool
+    query: Query
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropStream:
+    """DROP VIEW."""
+
+    name: str
+    if_exists: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """``type_name`` is one of CAST_TYPES, or ARRAY, or None for a type without a meaning here."""
 
@@ -251,6 +308,7 @@ class Explain:
 
 
 Statement = (
-    CreateTrigger | DropTrigger | CreateMaterializedView | DropView | RefreshView | CreateTable | SelectStatement
-    | Insert | Update | Delete | CallProcedure | Show | Describe | Explain
+    CreateTrigger | DropTrigger | CreateMaterializedView | DropView | RefreshView | CreateSink | DropSink
+    | CreateStream | DropStream | CreateTable | SelectStatement | Insert | Update | Delete | CallProcedure
+    | Show | Describe | Explain
 )  # fmt: skip

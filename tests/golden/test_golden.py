@@ -48,6 +48,8 @@ def parts(statement: dict[str, Any]) -> list[tuple[str, Any]]:
         found.append(("rows", {key: statement[key] for key in ("columns", "key")}))
     if statement["kind"] == "query":
         found.append(("query", {key: statement[key] for key in ("collection", "pipeline", "columns")}))
+    if statement["kind"] == "sink":
+        found.append(("sink", {key: statement[key] for key in ("into", "options")}))
     if statement.get("actions"):
         found.append(("actions", statement["actions"]))
     found.append(("requires", statement["requires"]))

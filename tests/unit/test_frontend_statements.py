@@ -17,12 +17,17 @@ from queryleaf_cdc.syntax.statements import (
     BodyStatement,
     CallProcedure,
     Column,
+    CreateSink,
+    CreateStream,
     CreateTable,
     CreateTrigger,
     Declare,
     Delete,
     Describe,
+    DropSink,
+    DropStream,
     DropTrigger,
+    EnvRef,
     Explain,
     ForLoop,
     If,
@@ -34,6 +39,7 @@ from queryleaf_cdc.syntax.statements import (
     SelectInto,
     SelectStatement,
     Show,
+    SinkTarget,
     Statement,
     TriggerEvent,
     Update,
@@ -399,3 +405,43 @@ def test_create_table() -> None:
     ]  # fmt: skip
     assert found.primary_key == ("_id", "status", "total")
     assert isinstance(found.columns[0], Column)
+
+
+# -- sinks and named streams ----------------------------------------------------------------------------------------
+
+TARGETS = [
+    ("audit", SinkTarget("collection", "audit", NO_SPAN)),
+    ('"file"', SinkTarget("collection", "file", NO_SPAN)),
+    ("PROCEDURE ship", SinkTarget("procedure", "ship", NO_SPAN)),
+    ("WEBHOOK 'https://example.com'", SinkTarget("webhook", "https://example.com", NO_SPAN)),
+    ("FILE 'a.jsonl'", SinkTarget("file", "a.jsonl", NO_SPAN)),
+]
+
+
+@pytest.mark.parametrize(("text", "target"), TARGETS)
+def test_a_sink_leads_somewhere(text: str, target: SinkTarget) -> None:
+    statement = one(f"CREATE SINK s AS SELECT a FROM t WHERE CHANGE_DETECTED() INTO {text}")
+    assert isinstance(statement, CreateSink)
+    assert statement.target == target
+
+
+def test_a_sinks_header() -> None:
+    text = "CREATE OR REPLACE SINK IF NOT EXISTS s WITH (Secret = ENV 'KEY', timeout_ms = 5) AS SELECT a FROM t INTO u"
+    statement = one(text)
+    assert isinstance(statement, CreateSink)
+    assert (statement.name, statement.or_replace, statement.if_not_exists) == ("s", True, True)
+    assert statement.options == (Option("secret", EnvRef("KEY"), NO_SPAN), Option("timeout_ms", 5, NO_SPAN))
+
+
+def test_a_sink_is_dropped() -> None:
+    assert one("DROP SINK IF EXISTS s") == DropSink("s", True, NO_SPAN)
+
+
+def test_a_view_names_a_stream() -> None:
+    statement = one("CREATE OR REPLACE VIEW v AS SELECT a FROM t WHERE CHANGE_DETECTED()")
+    assert isinstance(statement, CreateStream)
+    assert (statement.name, statement.or_replace, statement.if_not_exists) == ("v", True, False)
+
+
+def test_a_named_stream_is_dropped() -> None:
+    assert one("DROP VIEW v") == DropStream("v", False, NO_SPAN)

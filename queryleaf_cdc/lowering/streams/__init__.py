@@ -21,14 +21,13 @@ from queryleaf_cdc.syntax.expressions import Field
 from queryleaf_cdc.syntax.queries import CHANGE, Query, Select
 
 
-def lower_stream(query: Query, source: Source, functions: tuple[str, ...]) -> FlowPlan:
+def lower_stream(query: Query, source: Source, functions: tuple[str, ...], name: str = "stream") -> FlowPlan:
     """The plan of a streaming SELECT, bound without ORDER BY. Raises CompileError QL303, QL320 to QL323."""
     rows = build_query(query, True)
     assert rows.key is not None
     emit = query.emit if isinstance(query, Select) else None
     root = AppendOnly(query.span, emit == "CHANGES").node(rows.node)
     root, scans = finished(pruned(root))
-    name = "stream"
     sources = tuple(change_scan(name, each, source, functions) for each in scans if each.changes)
     tables = tuple({each.scan.number: each for each in _tables(root)}.values())
     return FlowPlan(

@@ -1,0 +1,72 @@
+"""CREATE VIEW over a stream: a name in the catalog, and nothing for a worker to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from queryleaf_cdc import CompileError, InputError, QueryLeaf
+
+Db = Database[dict[str, Any]]
+VIEW = "CREATE VIEW paid AS SELECT _id FROM orders WHERE CHANGE_DETECTED() AND status = 'paid'"
+
+
+@pytest.fixture
+def ql(db: Db) -> Iterator[QueryLeaf]:
+    each = QueryLeaf(client=db.client, database=db.name)
+    yield each
+    each.close()
+
+
+def test_it_is_listed(ql: QueryLeaf) -> None:
+    assert ql.execute(VIEW).status == "created"
+    assert [(each.name, each.kind, each.sql) for each in ql.registered()] == [("paid", "view", VIEW)]
+
+
+def test_its_name_is_taken(ql: QueryLeaf) -> None:
+    ql.execute(VIEW)
+    with pytest.raises(InputError, match="view paid exists"):
+        ql.execute(VIEW)
+
+
+def test_it_is_replaced(ql: QueryLeaf) -> None:
+    ql.execute(VIEW)
+    assert ql.apply(VIEW.replace("'paid'", "'sent'")) == [("paid", "replaced")]
+
+
+def test_it_is_dropped(ql: QueryLeaf) -> None:
+    ql.execute(VIEW)
+    assert (ql.execute("DROP VIEW paid").status, ql.registered()) == ("dropped", [])
+
+
+def test_another_kind_has_another_drop(ql: QueryLeaf) -> None:
+    ql.execute(VIEW)
+    with pytest.raises(InputError, match="did you mean DROP VIEW"):
+        ql.execute("DROP MATERIALIZED VIEW paid")
+
+
+def test_a_worker_goes_on_beside_it(ql: QueryLeaf, db: Db) -> None:
+    ql.execute("CREATE SINK copies AS SELECT status FROM orders WHERE CHANGE_DETECTED() INTO order_copies")
+    with ql:
+        ql.execute(VIEW)
+        db.orders.insert_one({"_id": 1, "status": "paid"})
+        ql.drain()
+        states = {name: each["state"] for name, each in ql.status().items()}
+    assert (db.order_copies.count_documents({}), states) == (1, {"copies": "running", "paid": "running"})
+
+
+@pytest.mark.parametrize("act", ["pause", "resume"])
+def test_there_is_nothing_to_pause(ql: QueryLeaf, act: str) -> None:
+    ql.execute(VIEW)
+    with pytest.raises(InputError, match="QL417"):
+        getattr(ql, act)("paid")
+
+
+def test_a_sink_takes_one_change_at_a_time(ql: QueryLeaf) -> None:
+    sql = "SELECT v - LAG(v) OVER (ORDER BY CHANGE_TIMESTAMP()) AS d FROM t WHERE CHANGE_DETECTED()"
+    with pytest.raises(CompileError, match="QL303.*one change at a time"):
+        ql.execute(f"CREATE SINK s AS {sql} INTO moved")
+    assert ql.execute(f"CREATE VIEW s AS {sql}").status == "created"

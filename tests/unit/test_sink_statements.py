@@ -1,0 +1,81 @@
+"""What the compiler makes of sinks besides their pipelines, and who refuses them."""
+
+from __future__ import annotations
+
+import pytest
+
+from queryleaf_cdc import InputError, compile_sql
+from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.lowering.explain import explain
+from queryleaf_cdc.offline.replay import replay
+from queryleaf_cdc.testing import OfflineDatabase
+
+SELECT = "SELECT total FROM orders WHERE CHANGE_DETECTED()"
+WEBHOOK = f"CREATE SINK s WITH (secret = ENV 'KEY') AS {SELECT} INTO WEBHOOK 'https://example.com/'"
+
+
+def explained(sql: str) -> str:
+    program = compile_sql(sql)
+    (root,) = explain(program.source, program.statements)
+    return "\n".join([root.text, *root.lines()])
+
+
+def test_explain_tells_what_is_promised_of_a_collection() -> None:
+    text = explained(f"CREATE SINK s AS {SELECT} INTO copies")
+    assert "into collection copies: exactly once, in the batch's transaction" in text
+
+
+def test_explain_tells_what_is_promised_outside() -> None:
+    text = explained(WEBHOOK)
+    assert "into webhook https://example.com/ through the outbox: at least once, in order for each document" in text
+
+
+def test_explain_tells_the_name_of_a_secret_only() -> None:
+    assert "signed with the secret in $KEY" in explained(WEBHOOK)
+
+
+def codes(sql: str) -> list[str]:
+    return [each.code for each in compile_sql(sql).diagnostics]
+
+
+def test_a_document_that_loses_its_id_is_warned_of() -> None:
+    assert codes(f"CREATE SINK s AS {SELECT.replace('total', '*')} INTO copies") == ["QL255"]
+
+
+def test_one_whose_id_is_kept_is_not() -> None:
+    assert codes(f"CREATE SINK s AS {SELECT.replace('total', '*, _id AS key')} INTO copies") == []
+
+
+def test_rows_outside_keep_their_id() -> None:
+    assert codes(f"CREATE SINK s AS {SELECT.replace('total', '*')} INTO FILE 'a.jsonl'") == []
+
+
+def test_rows_in_the_clear_are_warned_of() -> None:
+    assert codes(WEBHOOK.replace("https", "http")) == ["QL254"]
+
+
+def test_a_name_is_taken_once_in_a_file() -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_sql(f"{WEBHOOK}; {WEBHOOK}")
+    assert caught.value.code == "QL231"
+
+
+def test_a_dropped_name_is_free() -> None:
+    assert len(compile_sql(f"{WEBHOOK}; DROP SINK s; {WEBHOOK}").statements) == 3
+
+
+def test_an_option_that_is_no_secret_is_not_looked_up() -> None:
+    with pytest.raises(CompileError, match="timeout_ms is no secret"):
+        compile_sql(WEBHOOK.replace("secret", "timeout_ms"))
+
+
+def test_a_replay_refuses_it() -> None:
+    with pytest.raises(InputError) as caught:
+        list(replay(WEBHOOK, []))
+    assert caught.value.code == "QL424"
+
+
+def test_a_database_in_memory_refuses_it() -> None:
+    with OfflineDatabase() as db, pytest.raises(InputError) as caught:
+        db.execute(WEBHOOK)
+    assert caught.value.code == "QL424"
