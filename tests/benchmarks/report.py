@@ -39,6 +39,7 @@ _NOTES = """
 * **UPDATE ... FROM**: each order reads its lines in the batch's transaction and updates a product for each.
 * **View**: state, rows and position commit together. The view is built before the events are written; then a worker is
   started on the backlog, and its start is part of the time. The join's 1,000 customers are there before.
+* **Stream**: a streaming SELECT in Python reads the backlog to its end, from opening it to the last row.
 * **Updates spread over N groups**: 30,000 documents all over the collection; beyond the cache, each reads its state.
 * **Built over them**: the first build of a view, against a bare `find()` of the same documents, with a worker's start.
 * **Pathway** (the extra `bench`) reads the same change stream by pymongo and keeps its sums in memory.

@@ -67,6 +67,6 @@ def test_there_is_nothing_to_pause(ql: QueryLeaf, act: str) -> None:
 
 def test_a_sink_takes_one_change_at_a_time(ql: QueryLeaf) -> None:
     sql = "SELECT v - LAG(v) OVER (ORDER BY CHANGE_TIMESTAMP()) AS d FROM t WHERE CHANGE_DETECTED()"
-    with pytest.raises(CompileError, match="QL303.*one change at a time"):
+    with pytest.raises(CompileError, match=r"QL303.*one change at a time"):
         ql.execute(f"CREATE SINK s AS {sql} INTO moved")
     assert ql.execute(f"CREATE VIEW s AS {sql}").status == "created"
