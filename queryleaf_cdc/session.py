@@ -206,7 +206,9 @@ class QueryLeaf:
                     planned.append((entry.name, self._catalog.planned(entry, entries)))
                     entries[entry.name] = entry
                 case DropStatement(node):
-                    known = to_drop(program, node, entries.pop(node.name, None))
+                    known = to_drop(program, node, entries.get(node.name))
+                    if known is not None:
+                        del entries[node.name]
                     if known is not None and known.view is not None:
                         refuse_needed(node.name, known.view, tuple(entries.values()))
                     planned.append((node.name, "unchanged" if known is None else "dropped"))
