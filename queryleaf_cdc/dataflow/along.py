@@ -69,11 +69,17 @@ class AlongStream:
             stop = self._run(partition, rows, at)
             place = len(partition.rows)
             if stop == at:  # it sorts before a row that is there
-                stop, place = at + 1, bisect_right(partition.orders, order(rows[at]))
+                stop, place = at + 1, self._place(partition, order(rows[at]))
             yield from self._values(partition, rows[at:stop], place)
             at = stop
         if self._in_order:
             self._shorten(partition)
+
+    def _place(self, partition: _Partition, order: bytes) -> int:
+        """Where a row belongs that sorts before one that is there. Where rows come in order that is a clock gone back:
+        behind all that is forgotten or carried on, which came before it."""
+        place = bisect_right(partition.orders, order)
+        return max(place, partition.memo) if self._in_order else place
 
     def _run(self, partition: _Partition, rows: list[Row], start: int) -> int:
         """How far rows come in order, and (where functions see peers) without any of the same order."""
@@ -89,11 +95,7 @@ class AlongStream:
 
     def _values(self, partition: _Partition, rows: list[Row], place: int) -> list[Row]:
         """Puts rows in at a place, and gives their values, for which the rows behind them are not there."""
-        if place < partition.memo:
-            partition.memo, partition.carried = 0, {}
-        start = partition.memo if self._running else self._start(partition, rows[0], place)
-        if partition.base + start < self._reach.head:
-            start = 0
+        start = self._first_read(partition, rows[0], place)
         head = partition.head if partition.base + start else ()
         stretch = Stretch(
             [*partition.rows[start:place], *rows], self._order, partition.base + start, 0, head, partition.carried
@@ -108,7 +110,17 @@ class AlongStream:
             self._move_memo(partition, self._keep_from(partition))
         return values
 
+    def _first_read(self, partition: _Partition, row: Row, place: int) -> int:
+        """From which row on functions read, for one that is put in at this place."""
+        if not self._running:
+            start = self._start(partition, row, place)
+            return start if partition.base + start >= self._reach.head else 0
+        if not self._in_order and self._start(partition, row, place) < partition.memo:
+            partition.memo, partition.carried = 0, {}  # it is late: what runs on begins anew
+        return partition.memo
+
     def _start(self, partition: _Partition, row: Row, place: int) -> int:
+        """The first row within reach."""
         reached = self._before(row)
         start = place
         while start and reached(partition.rows[start - 1], 1):
@@ -116,8 +128,8 @@ class AlongStream:
         return start
 
     def _move_memo(self, partition: _Partition, at: int) -> None:
-        """What runs on need not read the rows before this one again."""
-        if at > partition.memo:
+        """What runs on need not read the rows before this one again, unless it is one of the first that all read."""
+        if at > partition.memo and partition.base + at >= self._reach.head:
             rows = partition.rows[partition.memo :]
             stretch = Stretch(rows, self._order, partition.base + partition.memo, 0, (), partition.carried)
             partition.carried = {each: each.carry(stretch, at - partition.memo) for each in self._running}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 import duckdb
 import pytest
 
+from queryleaf_cdc.dataflow import along
 from tests.streams.changes import COLUMNS, Document, History, draw_history
 from tests.streams.engine import Stream
 from tests.streams.queries import Question, draw_groups, draw_lookup, draw_meeting, draw_windows
@@ -33,6 +35,13 @@ def oracle(history: History) -> duckdb.DuckDBPyConnection:
 def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     cursor = connection.execute(sql)
     return [column[0] for column in cursor.description or ()], cursor.fetchall()
+
+
+@pytest.fixture(autouse=True)
+def _slack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions are shortened early, and what runs on is carried on often."""
+    seed = request.node.callspec.params.get("seed", 0)
+    monkeypatch.setattr(along, "_SLACK", (1, 3, 32)[seed % 3])
 
 
 def check(question: Question, seed: int, events: int = 200) -> None:
@@ -90,3 +99,38 @@ def test_windows_in_another_order_than_that_of_commits(seed: int) -> None:
     found = [tuple(row.values.get(name) for name in names) for row in Stream(question.sql).run(history, random)]
     wrong = difference(found, expected)
     assert wrong is None, f"{question.sql}\n{wrong}"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_far_first_row_beside_what_runs_on(seed: int) -> None:
+    over = "OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
+    items = f"NTH_VALUE(v, 20) {over} AS far, COUNT(*) {over} AS n, LAG(v, 7) OVER (ORDER BY {{order}}) AS before"
+    sql = f"SELECT {items.format(order='CHANGE_TIMESTAMP()')} FROM a WHERE CHANGE_DETECTED()"
+    check(Question(sql, f"SELECT {items.format(order='seq')} FROM a ORDER BY seq", True), seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_clock_that_goes_back_forgets_nothing(seed: int) -> None:
+    """After a failover the new primary's clock may be behind: rows are counted as they come."""
+    history = draw_history(Random(seed), 200)
+    for event in history.events[120:130]:
+        event["wallTime"] -= timedelta(hours=1)
+    over = "OVER (ORDER BY CHANGE_TIMESTAMP() ROWS UNBOUNDED PRECEDING)"
+    sql = f"SELECT COUNT(*) {over} AS n FROM a WHERE CHANGE_DETECTED()"
+    counts = [row.values["n"] for row in Stream(sql).run(history, Random(seed))]
+    after = sum(event["ns"]["coll"] == "a" for event in history.events[130:])
+    assert counts[-after:] == list(range(len(counts) - after + 1, len(counts) + 1))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_late_rows_reach_behind_what_is_carried_on(seed: int) -> None:
+    history = draw_history(Random(seed), 200)
+    sql = "SELECT COUNT(*) OVER (ORDER BY t ROWS UNBOUNDED PRECEDING) AS n, LAG(_id, 7) OVER (ORDER BY t) AS before"
+    found = [row.values for row in Stream(f"{sql} FROM a WHERE CHANGE_DETECTED()").run(history, Random(seed))]
+    seen: list[tuple[Any, int, int]] = []
+    expected = []
+    for _, seq, _, _, key, *_, moment in (row for row in history.rows if row[0] == "a"):
+        seen.append((moment, seq, key))
+        upto = sorted(each for each in seen if each[:2] <= (moment, seq))
+        expected.append({"n": len(upto), "before": upto[-8][2] if len(upto) > 7 else None})
+    assert found == expected
