@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from bson import Int64
 
 from queryleaf_cdc.aggregates import AGGREGATES, Linear, Tally
 from queryleaf_cdc.dataflow.arrangement import Arrangement
+from queryleaf_cdc.dataflow.by_moment import KEYS, LONG, ONLY, moment_order, up_to
 from queryleaf_cdc.dataflow.group_feeds import Feeds
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, identity_of
@@ -21,10 +22,6 @@ from queryleaf_cdc.functions.moments import from_ms
 from queryleaf_cdc.plans.dataflow import Closing, WindowFunction
 from queryleaf_cdc.syntax.expressions import Aggregate
 from queryleaf_cdc.values import Document, Value
-
-_LONG = 1 << 63
-_ONLY: Hashable = ()
-_KEYS: dict[Hashable, Row] = {_ONLY: ()}
 
 Result = Callable[["_Open"], Value]
 
@@ -53,8 +50,8 @@ class WindowGroups:
         self._results = [self._result(each, feeds, context) for each in node.aggregates]
         self._feeds = [(feed.values, feed.places) for feed in feeds.all(distinct=False)]
         self._groups = context.state.cells(_Codec(feeds.tallies))
-        self._ends = Arrangement(context.state, lambda entry: _bytes(entry[0]))
-        self._passed = -_LONG
+        self._ends = Arrangement(context.state, moment_order)
+        self._passed = -LONG
         self.late = 0
 
     def _result(self, node: Aggregate, feeds: Feeds, context: Context) -> Result:
@@ -72,9 +69,9 @@ class WindowGroups:
     @property
     def next_due(self) -> datetime | None:
         """When a window ends next."""
-        self._ends.fetch(_KEYS)
-        first = self._ends.get(_ONLY).first_place()
-        return from_ms(int.from_bytes(first[:8], "big") - _LONG) if first is not None else None
+        self._ends.fetch(KEYS)
+        first = self._ends.get(ONLY).first_place()
+        return from_ms(int.from_bytes(first[:8], "big") - LONG) if first is not None else None
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         (delta,) = inputs
@@ -108,8 +105,8 @@ class WindowGroups:
         name = self._group_of(row)
         group = self._groups.change(name).value
         if not group.count and self._size:
-            self._ends.fetch(_KEYS)
-            self._ends.change(_ONLY).add((Int64(self._end(row)), *row[: self._keys]), 1)
+            self._ends.fetch(KEYS)
+            self._ends.change(ONLY).add((Int64(self._end(row)), *row[: self._keys]), 1)
         group.count += 1
         for values_of, positions in self._feeds:
             values = values_of([row])
@@ -124,14 +121,14 @@ class WindowGroups:
 
     def _due(self, clock: int) -> list[Row]:
         """Keys of the windows that have ended."""
-        self._ends.fetch(_KEYS)
-        return [entry[1:] for _, entry, _ in _up_to(self._ends.get(_ONLY).entries(), clock)]
+        self._ends.fetch(KEYS)
+        return [entry[1:] for _, entry, _ in up_to(self._ends.get(ONLY).entries(), clock)]
 
     def _close(self, clock: int, output: Delta) -> None:
         """Also those that began in this batch."""
-        entries = list(_up_to(self._ends.get(_ONLY).entries(), clock))
+        entries = list(up_to(self._ends.get(ONLY).entries(), clock))
         for place, entry, _ in entries:
-            self._ends.change(_ONLY).add_at(place, entry, -1)
+            self._ends.change(ONLY).add_at(place, entry, -1)
             group = self._groups.change(self._group_of(entry[1:])).value
             if not self._every:
                 output.append((self._row(group), 1))
@@ -170,17 +167,6 @@ class _Codec:
 
     def size(self, value: _Open) -> int:
         return max(1, len(value.rows)) if value.count else 0
-
-
-def _up_to(entries: Iterator[tuple[bytes, Row, int]], clock: int) -> Iterator[tuple[bytes, Row, int]]:
-    for entry in entries:
-        if entry[1][0] > clock:
-            return
-        yield entry
-
-
-def _bytes(moment: int) -> bytes:
-    return (moment + _LONG).to_bytes(8, "big")
 
 
 def _no_order(row: Row) -> bytes:

@@ -10,6 +10,7 @@ from datetime import datetime
 from bson import Int64
 
 from queryleaf_cdc.dataflow.arrangement import Arrangement
+from queryleaf_cdc.dataflow.by_moment import KEYS, ONLY, moment_bytes, moment_order, up_to
 from queryleaf_cdc.dataflow.join_side import key_identity
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, projection
@@ -20,9 +21,6 @@ from queryleaf_cdc.lowering.worker_face import Evaluator
 from queryleaf_cdc.plans.dataflow import Meet
 from queryleaf_cdc.syntax.expressions import Expr
 
-_LONG = 1 << 63
-_ONLY: Hashable = ()
-_KEYS: dict[Hashable, Row] = {_ONLY: ()}
 _LEFT, _RIGHT = 0, 1
 
 
@@ -45,7 +43,7 @@ class _Side:
         self.key = projection([context.row(key) for key in keys])
         self.name = key_identity([False] * len(keys)) if keys else _always
         self.time: Evaluator = context.row(time)
-        self.rows = Arrangement(context.state, lambda row: _bytes(self.at(row)))
+        self.rows = Arrangement(context.state, lambda row: moment_bytes(self.at(row)))
 
     def at(self, row: Row) -> int:
         return milliseconds(self.time(row))
@@ -61,15 +59,15 @@ class Met:
             _Side(_LEFT, node.left_keys, node.left_time, after, before, left_outer, context),
             _Side(_RIGHT, node.right_keys, node.right_time, before, after, right_outer, context),
         )
-        self._waiting = Arrangement(context.state, lambda waiting: _bytes(waiting[0]))
+        self._waiting = Arrangement(context.state, moment_order)
         self._test = context.test(node.condition) if node.condition is not None else None
         self._nothing: tuple[Row, Row] = ((None,) * node.left_width, (None,) * node.right_width)
 
     @property
     def next_due(self) -> datetime | None:
         """When a row can be forgotten next."""
-        self._waiting.fetch(_KEYS)
-        first = next(self._waiting.get(_ONLY).entries(), None)
+        self._waiting.fetch(KEYS)
+        first = next(self._waiting.get(ONLY).entries(), None)
         return from_ms(first[1][0] + 1) if first is not None else None
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
@@ -78,8 +76,8 @@ class Met:
             key=lambda each: each.time,
         )
         clock = milliseconds(now)
-        self._waiting.fetch(_KEYS)
-        going = [self._gone(entry) for _, entry, _ in _up_to(self._waiting.get(_ONLY).entries(), clock)]
+        self._waiting.fetch(KEYS)
+        going = [self._gone(entry) for _, entry, _ in up_to(self._waiting.get(ONLY).entries(), clock - 1)]
         keys = {
             each.name: self._sides[each.side].key(each.row) for each in (*arrivals, *going) if each.name is not None
         }
@@ -105,14 +103,14 @@ class Met:
                 kept.set_mark(place, 1)
         if arrival.name is not None or own.outer:
             waiting = (Int64(arrival.time + own.later), Int64(own.number), *arrival.row)
-            self._waiting.change(_ONLY).add(waiting, 1)
+            self._waiting.change(ONLY).add(waiting, 1)
 
     def _meets(self, arrival: _Arrival, output: Delta) -> bool:
         own, other = self._sides[arrival.side], self._sides[1 - arrival.side]
         first, last = arrival.time - own.earlier, arrival.time + own.later
         partners = other.rows.change(arrival.name)
         met = False
-        for place, row, weight in list(_within(partners.entries(_bytes(first)), other, last)):
+        for place, row, weight in list(_within(partners.entries(moment_bytes(first)), other, last)):
             both = arrival.row + row if own.number == _LEFT else row + arrival.row
             if self._test is None or self._test(both):
                 output.append((both, weight))
@@ -125,9 +123,9 @@ class Met:
 
     def _go_until(self, time: int, output: Delta) -> None:
         """Rows that nothing can meet any more: every later change is of this time, or after it."""
-        waiting = self._waiting.get(_ONLY)
-        for place, entry, weight in list(_up_to(waiting.entries(), time)):
-            self._waiting.change(_ONLY).add_at(place, entry, -weight)
+        waiting = self._waiting.get(ONLY)
+        for place, entry, weight in list(up_to(waiting.entries(), time - 1)):
+            self._waiting.change(ONLY).add_at(place, entry, -weight)
             for _ in range(weight):
                 self._go(self._gone(entry), output)
 
@@ -158,17 +156,6 @@ def _within(entries: Iterator[tuple[bytes, Row, int]], side: _Side, last: int) -
         if side.at(entry[1]) > last:
             return
         yield entry
-
-
-def _up_to(entries: Iterator[tuple[bytes, Row, int]], clock: int) -> Iterator[tuple[bytes, Row, int]]:
-    for entry in entries:
-        if entry[1][0] >= clock:
-            return
-        yield entry
-
-
-def _bytes(moment: int) -> bytes:
-    return (moment + _LONG).to_bytes(8, "big")
 
 
 _always: Callable[[Row], Hashable] = lambda key: ()  # noqa: E731

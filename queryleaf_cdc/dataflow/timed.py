@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bson import Int64
@@ -10,6 +10,7 @@ from bson.datetime_ms import DatetimeMS
 
 from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.arrangement import Arrangement
+from queryleaf_cdc.dataflow.by_moment import KEYS, LONG, ONLY, moment_bytes, moment_order
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
 from queryleaf_cdc.functions.bson_order import milliseconds
@@ -17,10 +18,7 @@ from queryleaf_cdc.functions.moments import LAST_MS, from_ms
 from queryleaf_cdc.plans.dataflow import While
 from queryleaf_cdc.values import Value
 
-_LONG = 1 << 63
-_ALWAYS, _FOREVER = -_LONG - 1, _LONG
-_ONLY: Hashable = ()
-_KEYS: dict[Hashable, Row] = {_ONLY: ()}
+_ALWAYS, _FOREVER = -LONG - 1, LONG
 
 
 class Timed:
@@ -30,15 +28,15 @@ class Timed:
     when it is deleted later, its moments tell that it has left already."""
 
     def __init__(self, node: While, context: Context) -> None:
-        self._since = context.row(node.since) if node.since is not None else lambda row: DatetimeMS(-_LONG)
-        self._until = context.row(node.until) if node.until is not None else lambda row: DatetimeMS(_LONG - 1)
-        self._waiting = Arrangement(context.state, _order)
+        self._since = context.row(node.since) if node.since is not None else lambda row: DatetimeMS(-LONG)
+        self._until = context.row(node.until) if node.until is not None else lambda row: DatetimeMS(LONG - 1)
+        self._waiting = Arrangement(context.state, moment_order)
 
     @property
     def next_due(self) -> datetime | None:
         """When a row comes or goes next, if nothing is written until then."""
-        self._waiting.fetch(_KEYS)
-        for _, waiting, _ in self._waiting.get(_ONLY).entries():
+        self._waiting.fetch(KEYS)
+        for _, waiting, _ in self._waiting.get(ONLY).entries():
             return from_ms(waiting[0])
         return None
 
@@ -54,10 +52,10 @@ class Timed:
 
     def _due(self, clock: int) -> Delta:
         """The waiting rows whose moment has come."""
-        self._waiting.fetch(_KEYS)
-        arranged = self._waiting.get(_ONLY)
+        self._waiting.fetch(KEYS)
+        arranged = self._waiting.get(ONLY)
         if not arranged.is_loaded:
-            self._waiting.read([(arranged, arranged.wanted_between(b"", _bytes(clock + 1)))])
+            self._waiting.read([(arranged, arranged.wanted_between(b"", moment_bytes(clock + 1)))])
         return list(_until(arranged, clock))
 
     def _passed(self, due: Delta, clock: int, output: Delta) -> Iterator[tuple[Row, int]]:
@@ -96,22 +94,14 @@ class Timed:
         return since, until if until <= LAST_MS else _FOREVER
 
     def _apply(self, changes: Delta) -> None:
-        self._waiting.fetch(_KEYS, {_ONLY: [row for row, _ in changes]})
-        arranged = self._waiting.change(_ONLY)
+        self._waiting.fetch(KEYS, {ONLY: [row for row, _ in changes]})
+        arranged = self._waiting.change(ONLY)
         for row, weight in changes:
             arranged.add(row, weight)
 
 
 def _milliseconds(value: Value) -> int | None:
     return milliseconds(value) if isinstance(value, datetime | DatetimeMS) else None
-
-
-def _bytes(moment: int) -> bytes:
-    return (moment + _LONG).to_bytes(8, "big")
-
-
-def _order(waiting: Row) -> bytes:
-    return _bytes(waiting[0])
 
 
 def _until(arranged: Arranged, clock: int) -> Iterator[tuple[Row, int]]:
