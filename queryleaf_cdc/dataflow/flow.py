@@ -10,7 +10,7 @@ from queryleaf_cdc.dataflow.build import Steps, build
 from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
-from queryleaf_cdc.dataflow.state import State
+from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
 
@@ -27,7 +27,10 @@ class FlowRow:
 
 
 class StreamFlow:
-    """Its state lives in memory only. Rows come in the order of the changes they came of."""
+    """Rows come in the order of the changes they came of.
+
+    Without a ``store`` its state lives in memory only. With one, ``state_changes`` is asked for after each step, and
+    what it says is written; ``commit`` or ``rollback`` follows."""
 
     def __init__(
         self,
@@ -35,8 +38,10 @@ class StreamFlow:
         changes: tuple[int, ...],
         functions: Mapping[str, Callable[..., Value]],
         tables: Tables,
+        store: StateStore | None = None,
+        cache_rows: int = 100_000,
     ) -> None:
-        self._state = State(_Nothing(), _UNBOUNDED)
+        self._state = State(store, cache_rows) if store is not None else State(_Nothing(), _UNBOUNDED)
         self._steps: Steps = build(plan, Context(self._state, functions, tables))
         self._columns = plan.output.columns
         self._changes = changes
@@ -57,9 +62,17 @@ class StreamFlow:
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         """``now`` is a time that no later change is before; it never goes back."""
         rows = [row for row, weight in self._steps.run(deltas, now) for _ in range(weight)]
-        self._state.changes()  # arrangements close their gaps then; nobody stores what they say
-        self._state.commit()
         return list(map(self._row, rows))
+
+    def state_changes(self) -> list[StateChange]:
+        """What is to be written to the state; to be asked once per step."""
+        return self._state.changes()
+
+    def commit(self) -> None:
+        self._state.commit()
+
+    def rollback(self) -> None:
+        self._state.rollback()
 
     def _row(self, row: Row) -> FlowRow:
         ids = tuple(id for at in self._changes if (id := row[at]) is not None)

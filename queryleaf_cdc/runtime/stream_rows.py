@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
@@ -115,11 +116,11 @@ class Flowing:
 
     def by(self, now: datetime) -> list[Row]:
         self._clock = max(self._clock, now)
-        return [_row(each, {}) for each in self._flow.step({}, self._clock)] if self._flow.is_due(self._clock) else []
+        return [_row(each, {}) for each in self._step({})] if self._flow.is_due(self._clock) else []
 
     def of(self, events: Sequence[Event]) -> list[Row]:
         changes = [event for event in events if event.get("operationType") in ACTIONS]
-        deltas = {}
+        deltas: dict[int, Delta] = {}
         for feed in self._feeds:
             feed.rows = []
             try:
@@ -132,7 +133,13 @@ class Flowing:
         if not deltas and not self._flow.is_due(self._clock):
             return []
         known = {event["_id"]["_data"]: event for event in changes}
-        return [_row(each, known) for each in self._flow.step(deltas, self._clock)]
+        return [_row(each, known) for each in self._step(deltas)]
+
+    def _step(self, deltas: dict[int, Delta]) -> list[FlowRow]:
+        rows = self._flow.step(deltas, self._clock)
+        self._flow.state_changes()  # arrangements close their gaps then; nobody stores what they say
+        self._flow.commit()
+        return rows
 
 
 class _Tables:

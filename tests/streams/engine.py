@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from bson import decode, encode
+
 from queryleaf_cdc import compile_sql
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.dataflow.state import MemoryStore
 from queryleaf_cdc.lowering.shared_stream import Member
 from queryleaf_cdc.lowering.trigger_plan import lower_body
+from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.plans.program import FlowStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
@@ -35,15 +41,33 @@ class Documents:
 
 
 class Stream:
-    def __init__(self, sql: str, documents: dict[str, list[Document]] | None = None) -> None:
+    """With a ``store``, every step is written to it; ``restart`` goes on from there with nothing in memory."""
+
+    def __init__(
+        self, sql: str, documents: dict[str, list[Document]] | None = None, store: MemoryStore | None = None
+    ) -> None:
         (statement,) = compile_sql(sql).statements
         assert isinstance(statement, FlowStatement)
         plan = statement.plan
         self.tables = Documents(plan, documents or {})
-        self.flow = StreamFlow(plan.dataflow, plan.changes, {}, self.tables)
+        self._plan = plan
+        self._store = store
+        self.restart()
         self._feeds = [
             ViewFeed("stream", each, Member(each.plan, lower_body(each.node, "_ql"), ()), {}) for each in plan.sources
         ]
+
+    def restart(self) -> None:
+        plan = self._plan
+        self.flow = StreamFlow(plan.dataflow, plan.changes, {}, self.tables, self._store, 100)
+
+    def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
+        rows = self.flow.step(deltas, now)
+        changes = self.flow.state_changes()
+        if self._store is not None:
+            self._store.write([replace(each, document=_stored(each.document)) for each in changes])
+        self.flow.commit()
+        return rows
 
     def run(self, history: History, random: Random) -> Iterator[FlowRow]:
         """All rows, with batches of random sizes; at the end an hour passes."""
@@ -52,8 +76,10 @@ class Stream:
             size = random.choice((1, 2, 10, 50))
             batch, events = events[:size], events[size:]
             yield from self.batch(batch)
+            if self._store is not None and random.random() < 0.3:
+                self.restart()
         last = history.events[-1]["wallTime"]
-        yield from self.flow.step({}, last + timedelta(hours=1))
+        yield from self.step({}, last + timedelta(hours=1))
 
     def batch(self, events: Sequence[Document]) -> list[FlowRow]:
         deltas = {}
@@ -62,4 +88,9 @@ class Stream:
             feed.collect(each for each in events if each["ns"]["coll"] == feed.scan.collection)
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        return self.flow.step(deltas, events[-1]["wallTime"])
+        return self.step(deltas, events[-1]["wallTime"])
+
+
+def _stored(document: Document | None) -> Document | None:
+    """As a server gives it back."""
+    return None if document is None else decode(encode(document), OPTIONS)
