@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,16 +13,19 @@ from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_changelog import bind_changelog, is_changelog
 from queryleaf_cdc.logical.bind_changes import detects
 from queryleaf_cdc.logical.bind_query import bind_query
-from queryleaf_cdc.logical.bind_sink import bind_sink, sink_destination
+from queryleaf_cdc.logical.bind_rows import all_rows, check_events, trigger_of_sink
+from queryleaf_cdc.logical.bind_sink import bind_sink, check_stream, sink_destination
 from queryleaf_cdc.logical.bind_stream import as_trigger, bind_flow, is_one_by_one
 from queryleaf_cdc.logical.bind_trigger import bind_statement, bind_trigger
 from queryleaf_cdc.logical.bind_view import bind_view
 from queryleaf_cdc.logical.columns import output_columns
+from queryleaf_cdc.logical.named_streams import NamedStreams
 from queryleaf_cdc.logical.options import trigger_options, unknown_index_fields, view_options
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
+from queryleaf_cdc.lowering.row_trigger import over_rows, revises
 from queryleaf_cdc.lowering.sink import lower_sink
 from queryleaf_cdc.lowering.streams import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
@@ -30,6 +33,7 @@ from queryleaf_cdc.lowering.views import lower_view
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
+    Definitions,
     DescribeStatement,
     DropStatement,
     ExplainStatement,
@@ -45,6 +49,7 @@ from queryleaf_cdc.plans.program import (
     ViewStatement,
     WriteStatement,
 )
+from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import TriggerOptions
 from queryleaf_cdc.plans.view import ViewOptions
 from queryleaf_cdc.source import Source
@@ -92,18 +97,19 @@ def compile_sql(
     schema: Schema | None = None,
     functions: Collection[str] | None = None,
     repeatable: Collection[str] | None = None,
+    streams: Mapping[str, str] | None = None,
 ) -> Program:
     """Compiles a file of statements without a server.
 
     ``schema`` tells what is known of collections' fields; CREATE TABLE in the text adds to it. ``functions`` are the
     user functions that are registered; None leaves that open, and ``requires.functions`` lists what is used. Of these
-    the ``repeatable`` ones may stand in a materialized view; None leaves that open too. Raises CompileError with all
-    mistakes of the text."""
+    the ``repeatable`` ones may stand in a materialized view; None leaves that open too. ``streams`` are those that are
+    registered: name → SQL; CREATE VIEW in the text adds to them. Raises CompileError with all mistakes of the text."""
     source = Source(text, name)
     nodes, found = parse(source)
     errors = [each for each in found if each.severity == "error"]
     warnings = [each for each in found if each.severity != "error"]
-    compilation = _Compilation(source, schema or Schema(), functions, repeatable)
+    compilation = _Compilation(source, schema or Schema(), functions, repeatable, NamedStreams(streams or {}))
     statements: list[CompiledStatement] = []
     for node in nodes:
         try:
@@ -122,15 +128,16 @@ def _place(diagnostic: Diagnostic) -> int:
 
 @dataclass
 class _Compilation:
-    """Compiles statement after statement; CREATE TABLE changes what is known for those that follow."""
+    """Compiles statement after statement; CREATE TABLE and VIEW change what is known for those that follow."""
 
     source: Source
     schema: Schema
     functions: Collection[str] | None
     repeatable: Collection[str] | None
+    streams: NamedStreams
     triggers: set[str] = field(default_factory=set)
     sinks: set[str] = field(default_factory=set)
-    streams: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     views: ViewGraph = field(default_factory=ViewGraph)
 
     def statement(self, node: Statement) -> CompiledStatement:
@@ -145,7 +152,8 @@ class _Compilation:
                 self.sinks.discard(node.name)
                 return DropStatement(node)
             case DropStream():
-                self.streams.discard(node.name)
+                self.named.discard(node.name)
+                self.streams.drop(node.name)
                 return DropStatement(node)
             case DropView():
                 self.views.drop(node.name)
@@ -154,31 +162,45 @@ class _Compilation:
                 return RefreshStatement(node)
             case CreateTrigger():
                 return self._trigger(node)
-            case CreateSink():
-                return self._sink(node)
-            case CreateStream():
-                return self._named_stream(node)
-            case CreateMaterializedView():
-                return self._view(node)
+            case CreateSink() | CreateStream() | CreateMaterializedView():
+                query, streams = self.streams.in_place(node.query, node.name)
+                return replace(self._over(replace(node, query=query), streams), streams=streams)
             case Show():
                 return ShowStatement(node)
             case Describe():
                 return DescribeStatement(node)
             case Explain(inner):
-                alone = replace(self, triggers=set(self.triggers), views=deepcopy(self.views))
+                alone = replace(
+                    self, triggers=set(self.triggers), views=deepcopy(self.views), streams=self.streams.copy()
+                )
                 explained = alone.statement(inner)
                 return ExplainStatement(explained, explained.diagnostics)
-            case SelectStatement(query) if detects(query):
-                return self._stream(query)
-            case SelectStatement(query) if is_changelog(query):
-                return self._changelog(query)
             case SelectStatement(query):
-                return self._query(query)
+                return self._select(self.streams.in_place(query)[0])
             case _:
                 binder, scope = self._binder(False), Scope()
                 bound = bind_statement(node, binder, scope)
                 actions, requires = lower_one_shot_write(bound, tuple(binder.used_functions))
                 return WriteStatement(actions, requires, tuple(scope.warnings))
+
+    def _over(
+        self, node: CreateSink | CreateStream | CreateMaterializedView, streams: Definitions
+    ) -> SinkStatement | NamedStreamStatement | ViewStatement:
+        """What has a name and a query, with streams in place."""
+        match node:
+            case CreateSink():
+                return self._sink(node)
+            case CreateStream():
+                named = self._named_stream(node)
+                self.streams.add(node, (*streams, (node.name, self.source.slice(node.span))))
+                return named
+            case CreateMaterializedView():
+                return self._view(node)
+
+    def _select(self, query: Query) -> CompiledStatement:
+        if detects(query):
+            return self._stream(query)
+        return self._changelog(query) if is_changelog(query) else self._query(query)
 
     def _trigger(self, node: CreateTrigger) -> TriggerStatement:
         if node.name in self.triggers and not (node.or_replace or node.if_not_exists):
@@ -188,11 +210,20 @@ class _Compilation:
         self.triggers.add(node.name)
         binder, scope = self._binder(True), Scope()
         options = binder.attempt(lambda: trigger_options(node.options), TriggerOptions())
-        bound = bind_trigger(node, binder, scope)
+        stream = self.streams.get(node.collection)
+        flow = None
+        if stream is not None:
+            binder.attempt(lambda: check_events(node), None)
+            flow = self._flow(all_rows(stream.query, node.collection, node.collection_span), node.name, scope)
+        table = Schema().with_view((node.collection,), flow.columns) if flow is not None else self.schema
+        bound = bind_trigger(node, table.get(node.collection), binder, scope)
         if binder.errors:
             raise CompileError.of(binder.errors, self.source)
         plan = lower_trigger(bound, self.source, options, tuple(binder.used_functions))
-        return TriggerStatement(plan, bound, tuple(scope.warnings))
+        if stream is None or flow is None:
+            return TriggerStatement(plan, bound, tuple(scope.warnings))
+        plan = over_rows(plan, flow)
+        return TriggerStatement(plan, bound, tuple(scope.warnings), flow=flow, streams=stream.sql)
 
     def _view(self, node: CreateMaterializedView) -> ViewStatement:
         binder, scope = replace(self._binder(False), for_view=True, repeatable=self.repeatable), Scope()
@@ -212,19 +243,25 @@ class _Compilation:
             raise CompileError("QL231", f"sink {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
         self.sinks.add(node.name)
         binder, scope = self._binder(True), Scope()
+        check_stream(node)
+        flow = None
+        if not is_one_by_one(node.query):
+            flow = self._flow(node.query, node.name, scope)
         checked = binder.attempt(lambda: sink_destination(node, scope), None)
-        bound = binder.attempt(lambda: bind_sink(node, binder, scope), None)
+        bound = binder.attempt(lambda: _sink_trigger(node, flow, binder, scope), None)
         if checked is None or bound is None or binder.errors:
             raise CompileError.of(binder.errors, self.source)
         (destination, options), (trigger, columns) = checked, bound
         plan = lower_sink(trigger, self.source, options, tuple(binder.used_functions), destination)
+        if flow is not None:
+            plan = over_rows(plan, flow)
         found = tuple(scope.warnings)
-        return SinkStatement(TriggerStatement(plan, trigger, found), destination, node, columns, found)
+        return SinkStatement(TriggerStatement(plan, trigger, found, flow=flow), destination, node, columns, found)
 
     def _named_stream(self, node: CreateStream) -> NamedStreamStatement:
-        if node.name in self.streams and not (node.or_replace or node.if_not_exists):
+        if node.name in self.named and not (node.or_replace or node.if_not_exists):
             raise CompileError("QL231", f"view {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
-        self.streams.add(node.name)
+        self.named.add(node.name)
         if not detects(node.query):
             hint = "add WHERE CHANGE_DETECTED(); the rows of a query are kept by CREATE MATERIALIZED VIEW"
             raise CompileError("QL256", "CREATE VIEW names a streaming SELECT", node.query.span, hint)
@@ -233,13 +270,17 @@ class _Compilation:
     def _stream(self, query: Query, name: str | None = None) -> StreamStatement | FlowStatement:
         binder, scope = self._binder(True), Scope()
         if not is_one_by_one(query):
-            bound = bind_flow(query, replace(binder, for_stream=True), scope)
-            flow = lower_stream(bound, self.source, tuple(binder.used_functions), name or "stream")
+            flow = self._flow(query, name or "stream", scope)
             return FlowStatement(flow, flow.columns, tuple(scope.warnings))
         node, columns = as_trigger(query, binder, scope)
         node = replace(node, name=name or node.name)
         plan = lower_trigger(node, self.source, TriggerOptions(), tuple(binder.used_functions))
         return StreamStatement(plan, columns, tuple(scope.warnings))
+
+    def _flow(self, query: Query, name: str, scope: Scope) -> FlowPlan:
+        binder = replace(self._binder(True), for_stream=True)
+        bound = bind_flow(query, binder, scope)
+        return lower_stream(bound, self.source, tuple(binder.used_functions), name)
 
     def _changelog(self, query: Query) -> ChangelogStatement:
         binder, scope = self._binder(False), Scope()
@@ -254,4 +295,13 @@ class _Compilation:
         return QueryStatement(lower_one_shot_query(bound), output_columns(bound), tuple(scope.warnings))
 
     def _binder(self, changes: bool) -> Binder:
-        return Binder(self.schema, self.functions, changes, bind_query)
+        return Binder(self.schema, self.functions, changes, bind_query, self.streams)
+
+
+def _sink_trigger(
+    node: CreateSink, flow: FlowPlan | None, binder: Binder, scope: Scope
+) -> tuple[CreateTrigger, tuple[str, ...] | None]:
+    """The trigger that does what the sink does, and the row's columns."""
+    if flow is None:
+        return bind_sink(node, binder, scope)
+    return trigger_of_sink(node, flow.columns, revises(flow.dataflow.root), scope), flow.columns

@@ -87,6 +87,8 @@ class Program(Protocol):
     """whether there is any trigger"""
     views: Mapping[str, Any]
     """build's id → ``runtime.views.CompiledView``: what the events also feed"""
+    flows: Mapping[str, Any]
+    """name of a trigger over a stream's rows → ``runtime.flows.CompiledFlow``"""
 
     def triggers_for(self, event: Event) -> Sequence[Trigger]:
         """The triggers to fire for an event of the stream, in order of their names. Raises MissingImage."""

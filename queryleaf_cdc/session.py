@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +17,9 @@ from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
-from queryleaf_cdc.mongo.registration import entry_of_statement, to_drop
 from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
-from queryleaf_cdc.mongo.view_rules import WRITES, refuse_maintained, refuse_needed
+from queryleaf_cdc.mongo.view_rules import WRITES, refuse_maintained
 from queryleaf_cdc.plans.actions import CallAction, QueryTemplate
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
@@ -44,10 +43,10 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.runtime.async_stream import AsyncRowStream
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame
+from queryleaf_cdc.runtime.registry import Registry
 from queryleaf_cdc.runtime.row_stream import RowStream
 from queryleaf_cdc.runtime.since import Since
 from queryleaf_cdc.runtime.streams import Streams
-from queryleaf_cdc.syntax.statements import DropSink, DropStream, DropTrigger, DropView
 from queryleaf_cdc.values import Document, Value
 
 if TYPE_CHECKING:
@@ -123,6 +122,7 @@ class QueryLeaf:
         self._worker: Worker | None = None
         self._compiled: dict[tuple[str, str, tuple[str, ...]], Registered] = {}
         self._catalog = Catalog(self.database)
+        self._registry = Registry(self._catalog, self._compile_with)
         self._streams = Streams(self.database, self._catalog, self._functions)
 
     # -- the user's own functions -------------------------------------------------------------------------------
@@ -163,8 +163,16 @@ class QueryLeaf:
 
     def compile(self, text: str, *, name: str = "<sql>") -> Program:
         """Compiles against the registered functions and what the server's collections look like."""
+        return self._compile_with(text, name, self._registry.streams())
+
+    def _compile_with(self, text: str, name: str, streams: Mapping[str, str]) -> Program:
         return compile_sql(
-            text, name=name, schema=self._schema(), functions=self._functions, repeatable=self._repeatable
+            text,
+            name=name,
+            schema=self._schema(),
+            functions=self._functions,
+            repeatable=self._repeatable,
+            streams=streams,
         )
 
     def _schema(self) -> Schema:
@@ -174,12 +182,13 @@ class QueryLeaf:
     def _run(self, program: Program, statement: CompiledStatement, replace: bool = False) -> Result | None:
         match statement:
             case TriggerStatement() | ViewStatement() | SinkStatement() | NamedStreamStatement():
-                return self._register(program, statement, replace)
+                status = self._registry.register(program, statement, replace)
+                return Result(status=status, name=statement.plan.name)
             case RefreshStatement(node):
                 self._catalog.refresh(node.name)
                 return Result(status="refreshed", name=node.name)
             case DropStatement(node):
-                return self._drop(program, node)
+                return Result(status=self._registry.drop(program, node), name=node.name)
             case TableStatement():
                 return None
             case QueryStatement(query, columns):
@@ -197,26 +206,7 @@ class QueryLeaf:
         dropped | refreshed). Raises what it would raise."""
         program = self.compile(text, name=name)
         self._check(program)
-        entries = {each.name: each for each in self._catalog.list()}
-        planned = []
-        for statement in program.statements:
-            match statement:
-                case TriggerStatement() | ViewStatement() | SinkStatement() | NamedStreamStatement():
-                    entry = entry_of_statement(program, statement)
-                    planned.append((entry.name, self._catalog.planned(entry, entries)))
-                    entries[entry.name] = entry
-                case DropStatement(node):
-                    known = to_drop(program, node, entries.get(node.name))
-                    if known is not None:
-                        del entries[node.name]
-                    if known is not None and known.view is not None:
-                        refuse_needed(node.name, known.view, tuple(entries.values()))
-                    planned.append((node.name, "unchanged" if known is None else "dropped"))
-                case RefreshStatement(node):
-                    if node.name not in entries:
-                        raise self._catalog.unknown(node.name)
-                    planned.append((node.name, "refreshed"))
-        return planned
+        return self._registry.planned(program)
 
     def apply(self, text: str, *, name: str = "<sql>") -> list[tuple[str, str]]:
         """Registers the triggers of a text as a deployment does: what exists under the same name is replaced.
@@ -230,26 +220,6 @@ class QueryLeaf:
     def registered(self) -> list[CatalogEntry]:
         """What the catalog holds, in order of names."""
         return self._catalog.list()
-
-    def _register(self, program: Program, statement: Registered | NamedStreamStatement, replace: bool) -> Result:
-        node, entry = statement.node, entry_of_statement(program, statement)
-        maintained = self._catalog.maintained()
-        status = self._catalog.register(
-            entry.name,
-            entry.sql,
-            or_replace=node.or_replace or replace,
-            if_not_exists=node.if_not_exists,
-            start=entry.start,
-            images=[each for each in entry.images if entry.view is None or each not in maintained],
-            kind=entry.kind,
-            view=entry.view,
-        )
-        return Result(status=status, name=entry.name)
-
-    def _drop(self, program: Program, node: DropTrigger | DropView | DropSink | DropStream) -> Result:
-        known = to_drop(program, node, self._catalog.get(node.name))
-        dropped = known is not None and self._catalog.drop(node.name)
-        return Result(status="dropped" if dropped else "unchanged", name=node.name)
 
     def _check(self, program: Program) -> None:
         """Raises InputError QL416, CompileError QL234. Whoever may not read the catalog is not told of views."""

@@ -58,6 +58,7 @@ class FakeProgram:
         self.uses_depth = any(each.spec.get("depth") for each in triggers)
         self.fires = True
         self.views: dict[str, Any] = {}
+        self.flows: dict[str, Any] = {}
         self.pipeline: list[dict[str, Any]] = [
             {"$match": {"ns.coll": {"$in": sorted(self.watched)}, "operationType": {"$in": list(ACTIONS)}}}
         ]

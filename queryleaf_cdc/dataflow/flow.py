@@ -8,9 +8,11 @@ from datetime import datetime
 
 from queryleaf_cdc.dataflow.build import Steps, build
 from queryleaf_cdc.dataflow.closing import WindowGroups
+from queryleaf_cdc.dataflow.counting import Counter
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
 from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
+from queryleaf_cdc.dataflow.view import row_id
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
 
@@ -20,10 +22,15 @@ _UNBOUNDED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """``changes`` are the ids of the changes that it came of, where there are any."""
+    """``changes`` are the ids of the changes that it came of, where there are any.
+
+    With a store, ``id`` tells the row from all others, as ``_id`` of a collection; where rows come again (groups of
+    EMIT CHANGES), it tells what they are of. ``token`` is its own in any case, the same whenever it is computed."""
 
     values: Document
     changes: tuple[str, ...]
+    id: Value = None
+    token: str = ""
 
 
 class StreamFlow:
@@ -42,13 +49,23 @@ class StreamFlow:
         cache_rows: int = 100_000,
     ) -> None:
         self._state = State(store, cache_rows) if store is not None else State(_Nothing(), _UNBOUNDED)
+        self._is_stored = store is not None
+        self._counter = Counter(self._state)
         self._steps: Steps = build(plan, Context(self._state, functions, tables))
         self._columns = plan.output.columns
         self._changes = changes
+        self._names = tuple(name for name, _ in plan.output.key)
+        self._key = tuple(at for _, at in plan.output.key)
+        self._is_of_changes = bool(self._key) and set(self._key) <= set(changes)
 
     @property
     def late(self) -> int:
         return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups))
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When rows may come by themselves, the next time."""
+        return min((due for each in self._steps.timed if (due := each.next_due) is not None), default=None)
 
     @property
     def waits(self) -> bool:
@@ -62,7 +79,7 @@ class StreamFlow:
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         """``now`` is a time that no later change is before; it never goes back."""
         rows = [row for row, weight in self._steps.run(deltas, now) for _ in range(weight)]
-        return list(map(self._row, rows))
+        return list(map(self._row, rows, self._tokens(rows))) if self._is_stored else list(map(self._row, rows))
 
     def state_changes(self) -> list[StateChange]:
         """What is to be written to the state; to be asked once per step."""
@@ -74,9 +91,15 @@ class StreamFlow:
     def rollback(self) -> None:
         self._state.rollback()
 
-    def _row(self, row: Row) -> FlowRow:
+    def _tokens(self, rows: list[Row]) -> list[str]:
+        if self._is_of_changes or not rows:
+            return [":".join([str(row[at] or "") for at in self._key]) for row in rows]
+        return [f"{number:020d}" for number in self._counter.take(len(rows))]
+
+    def _row(self, row: Row, token: str = "") -> FlowRow:
         ids = tuple(id for at in self._changes if (id := row[at]) is not None)
-        return FlowRow(dict(_fields(self._columns, row)), ids)
+        own = row_id(self._names, [row[at] for at in self._key]) if token else None
+        return FlowRow(dict(_fields(self._columns, row)), ids, own, token)
 
 
 def _fields(columns: Sequence[str | None], row: Row) -> Iterator[tuple[str, Value]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import TypeVar, assert_never
@@ -16,7 +16,7 @@ from queryleaf_cdc.functions.mql import Const, Ref
 from queryleaf_cdc.functions.objectids import accept_object_ids
 from queryleaf_cdc.functions.spec import Arg
 from queryleaf_cdc.logical.columns import output_columns
-from queryleaf_cdc.logical.schema import Schema
+from queryleaf_cdc.logical.schema import Schema, Table
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.time_windows import is_pending_session, scalar_time_window
 from queryleaf_cdc.logical.walk import has_window
@@ -100,6 +100,8 @@ class Binder:
     functions: Collection[str] | None
     changes: bool
     bind_query: Callable[[Query, Scope, Binder], Query]
+    streams: Container[str] = ()
+    """names of streams: no collections"""
     used_functions: dict[str, Span] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
     for_view: bool = False
@@ -110,6 +112,13 @@ class Binder:
     def for_dataflow(self) -> bool:
         """Whether the query becomes a dataflow, which knows windows."""
         return self.for_view or self.for_stream
+
+    def table(self, name: str, span: Span) -> Table | None:
+        """What is known of a collection. Raises CompileError QL257 for a stream."""
+        if name in self.streams:
+            hint = "read it in FROM of a streaming SELECT, or keep its rows with CREATE SINK"
+            raise CompileError("QL257", f"{name} is a stream, and not a collection", span, hint)
+        return self.schema.get(name)
 
     def attempt(self, bind: Callable[[], T], otherwise: T) -> T:
         """Notes a mistake and goes on with ``otherwise``, so that one statement can report several."""

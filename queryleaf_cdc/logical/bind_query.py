@@ -139,8 +139,12 @@ class SourceBinder:
             case TableRef(name, alias, span) if name in self.outer.ctes:
                 return self._derived(self.outer.ctes[name], alias, scope, span)
             case TableRef(name, alias):
-                scope.sources[alias] = self.binder.schema.get(name)
+                scope.sources[alias] = self.binder.table(name, item.span)
                 return item
+            case SubqueryRef(query, alias, stream=True):
+                binder = replace(self.binder, for_view=False, for_stream=True, changes=True, repeatable=None)
+                inner = bind_query(query, Scope(warnings=self.outer.warnings), binder)
+                return replace(self._derived(inner, alias, scope, item.span), stream=True)
             case SubqueryRef(query, alias, columns, span, lateral):
                 if lateral and not self.binder.for_view:
                     raise CompileError(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from queryleaf_cdc.errors import CompileError, warning
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_changes import detects
-from queryleaf_cdc.logical.bind_stream import as_trigger, is_one_by_one
+from queryleaf_cdc.logical.bind_stream import as_trigger
 from queryleaf_cdc.logical.options import is_collection_name, sink_options
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.sink_targets import check_path, check_url, is_unencrypted
@@ -31,16 +31,16 @@ def sink_destination(node: CreateSink, scope: Scope) -> tuple[Destination, Trigg
     return Destination(node.target.kind, node.target.name, options), given
 
 
-def bind_sink(node: CreateSink, binder: Binder, scope: Scope) -> tuple[CreateTrigger, tuple[str, ...] | None]:
-    """The bound trigger and the row's columns (None with ``*``). Raises CompileError QL250, QL251, QL303, and what a
-    streaming SELECT raises."""
+def check_stream(node: CreateSink) -> None:
+    """Raises CompileError QL250."""
     if not detects(node.query):
         hint = "add WHERE CHANGE_DETECTED(); the rows of a query are kept by CREATE MATERIALIZED VIEW"
         raise CompileError("QL250", "a sink takes a streaming SELECT", node.query.span, hint)
-    if not is_one_by_one(node.query):
-        hint = "keep the rows with CREATE MATERIALIZED VIEW, and make a sink of its collection"
-        text = "a sink takes one change at a time: windows, joins and groups of a stream are not durable"
-        raise CompileError("QL303", text, node.query.span, hint)
+
+
+def bind_sink(node: CreateSink, binder: Binder, scope: Scope) -> tuple[CreateTrigger, tuple[str, ...] | None]:
+    """The bound trigger of a sink whose rows come of one change each, and the row's columns (None with ``*``). Raises
+    CompileError QL251, QL303, and what a streaming SELECT raises."""
     trigger, columns = as_trigger(node.query, binder, scope)
     trigger = replace(trigger, name=node.name, name_span=node.name_span, span=node.span)
     if node.target.kind == "collection":

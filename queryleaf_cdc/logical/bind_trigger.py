@@ -31,9 +31,9 @@ from queryleaf_cdc.syntax.statements import (
 )
 
 
-def bind_trigger(node: CreateTrigger, binder: Binder, scope: Scope) -> CreateTrigger:
-    """The trigger with all names bound. ``scope`` is empty but for the list of warnings."""
-    table = binder.schema.get(node.collection)
+def bind_trigger(node: CreateTrigger, table: Table | None, binder: Binder, scope: Scope) -> CreateTrigger:
+    """The trigger with all names bound. ``table`` is what is known of NEW; ``scope`` is empty but for the list of
+    warnings."""
     binder.attempt(lambda: _check_event_columns(node, table), None)
     rows = replace(scope, sources={"NEW": table, "OLD": table}, bare=False)
     condition = node.when

@@ -61,7 +61,7 @@ def _bind_conflict(node: Insert, outer: Scope, binder: Binder) -> OnConflict:
 def bind_update(node: Update, outer: Scope, binder: Binder) -> Update:
     """The target comes first among the sources; what SET assigns is known to be its column."""
     _check_columns([assignment.path[0] for assignment in node.assignments], node.target, node, binder)
-    known = binder.schema.get(node.target) or Table(frozenset(str(a.path[0]) for a in node.assignments), False)
+    known = binder.table(node.target, node.span) or Table(frozenset(str(a.path[0]) for a in node.assignments), False)
     scope = outer.child({node.alias: known})
     from_item, joins = _bind_sources(node.from_item, node.joins, scope, outer, binder)
     where = binder.expr(node.where, scope) if node.where is not None else None
@@ -70,7 +70,7 @@ def bind_update(node: Update, outer: Scope, binder: Binder) -> Update:
 
 
 def bind_delete(node: Delete, outer: Scope, binder: Binder) -> Delete:
-    scope = outer.child({node.alias: binder.schema.get(node.target)})
+    scope = outer.child({node.alias: binder.table(node.target, node.span)})
     using, joins = _bind_sources(node.using, node.joins, scope, outer, binder)
     where = binder.expr(node.where, scope) if node.where is not None else None
     return replace(node, using=using, joins=joins, where=where)
@@ -96,7 +96,7 @@ def _bind_assignments(assignments: tuple[Assignment, ...], scope: Scope, binder:
 
 
 def _check_columns(names: list[object], target: str, node: Insert | Update, binder: Binder) -> None:
-    table = binder.schema.get(target)
+    table = binder.table(target, node.span)
     for name in names:
         if not isinstance(name, str):
             raise CompileError("QL225", "a column name cannot be a number", node.span)

@@ -16,6 +16,7 @@ _READERS: dict[str, Mql] = {
     "timestamp": Ref("$wallTime"),
     "id": Ref("$_id._data"),
     "key": Ref("$documentKey"),
+    "row_id": Ref("$documentKey._id"),
     "collection": Ref("$ns.coll"),
     "database": Ref("$ns.db"),
     "action": Switch(

@@ -62,12 +62,12 @@ class _Explaining:
         match node:
             case TriggerStatement(plan):
                 head = f"trigger {plan.name} on {plan.collection} for {', '.join(plan.operations)}"
-                return Node(head, self._stream(plan) + self._options(plan))
+                return Node(head, self._fired(node) + self._options(plan))
             case SinkStatement(trigger, destination):
-                return Node(
-                    f"sink {trigger.plan.name} of {trigger.plan.collection}: {', '.join(trigger.plan.operations)}",
-                    [*self._stream(trigger.plan), _delivery(destination), *self._options(trigger.plan)],
-                )
+                plan = trigger.plan
+                of = "a stream" if trigger.flow else f"{plan.collection}: {', '.join(plan.operations)}"
+                children = [*self._fired(trigger), _delivery(destination), *self._options(plan)]
+                return Node(f"sink {plan.name} of {of}", children)
             case NamedStreamStatement(stream, named):
                 tree = self.statement(stream)
                 return Node(f"view {named.name}, a {tree.text}", tree.children)
@@ -99,6 +99,13 @@ class _Explaining:
             case TableStatement(table):
                 columns = ", ".join(column.name for column in table.columns)
                 return Node(f"declaration of {table.name}: {columns} (nothing runs)")
+
+    def _fired(self, node: TriggerStatement) -> list[Node]:
+        if node.flow is None:
+            return self._stream(node.plan)
+        targets = ", ".join(sorted(node.plan.targets)) or "the outbox"
+        acts = Node(f"worker: the actions, for each row, in the same transaction: into {targets}")
+        return [*flow_tree(node.flow).children, acts]
 
     def _stream(self, plan: TriggerPlan) -> list[Node]:
         server = stream_tree(plan.stream, "server: change stream")

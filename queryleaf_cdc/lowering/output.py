@@ -12,6 +12,7 @@ from queryleaf_cdc.errors import Diagnostic
 from queryleaf_cdc.logical.bind_stream import ROW
 from queryleaf_cdc.lowering.changelog import changelog_json
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
+from queryleaf_cdc.lowering.sql_text import identifier
 from queryleaf_cdc.lowering.views.printed import flow_json, view_json
 from queryleaf_cdc.plans.actions import (
     Action,
@@ -55,6 +56,7 @@ from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, StreamPlan, TriggerPlan
 from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.source import Source
+from queryleaf_cdc.syntax.expressions import Field
 
 Json = Any
 
@@ -83,17 +85,19 @@ def watch_json(plan: StreamPlan) -> Json:
 
 
 class _Printer:
-    """Prints one program's statements; the source gives the SQL of what the worker computes."""
+    """Prints one program's statements; the source gives the SQL of what the worker computes. ``of_rows``: that is all,
+    since no server sees the rows of a stream."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, of_rows: bool = False) -> None:
         self.source = source
+        self.of_rows = of_rows
 
     def statement(self, node: CompiledStatement) -> Json | None:
         match node:
             case TriggerStatement(plan):
-                return {**self._streaming("trigger", plan.name, plan, node.diagnostics), **self._trigger_options(plan)}
+                return {**self._fired("trigger", node, node.diagnostics), **self._trigger_options(plan)}
             case SinkStatement(trigger, destination):
-                printed = self._streaming("sink", trigger.plan.name, trigger.plan, node.diagnostics)
+                printed = self._fired("sink", trigger, node.diagnostics)
                 return {**printed, "into": destination.document(), **self._trigger_options(trigger.plan)}
             case NamedStreamStatement(stream, named):
                 return {**(self.statement(stream) or {}), "kind": "view", "name": named.name}
@@ -131,6 +135,18 @@ class _Printer:
             case _:
                 assert_never(node)
 
+    def _fired(self, kind: str, node: TriggerStatement, found: tuple[Diagnostic, ...]) -> Json:
+        """By changes, or by the rows of a stream: then there is a dataflow, and NEW is its row."""
+        if node.flow is None:
+            return self._streaming(kind, node.plan.name, node.plan, found)
+        return {
+            **self._flow(node.flow, found),
+            "kind": kind,
+            "name": node.plan.name,
+            "actions": _Printer(self.source, of_rows=True).actions(node.plan.actions),
+            "requires": requires_json(node.plan.requires),
+        }
+
     def _streaming(self, kind: str, name: str | None, plan: TriggerPlan, found: tuple[Diagnostic, ...]) -> Json:
         return {
             "kind": kind,
@@ -157,7 +173,7 @@ class _Printer:
         return {**emitted, "diagnostics": self.diagnostics(node.diagnostics)}
 
     def _view(self, plan: ViewPlan, found: tuple[Diagnostic, ...]) -> Json:
-        watches = [watch_json(each.plan.stream) for each in plan.sources]
+        watches = [watch_json(each.plan.stream) for each in plan.feeds]
         return {
             "kind": "materialized_view",
             "name": plan.name,
@@ -185,6 +201,7 @@ class _Printer:
                 return self._choose(action)
             case InsertRow(collection, fields, slot, conflict):
                 document = {_dotted(path): self._value(value) for path, value in fields}
+                slot = None if self.of_rows else slot
                 if collection == ROW:
                     return {"op": "emit", "row": {"$ref": _reference(slot)} if slot is not None else document}
                 whole = {"$ref": _reference(slot)} if slot is not None else document
@@ -227,11 +244,15 @@ class _Printer:
     def _choose(self, action: Choose) -> Json:
         bodies = [{"if": self.source.slice(test.span), "do": self.actions(body)} for test, body in action.branches]
         last = {"else": self.actions(action.otherwise)} if action.otherwise else {}
-        if action.slot is not None:
+        if action.slot is not None and not self.of_rows:
             return {"op": "if", "branch": {"$ref": _reference(action.slot)}, "branches": bodies, **last}
-        return {"op": "if", "because": action.because, "branches": bodies, **last}
+        return {"op": "if", "because": action.because or _OF_ROW, "branches": bodies, **last}
 
     def _value(self, value: Computed) -> Json:
+        if self.of_rows:
+            expr = value.expr
+            text = _row_name(expr) if isinstance(expr, Field) else self.source.slice(expr.span)
+            return {"$worker": text, "because": value.because or _OF_ROW}
         if value.slot is not None:
             return {"$ref": _reference(value.slot)}
         return {"$worker": self.source.slice(value.expr.span), "because": value.because}
@@ -265,6 +286,13 @@ class _Printer:
     def _template(self, template: Template) -> Json:
         values = [self._value(value) for value in template.values]
         return _filled(extended_with_holes(template.document), lambda index: values[index])
+
+
+_OF_ROW = "it is of a row of the stream"
+
+
+def _row_name(field: Field) -> str:
+    return ".".join(identifier(str(part)) for part in (field.source, *field.path))
 
 
 def diagnostics_json(found: Iterable[Diagnostic], source: Source) -> Json:

@@ -84,6 +84,8 @@ class CatalogEntry:
     kind: str = "trigger"
     images: tuple[str, ...] = ()
     view: ViewFacts | None = None
+    streams: tuple[str, ...] = ()
+    """names of the streams that its SQL reads"""
 
     @property
     def needs_worker(self) -> bool:
@@ -108,6 +110,8 @@ class CatalogEntry:
         }
         if self.view is not None:
             document["view"] = self.view.document()
+        if self.streams:
+            document["streams"] = list(self.streams)
         return document
 
     @classmethod
@@ -122,6 +126,7 @@ class CatalogEntry:
             document["kind"],
             tuple(document.get("images", ())),
             ViewFacts.of(document["view"]) if document.get("view") else None,
+            tuple(document.get("streams", ())),
         )
 
 
@@ -145,6 +150,7 @@ class Catalog:
         images: Sequence[str] = (),
         kind: str = "trigger",
         view: ViewFacts | None = None,
+        streams: Sequence[str] = (),
     ) -> str:
         """Returns created, replaced or unchanged. ``images`` are the collections whose images the SQL needs.
 
@@ -162,7 +168,7 @@ class Catalog:
                 enable_images(self._database, images)
                 now = cluster_now(self._database)
                 note_first_registration(self._database, now)
-                entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view)
+                entry = CatalogEntry(name, sql, "running", start, 1, now, kind, tuple(images), view, tuple(streams))
                 if self._stored(entry, known):
                     return "created" if known is None else "replaced"
 
@@ -195,13 +201,13 @@ class Catalog:
         return "created" if known is None else "replaced"
 
     def drop(self, name: str) -> bool:
-        """False when there is no such trigger or view. Raises InputError (QL414) for a view that others read.
+        """False when there is no such trigger or view. Raises InputError (QL414) for a view or stream that others read.
 
         The rows of a view go at once; the worker removes its state, and what it may have written meanwhile."""
         with server_errors(f"drop {name}", f"readWrite on {self._database.name}"):
             known = self.get(name)
-            if known is not None and known.view is not None:
-                refuse_needed(name, known.view, self.list())
+            if known is not None:
+                refuse_drop(known, self.list())
             found = self._entries.delete_one({"_id": name}).deleted_count == 1
             if known is not None and known.view is not None:
                 drop_rows(self._database, name)
@@ -277,6 +283,15 @@ def _is_as_wanted(known: CatalogEntry, kind: str, sql: str, or_replace: bool, if
             hint="say CREATE OR REPLACE, or CREATE ... IF NOT EXISTS",
         )
     return False
+
+
+def refuse_drop(known: CatalogEntry, entries: Sequence[CatalogEntry]) -> None:
+    """Raises InputError (QL414) when others read this view or stream."""
+    if known.view is not None:
+        refuse_needed(known.name, known.view, entries)
+    readers = [each.name for each in entries if known.name in each.streams]
+    if readers:
+        raise InputError("QL414", f"view {known.name} is read by {', '.join(readers)}", hint="drop these first")
 
 
 _SAID = {"trigger": "trigger", "materialized_view": "materialized view", "sink": "sink", "view": "view"}

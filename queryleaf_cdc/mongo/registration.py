@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.lowering.default_order import order_of
@@ -28,16 +30,20 @@ _KINDS: dict[type[Drop], str] = {
 
 def entry_of_statement(program: Program, statement: Registered) -> CatalogEntry:
     """What the catalog shall hold of a statement."""
-    plan, sql, images = statement.plan, _stored_sql(program, statement), statement.plan.requires.images
+    plan, images = statement.plan, statement.plan.requires.images
+    streams = tuple(dict.fromkeys(name for name, _ in statement.streams if name))
+    entry = CatalogEntry(
+        plan.name, _stored_sql(program, statement), images=images, kind=statement.kind, streams=streams
+    )
     if isinstance(statement, NamedStreamStatement):
-        return CatalogEntry(plan.name, sql, images=images, kind=statement.kind)
+        return entry
     if isinstance(statement, TriggerStatement | SinkStatement):
-        return CatalogEntry(plan.name, sql, start=statement.plan.options.start, images=images, kind=statement.kind)
+        return replace(entry, start=statement.plan.options.start)
     view = statement.plan
     reads = tuple(dict.fromkeys(source.scan.collection for source in view.sources))
     options, order = view.options, order_of(statement.node.query)
     facts = ViewFacts(options.target, reads, view.columns, options.on_error, order)
-    return CatalogEntry(plan.name, sql, images=images, kind=statement.kind, view=facts)
+    return replace(entry, view=facts)
 
 
 def to_drop(program: Program, node: Drop, known: CatalogEntry | None) -> CatalogEntry | None:
@@ -55,11 +61,14 @@ def to_drop(program: Program, node: Drop, known: CatalogEntry | None) -> Catalog
 
 
 def _stored_sql(program: Program, statement: Registered) -> str:
-    """The statement's text, after the CREATE TABLEs that it was compiled with."""
+    """The statement's text, after the CREATE TABLEs and the streams that it was compiled with."""
     source = program.source
     declarations = [
         source.slice(s.node.span)
         for s in program.statements
         if isinstance(s, TableStatement) and s.node.span.end <= statement.node.span.start
     ]
-    return ";\n".join([*(text.rstrip().rstrip(";") for text in declarations), source.slice(statement.node.span)])
+    texts = dict.fromkeys(
+        text.rstrip().rstrip(";") for text in (*declarations, *(text for _, text in statement.streams))
+    )
+    return ";\n".join([*texts, source.slice(statement.node.span)])

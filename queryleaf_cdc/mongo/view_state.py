@@ -95,6 +95,14 @@ def create_collections(database: Database[dict[str, Any]], uid: str, indexes: In
             database[rows_name(uid)].create_indexes([IndexModel(list(each)) for each in indexes])
 
 
+def create_state(database: Database[dict[str, Any]], collection: str) -> bool:
+    """Makes a collection of state, if it is not there. True when it holds nothing."""
+    with batch_faults():
+        if collection not in _options(database, collection):
+            _create(database, collection)
+        return database[collection].find_one({}, {"_id": 1}) is None
+
+
 def drop_indexes_of_several_fields(database: Database[dict[str, Any]], collection: str) -> None:
     """MongoDB refuses a document with arrays in two fields of one index: then the row matters more than the index."""
     with batch_faults():

@@ -91,6 +91,8 @@ class OfflineWorker:
 
     def _statement(self, statement: CompiledStatement) -> list[Document] | None:
         match statement:
+            case TriggerStatement(flow=flow) if flow is not None:
+                raise unsupported("trigger over a stream")
             case TriggerStatement():
                 self._create(statement)
             case StreamStatement():

@@ -26,13 +26,21 @@ from queryleaf_cdc.syntax.statements import (
     Show,
 )
 
+Definitions = tuple[tuple[str, str], ...]
+"""(name of a stream, statement); the name is empty for a CREATE TABLE that it was compiled with"""
+
 
 @dataclass(frozen=True, slots=True)
 class TriggerStatement:
+    """``flow``: it is fired by the rows of this stream, each an INSERT, and not by changes of ``plan.collection``."""
+
     plan: TriggerPlan
     node: CreateTrigger
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "trigger"
+    flow: FlowPlan | None = None
+    streams: Definitions = ()
+    """the named streams that it reads, each after those that it reads itself"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class ViewStatement:
     node: CreateMaterializedView
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "materialized_view"
+    streams: Definitions = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class SinkStatement:
     columns: tuple[str, ...] | None
     diagnostics: tuple[Diagnostic, ...]
     kind: str = "sink"
+    streams: Definitions = ()
 
     @property
     def plan(self) -> TriggerPlan:
@@ -98,6 +108,7 @@ class NamedStreamStatement:
     stream: StreamStatement | FlowStatement
     node: CreateStream
     kind: str = "view"
+    streams: Definitions = ()
 
     @property
     def plan(self) -> TriggerPlan | FlowPlan:

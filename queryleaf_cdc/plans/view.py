@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.plans.actions import QueryTemplate
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
+from queryleaf_cdc.plans.stream import ChangeScan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.source import Source, Span
 from queryleaf_cdc.syntax.statements import CreateTrigger
@@ -43,8 +44,15 @@ class ViewPlan:
     columns: tuple[str, ...] | None
     """None where ``*`` leaves them open"""
     sources: tuple[ViewSource, ...]
+    changes: tuple[ChangeScan, ...]
+    """of the named streams that it reads: these have no rows at the start, only what comes"""
     dataflow: DataflowPlan
     options: ViewOptions
     requires: Requires
     source: Source
     span: Span
+
+    @property
+    def feeds(self) -> tuple[ViewSource | ChangeScan, ...]:
+        """All that the change streams feed."""
+        return (*self.sources, *self.changes)

@@ -19,8 +19,10 @@ from queryleaf_cdc.mongo.positions import Position, token_key
 from queryleaf_cdc.mongo.state import failed, store_active
 from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
+from queryleaf_cdc.runtime.flows import RunningFlow, state_of
 from queryleaf_cdc.runtime.lanes import CatchUpLane, MainLane
 from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.views import Views
 
 _AWAIT_MS = 20
 _LOST = "QL509: the position is lost: the oplog no longer reaches back to where it was held"
@@ -55,7 +57,10 @@ class CatchUp:
             batch_size=limits.max_batch_events,
             await_ms=_AWAIT_MS,
         )
-        lane = CatchUpLane(trigger.name, program, position, {trigger.name: trigger.entry.sql}, main)
+        state = state_of(trigger.entry)
+        flows = [RunningFlow(each, database, state) for each in program.flows.values()]
+        sql = {trigger.name: trigger.entry.sql}
+        lane = CatchUpLane(trigger.name, program, position, sql, main, Views.of((), flows))
         return cls(trigger.name, trigger, engine, lane, source)
 
     def step(self) -> bool:

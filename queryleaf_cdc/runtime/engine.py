@@ -33,7 +33,7 @@ from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_seve
 from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, OTHER_COLLECTION, WriteBuffer
 from queryleaf_cdc.runtime.batch_size import BatchSize
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
-from queryleaf_cdc.runtime.firing import FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
+from queryleaf_cdc.runtime.firing import ROW, Firing, FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
@@ -234,10 +234,12 @@ class Engine:
         views.clear()
         fired = run.events if lane.program.fires else []
         with self.keep_lease(lambda: buffer.begun):
-            firings = fire_all(lane.program, fired, buffer, self._verdicts, self._decide(lane, run))
+            decide = self._decide(lane, run)
+            firings = fire_all(lane.program, fired, buffer, self._verdicts, decide)
             if views:
                 views.collect(run.events)
                 run.extra.feed()
+                views.fire(Firing(firings, buffer, self._verdicts, decide), depth)
                 views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
         if not fired:
@@ -282,7 +284,7 @@ class Engine:
                 self.transaction.commit()
                 break
             except WriteFailed as fault:
-                build = views.blamed(fault.index)
+                build = views.blamed(fault.index) if buffer.ops[fault.index][3] is None else None
                 if build is None:
                     raise firings.refused(fault, buffer) from fault
                 if fault.code == PARALLEL_ARRAYS:
@@ -312,7 +314,7 @@ class Engine:
         if buffer.ops:
             self.metrics.transactions += 1
         if self._verdicts:
-            done = {event["_id"]["_data"] for event in run.events}
+            done = {event["_id"]["_data"] for event in (*run.events, *firings.rows)}
             for token, name in self._verdicts:
                 if token in done:
                     self.metrics.count(name, "dead_letters")
@@ -331,7 +333,7 @@ class Engine:
             if raised or trigger.on_error == "dead_letter":
                 self.metrics.count(trigger.name, "errors")
                 return self._letter(lane, event, trigger, error)
-            raise FiringFailed(index, trigger, error)
+            raise FiringFailed(index, trigger, error, event if index == ROW else None)
 
         return decide
 
@@ -339,6 +341,9 @@ class Engine:
         """Where to cut the run, or 0 to try it again as it is."""
         if isinstance(fault, BatchTooLarge | BatchRefused):
             return self._halve(lane, run, fault)
+        if isinstance(fault, FiringFailed) and fault.row is not None:
+            self._failed_alone(lane, fault.row, fault.trigger, fault.error)
+            return 0
         if len(run.events) > 1:
             return max(1, fault.index)
         if isinstance(fault, ImageMissing):
@@ -457,8 +462,8 @@ class Engine:
             return None
         chains: dict[str, list[str]] = {}
         for index, op in enumerate(buffer.ops):
-            if op[1] in missing and lane.views.blamed(index) is not None:
-                chains[op[1]] = [op[1]]
+            if op[1] in missing and (build := lane.views.blamed(index)) is not None:
+                chains[op[1]] = [op[1] if op[3] is None else build]
                 missing.discard(op[1])
             elif op[1] in missing:
                 event, trigger = firings.of_effect(index)

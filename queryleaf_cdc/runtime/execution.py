@@ -81,6 +81,8 @@ class EventRow(dict[str, Any]):
                 return event["_id"]["_data"]
             case "key":
                 return event.get("documentKey")
+            case "row_id":
+                return event["documentKey"]["_id"]
             case "collection":
                 return event["ns"]["coll"]
             case "database":

@@ -36,7 +36,7 @@ class CatchUpLane:
     sql: Mapping[str, str]
     main: MainLane
     views: Views = field(default_factory=Views)
-    """none: a view is always built in the main lane"""
+    """the trigger's stream, if it is over one: a view is always built in the main lane"""
 
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         """The main position goes along: it moves in memory first when its events had no effects, and after a restart
@@ -55,6 +55,7 @@ class NoProgram:
     uses_depth = False
     fires = False
     views: Mapping[str, Any] = {}
+    flows: Mapping[str, Any] = {}
 
     def triggers_for(self, event: Event) -> tuple[Trigger, ...]:
         return ()

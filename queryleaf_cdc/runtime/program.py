@@ -4,58 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from queryleaf_cdc.events import ACTIONS, Effects, Event, MissingImage, Trigger
+from queryleaf_cdc.events import ACTIONS, Event, MissingImage, Trigger
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
-from queryleaf_cdc.lowering.shared_stream import Member, share
+from queryleaf_cdc.lowering.shared_stream import share
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.sink import Destination
+from queryleaf_cdc.plans.stream import ChangeScan
 from queryleaf_cdc.plans.view import ViewPlan, ViewSource
-from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
+from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
-from queryleaf_cdc.runtime.outbound import Outbound
+from queryleaf_cdc.runtime.flows import CompiledFlow
 from queryleaf_cdc.runtime.predicate_index import PredicateIndex
+from queryleaf_cdc.runtime.triggers import CompiledTrigger
 from queryleaf_cdc.runtime.views import CompiledView
 from queryleaf_cdc.syntax.expressions import Expr
-from queryleaf_cdc.values import Document
-
-
-class CompiledTrigger:
-    """One trigger of a program; implements ``events.Trigger``."""
-
-    def __init__(self, member: Member, functions: Functions, destination: Destination | None = None) -> None:
-        plan = member.plan
-        outside = destination is not None and destination.is_outside
-        self._to = destination.document() if destination is not None and outside else None
-        self.plan = plan
-        self.name = plan.name
-        self.on_error = plan.options.on_error
-        self.max_retries = plan.options.max_retries
-        self.path = member.prefix
-        self._functions = functions
-        self._run = FiringCompiler(plan.name, bool(member.prefix)).body(member.lowered.actions)
-        self.new_on_update = member.lowered.images.new_on_update
-        self.old = member.lowered.images.old
-
-    def computed(self, event: Event) -> Document:
-        """What the server computed for this trigger."""
-        value: Document = event
-        for part in self.path:
-            value = value.get(part) or {}
-        return value
-
-    def fire(self, event: Event, effects: Effects) -> None:
-        if self._to is not None:
-            effects = Outbound(effects, self._to, self.max_retries, event)
-        self._run(Frame(event, effects, self.computed(event) if self.path else {}, self._functions))
-
-    def lacks_image(self, event: Event) -> bool:
-        """Whether an image that the trigger needs is not there."""
-        if self.path:
-            return bool(self.computed(event).get("missing"))
-        kind = event["operationType"]
-        if self.new_on_update and kind == "update" and event.get("fullDocument") is None:
-            return True
-        return self.old and kind != "insert" and event.get("fullDocumentBeforeChange") is None
 
 
 class Crowd:
@@ -97,19 +59,23 @@ class CompiledProgram:
         maintained: Collection[str] = (),
         sinks: Mapping[str, Destination] | None = None,
     ) -> None:
-        ordered = sorted(triggers, key=lambda each: each.plan.name)
-        sources = [
-            (uid, view, source)
+        ordered = sorted((each for each in triggers if each.flow is None), key=lambda each: each.plan.name)
+        flows = [(each, each.flow) for each in triggers if each.flow is not None]
+        sources: list[tuple[str, ViewSource | ChangeScan]] = [
+            (uid, source)
             for uid, view in (views or {}).items()
-            for source in view.sources
-            if source.scan.collection not in maintained
+            for source in view.feeds
+            if source.scan.changes or source.scan.collection not in maintained
         ]
-        statements = [*ordered, *(TriggerStatement(source.plan, source.node, ()) for _, _, source in sources)]
-        self.targets = {each.plan.name: each.plan.targets for each in ordered}
+        sources += [(each.plan.name, source) for each, flow in flows for source in flow.sources]
+        statements = [*ordered, *(TriggerStatement(source.plan, source.node, ()) for _, source in sources)]
+        self.targets = {each.plan.name: each.plan.targets for each in triggers}
         self.targets |= {uid: frozenset({view.options.target}) for uid, view in (views or {}).items()}
         self.watched = frozenset(each.plan.collection for each in statements)
-        self.uses_depth = any(each.plan.reads_depth for each in ordered) or _feeds_itself(ordered, sources)
-        stream = share(statements, _kept_fields(self.uses_depth, bool(views)))
+        self.uses_depth = any(each.plan.reads_depth for each in triggers) or _feeds_itself(
+            self.targets, [(each.plan.name, each.plan.collection) for each in ordered], sources
+        )
+        stream = share(statements, _kept_fields(self.uses_depth, bool(views), bool(flows)))
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
         members = stream.members[: len(ordered)]
@@ -118,10 +84,13 @@ class CompiledProgram:
         self._members = members
         feeds = {
             (uid, source.scan.number): ViewFeed(uid, source, member, functions)
-            for (uid, _, source), member in zip(sources, stream.members[len(ordered) :], strict=True)
+            for (uid, source), member in zip(sources, stream.members[len(ordered) :], strict=True)
         }
         self.views: Mapping[str, CompiledView] = {
             uid: CompiledView(uid, view, functions, feeds) for uid, view in (views or {}).items()
+        }
+        self.flows: Mapping[str, CompiledFlow] = {
+            each.plan.name: CompiledFlow(each, functions, feeds, sinks.get(each.plan.name)) for each, _ in flows
         }
         self.fires = bool(members)
         self._in_server = self._by_place()
@@ -164,17 +133,20 @@ class CompiledProgram:
         return {place: Crowd(place[1], guarded) for place, guarded in found.items()}
 
 
-def _kept_fields(uses_depth: bool, has_views: bool) -> tuple[str, ...]:
-    """Of events, for the runtime: whose transaction it was; of a rename, to what."""
-    return (*(("lsid", "txnNumber") if uses_depth else ()), *(("to",) if has_views else ()))
+def _kept_fields(uses_depth: bool, has_views: bool, has_flows: bool) -> tuple[str, ...]:
+    """Of events, for the runtime: whose transaction it was; of a rename, to what; when it was."""
+    depth = ("lsid", "txnNumber") if uses_depth else ()
+    return (*depth, *(("to",) if has_views else ()), *(("wallTime",) if has_flows else ()))
 
 
-def _feeds_itself(triggers: list[TriggerStatement], sources: Sequence[tuple[str, ViewPlan, ViewSource]]) -> bool:
-    """Whether a chain of triggers, with views between them, can be endless: the writes of one lead back to it."""
-    writes = {each.plan.name: each.plan.targets for each in triggers}
-    listens = [(each.plan.name, each.plan.collection) for each in triggers]
-    writes |= {uid: frozenset({view.options.target}) for uid, view, _ in sources}
-    listens += [(uid, source.scan.collection) for uid, _, source in sources]
+def _feeds_itself(
+    writes: Mapping[str, frozenset[str]],
+    fired: Sequence[tuple[str, str]],
+    fed: Sequence[tuple[str, ViewSource | ChangeScan]],
+) -> bool:
+    """Whether a chain of triggers, with views and streams between them, can be endless: the writes of one lead back to
+    it. ``fired`` and ``fed`` tell who listens to what."""
+    listens = [*fired, *((name, source.scan.collection) for name, source in fed)]
     reach = {name: {n for n, coll in listens if coll in targets} for name, targets in writes.items()}
     for middle in reach:
         for start in reach:

@@ -102,7 +102,7 @@ class Flowing:
             ViewFeed(plan.name, source, member, functions)
             for source, member in zip(plan.sources, stream.members, strict=True)
         ]
-        self._flow = StreamFlow(plan.dataflow, plan.changes, functions, _Tables(plan, functions, database))
+        self._flow = StreamFlow(plan.dataflow, plan.changes, functions, LookedUpTables(plan, functions, database))
         self._clock = datetime.min
 
     @property
@@ -129,7 +129,7 @@ class Flowing:
                 raise _lacking(lacking.event) from lacking
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        self._clock = max([self._clock, *map(_wall_time, changes)])
+        self._clock = max([self._clock, *map(wall_time, changes)])
         if not deltas and not self._flow.is_due(self._clock):
             return []
         known = {event["_id"]["_data"]: event for event in changes}
@@ -142,7 +142,7 @@ class Flowing:
         return rows
 
 
-class _Tables:
+class LookedUpTables:
     """Implements ``dataflow.operator.Tables``."""
 
     def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
@@ -162,7 +162,7 @@ def _row(row: FlowRow, known: dict[str, Event]) -> Row:
     return Row(row.values, RowChange(max(row.changes, default=""), "", None, None, None))
 
 
-def _wall_time(event: Event) -> datetime:
+def wall_time(event: Event) -> datetime:
     time: datetime = event.get("wallTime") or _moment(event["clusterTime"])
     return time
 

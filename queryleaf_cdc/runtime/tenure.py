@@ -36,6 +36,7 @@ from queryleaf_cdc.mongo.state import (
 from queryleaf_cdc.runtime.catch_up import CatchUp
 from queryleaf_cdc.runtime.dead_letters import poison_letter
 from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
+from queryleaf_cdc.runtime.flows import state_of
 from queryleaf_cdc.runtime.lanes import MainLane, NoProgram
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.provenance import Provenance
@@ -281,6 +282,8 @@ class Tenure:
         known = self.active.get(name)
         if known is not None and known.is_view and (entry is None or entry.view is None):
             self.engine.patiently(partial(self.views.removed, known))
+        elif known is not None and (entry is None or state_of(entry) != state_of(known.entry)):
+            self.engine.patiently(partial(self.views.forget, known))
         if entry is None:
             self.active.pop(name, None)
             self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)
@@ -339,6 +342,7 @@ class Tenure:
             known = self.active.get(entry.name)
             if entry.view is None and (known is None or known.is_view or known.state == "running"):
                 self._take(entry.name, entry, self.lane.position)
+                self.engine.patiently(partial(self.views.forget, self.active[entry.name]))
                 self._fail(entry.name, _LOST, None)
             elif known is None or known.entry != entry:
                 self._take(entry.name, entry, self.lane.position)

@@ -110,6 +110,8 @@ class Copying:
     def accept(self, build: Build) -> None:
         """Has the changes passed over that the copy has, or will have."""
         for number, feed in self.view.compiled.feeds.items():
+            if feed.scan.changes:
+                continue
             feed.accept = Watermarks(build.copied.get(number, Copied()))
         for number, scan in self.view.scans.items():
             chunks = build.copied.get(number, Copied()).chunks

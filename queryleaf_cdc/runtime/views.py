@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +21,8 @@ from queryleaf_cdc.plans.view import ViewPlan
 from queryleaf_cdc.runtime.dead_letters import error_text
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
-from queryleaf_cdc.runtime.firing import ImageMissing
+from queryleaf_cdc.runtime.firing import Firing, FiringFailed, ImageMissing, Restart
+from queryleaf_cdc.runtime.flows import RunningFlow
 from queryleaf_cdc.runtime.metrics import Metrics
 
 
@@ -140,19 +141,25 @@ class RunningView:
 
 @dataclass(slots=True)
 class Views:
-    """The views of one lane, each after those that it reads."""
+    """The views of one lane, each after those that it reads, and the streams whose rows fire triggers."""
 
     ordered: Sequence[RunningView] = ()
+    flows: Sequence[RunningFlow] = ()
     marks: list[tuple[int, str]] = field(default_factory=list)
     """(index of a view's first effect in the buffer, the view's build)"""
     _tally: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, views: Iterable[RunningView]) -> Views:
-        return cls(_in_order({each.uid: each for each in views}))
+    def of(cls, views: Iterable[RunningView], flows: Iterable[RunningFlow] = ()) -> Views:
+        return cls(_in_order({each.uid: each for each in views}), tuple(flows))
 
     def __len__(self) -> int:
-        return len(self.ordered)
+        return len(self.ordered) + len(self.flows)
+
+    @property
+    def _all(self) -> Iterator[RunningView | RunningFlow]:
+        yield from self.ordered
+        yield from self.flows
 
     @property
     def next_due(self) -> datetime | None:
@@ -171,7 +178,7 @@ class Views:
 
     def clear(self) -> None:
         self.marks = []
-        for each in self.ordered:
+        for each in self._all:
             each.clear()
 
     def collect(self, events: Sequence[Event]) -> None:
@@ -184,7 +191,9 @@ class Views:
             else:
                 by_collection[name] = [event]
         self._tally = {name: len(found) for name, found in by_collection.items()}
-        for view in self.ordered:
+        for flow in self.flows:
+            flow.see(events)
+        for view in self._all:
             for feed in view.compiled.feeds.values():
                 concerned = by_collection.get(feed.scan.collection)
                 if concerned is None:
@@ -200,19 +209,31 @@ class Views:
     def concerned(self, event: Event) -> tuple[str, ...]:
         """The builds that read the event's collection."""
         collection = event["ns"]["coll"]
-        return tuple(view.uid for view in self.ordered if collection in view.collections)
+        return tuple(view.uid for view in self._all if collection in view.collections)
 
     def count(self, metrics: Metrics) -> None:
         """Counts what was collected, once that is committed."""
-        for view in self.ordered:
+        for view in self._all:
             amount = sum(self._tally.get(name, 0) for name in view.collections)
             if amount:
                 metrics.count(view.compiled.plan.name, "events", amount)
         self._tally = {}
 
+    def fire(self, firing: Firing, depth: int) -> None:
+        """Fires the triggers over the rows of streams. Raises ViewFailed, and what firing raises."""
+        for flow in self.flows:
+            if not flow.is_concerned():
+                continue
+            self.marks.append((len(firing.buffer.ops), flow.uid))
+            try:
+                flow.step(firing, depth)
+            except (WorkerFault, FiringFailed, Restart):
+                raise
+            except Exception as error:
+                raise ViewFailed(flow.uid, error_text(error)) from error
+
     def step(self, buffer: WriteBuffer, now: datetime, first: Sequence[str] = ()) -> None:
         """Computes what the collected rows change; ``first`` are builds that step even without any."""
-        self.marks = []
         for view in self.ordered:
             if view.uid not in first and not view.is_concerned(now):
                 continue
@@ -226,11 +247,11 @@ class Views:
         return next((uid for mark, uid in reversed(self.marks) if effect >= mark), None)
 
     def commit(self) -> None:
-        for each in self.ordered:
+        for each in self._all:
             each.commit()
 
     def rollback(self) -> None:
-        for each in self.ordered:
+        for each in self._all:
             each.rollback()
 
     def _pass_on(self, view: RunningView, changes: Sequence[RowChange]) -> None:

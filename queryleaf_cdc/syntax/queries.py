@@ -28,13 +28,15 @@ CHANGE, OLD_DOCUMENT, NEW_DOCUMENT = "$change", "$old", "$new"
 
 @dataclass(frozen=True, slots=True)
 class SubqueryRef:
-    """``lateral`` queries read the sources that stand before them in FROM."""
+    """``lateral`` queries read the sources that stand before them in FROM. ``stream``: a named stream was written, and
+    this is what it stands for."""
 
     query: Query
     alias: str
     columns: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
     lateral: bool = False
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)

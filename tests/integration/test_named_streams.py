@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from queryleaf_cdc import CompileError, InputError, QueryLeaf
+from queryleaf_cdc import InputError, QueryLeaf
 
 Db = Database[dict[str, Any]]
 VIEW = "CREATE VIEW paid AS SELECT _id FROM orders WHERE CHANGE_DETECTED() AND status = 'paid'"
@@ -63,10 +63,3 @@ def test_there_is_nothing_to_pause(ql: QueryLeaf, act: str) -> None:
     ql.execute(VIEW)
     with pytest.raises(InputError, match="QL417"):
         getattr(ql, act)("paid")
-
-
-def test_a_sink_takes_one_change_at_a_time(ql: QueryLeaf) -> None:
-    sql = "SELECT v - LAG(v) OVER (ORDER BY CHANGE_TIMESTAMP()) AS d FROM t WHERE CHANGE_DETECTED()"
-    with pytest.raises(CompileError, match=r"QL303.*one change at a time"):
-        ql.execute(f"CREATE SINK s AS {sql} INTO moved")
-    assert ql.execute(f"CREATE VIEW s AS {sql}").status == "created"

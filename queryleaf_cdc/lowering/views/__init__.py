@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.columns import output_columns
+from queryleaf_cdc.lowering.streams.sources import change_scan
 from queryleaf_cdc.lowering.views.finish import finished
 from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.select import build_query
 from queryleaf_cdc.lowering.views.sources import view_source
-from queryleaf_cdc.plans.dataflow import DataflowPlan, Output
+from queryleaf_cdc.plans.dataflow import Closing, DataflowPlan, Lookup, Meet, Node, Output, inputs_of
+from queryleaf_cdc.plans.stream import ChangeScan
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 from queryleaf_cdc.source import Source
@@ -28,14 +30,17 @@ def lower_view(
     names = [name for name, _ in rows.stars[""]]
     _refuse_twice(node, names)
     root, scans = finished(pruned(rows.node))
-    sources = tuple(view_source(node.name, scan, source, functions) for scan in scans)
+    _refuse_waiting(node, root)
+    sources = tuple(view_source(node.name, scan, source, functions) for scan in scans if not scan.changes)
+    changes = tuple(change_scan(node.name, scan, source, functions) for scan in scans if scan.changes)
     return ViewPlan(
         node.name,
         output_columns(node.query),
         sources,
+        changes,
         DataflowPlan(root, scans, Output(tuple(names), rows.key)),
         replace(options, indexes=tuple(dict.fromkeys((*_order(node.query), *options.indexes)))),
-        _requires(sources, options.target),
+        _requires((*sources, *changes), options.target),
         source,
         node.span,
     )
@@ -63,7 +68,17 @@ def _refuse_twice(node: CreateMaterializedView, names: list[str | None]) -> None
         raise CompileError("QL210", f"two columns are called {twice!r}", node.query.span, "give one another alias")
 
 
-def _requires(sources: tuple[ViewSource, ...], target: str) -> Requires:
+def _refuse_waiting(node: CreateMaterializedView, root: Node) -> None:
+    """A view's clock is that of its worker, a stream's that of the commits."""
+    if isinstance(root, Lookup | Meet | Closing):
+        text = f"{node.name} reads a stream that is joined, or grouped by windows of time"
+        hint = "pour the stream into a collection with CREATE SINK, and make the view of that"
+        raise CompileError("QL303", text, node.query.span, hint)
+    for each in inputs_of(root):
+        _refuse_waiting(node, each)
+
+
+def _requires(sources: tuple[ViewSource | ChangeScan, ...], target: str) -> Requires:
     every = [each.plan.requires for each in sources]
     privileges = [each for requires in every for each in requires.privileges]
     privileges += [(target, action) for action in ("find", "insert", "update", "remove", "createIndex")]

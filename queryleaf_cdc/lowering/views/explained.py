@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from queryleaf_cdc.lowering.tree import Node, stream_tree
 from queryleaf_cdc.lowering.views.described import Operator, Parameter, described
 from queryleaf_cdc.lowering.views.images import Image, images
-from queryleaf_cdc.plans.stream import FlowPlan
+from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 
 
@@ -19,10 +19,11 @@ def view_tree(plan: ViewPlan) -> Node:
     dataflow.children.append(_operator(root, set()))
     streams = [
         stream_tree(each.plan.stream, f"server: change stream {number} on {each.scan.collection}")
-        for number, each in enumerate(plan.sources)
+        for number, each in enumerate(plan.feeds)
     ]
-    for source, stream, scan in zip(plan.sources, streams, _scans(root, len(streams)), strict=True):
-        stream.children += _computed(source, scan)
+    scans = {each.scan.number: each for each in _each(root, set()) if each.scan is not None}
+    for source, stream in zip(plan.feeds, streams, strict=True):
+        stream.children += _computed(source, scans[source.scan.number])
     options = plan.options
     return Node(f"materialized view {plan.name}", [_rows(plan, root), dataflow, *streams, _options(options)])
 
@@ -96,11 +97,6 @@ def _parameter(name: str, value: Parameter) -> str:
 # -- who computes the rows of a stream --------------------------------------------------------------------------------
 
 
-def _scans(root: Operator, count: int) -> list[Operator]:
-    found = {each.scan.number: each for each in _each(root, set()) if each.scan is not None}
-    return [found[number] for number in range(count)]
-
-
 def _each(node: Operator, seen: set[int]) -> Iterator[Operator]:
     if id(node) not in seen:
         seen.add(id(node))
@@ -109,10 +105,10 @@ def _each(node: Operator, seen: set[int]) -> Iterator[Operator]:
             yield from _each(inner, seen)
 
 
-def _computed(source: ViewSource, scan: Operator) -> list[Node]:
+def _computed(source: ViewSource | ChangeScan, scan: Operator) -> list[Node]:
     """What the server computes of a row, what the worker does, and why. Both images have the same reasons."""
     lines: dict[str, None] = {}
-    for image in images(source):
+    for image in images(source.plan):
         lines.update(dict.fromkeys(_of_image(image, scan)))
     return [Node(each) for each in lines]
 

@@ -34,10 +34,10 @@ from queryleaf_cdc.lowering.views.relation import (
     outer_sources,
 )
 from queryleaf_cdc.lowering.views.terms import terms_of
-from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Scan, Unnest
-from queryleaf_cdc.source import NO_SPAN
+from queryleaf_cdc.plans.dataflow import Concat, Group, Join, Node, Scan, Unnest
+from queryleaf_cdc.source import NO_SPAN, Span
 from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, Subquery
-from queryleaf_cdc.syntax.queries import CHANGE, FromItem, Select, SubqueryRef, TableRef, UnnestRef
+from queryleaf_cdc.syntax.queries import CHANGE, FromItem, Query, Select, SubqueryRef, TableRef, UnnestRef
 from queryleaf_cdc.syntax.queries import Join as JoinClause
 
 
@@ -60,6 +60,14 @@ def from_clause(
         sources={**rows.sources, **outer_sources(base, start)},
     )
     return rows, later
+
+
+def _arriving(node: Node, query: Query, span: Span) -> Node:
+    """A named stream's rows are computed as they come, whatever reads them."""
+    # here, since streams are built by this module, too
+    from queryleaf_cdc.lowering.streams.append_only import AppendOnly
+
+    return AppendOnly(span, isinstance(query, Select) and query.emit == "CHANGES").node(node)
 
 
 def _is_known(value: Expr) -> Expr:
@@ -154,6 +162,8 @@ class _From:
                 return self._where(relation, timed_terms)
             case SubqueryRef(query, alias):
                 relation = _named(self.build(query, self.want_key), alias)
+                if item.stream:
+                    relation = replace(relation, node=_arriving(relation.node, query, item.span))
             case UnnestRef():
                 raise AssertionError("UNNEST is no source by itself")
             case _:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from queryleaf_cdc.plans.actions import Choose, Computed, InsertRow
-from queryleaf_cdc.plans.stream import ChangeScan
-from queryleaf_cdc.plans.view import ViewSource
+from queryleaf_cdc.plans.trigger import TriggerPlan
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,9 @@ class Image:
     columns: tuple[Computed, ...]
 
 
-def images(source: ViewSource) -> tuple[Image, Image]:
-    """Before and after a change."""
-    old, new = map(_image_of, source.plan.actions)
-    return old, new
-
-
-def change_image(source: ChangeScan) -> Image:
-    """The row of a change."""
-    (action,) = source.plan.actions
-    return _image_of(action)
+def images(plan: TriggerPlan) -> tuple[Image, ...]:
+    """Of a ``ViewSource``: before and after a change. Of a ``ChangeScan``: the row of the change."""
+    return tuple(map(_image_of, plan.actions))
 
 
 def _image_of(action: object) -> Image:

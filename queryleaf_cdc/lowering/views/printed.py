@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from queryleaf_cdc.lowering.views.described import Operator, described
-from queryleaf_cdc.lowering.views.images import Image, change_image, images
+from queryleaf_cdc.lowering.views.images import Image, images
 from queryleaf_cdc.plans.actions import Computed
 from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
@@ -20,7 +20,7 @@ def view_json(plan: ViewPlan) -> Json:
     root, output = described(plan.dataflow), plan.dataflow.output
     names = [each.sql for each in root.columns]
     return {
-        "dataflow": _Printer(plan.sources).operator(root),
+        "dataflow": _Printer(plan.sources, plan.changes).operator(root),
         "columns": {("*" if name is None else name): names[at] for at, name in enumerate(output.columns)},
         "key": {name: names[at] for name, at in output.key},
         "target": plan.options.target,
@@ -43,8 +43,8 @@ class _Printer:
     """``_printed`` are the numbers of shared operators that were printed already."""
 
     def __init__(self, sources: Sequence[ViewSource], changes: Sequence[ChangeScan] = ()) -> None:
-        self._sources = sources
-        self._changes = {each.scan.number: (at, each) for at, each in enumerate(changes)}
+        self._sources = {each.scan.number: (at, each) for at, each in enumerate(sources)}
+        self._changes = {each.scan.number: (at, each) for at, each in enumerate(changes, len(sources))}
         self._printed: set[int] = set()
 
     def operator(self, node: Operator) -> Json:
@@ -66,11 +66,13 @@ class _Printer:
         """Which change stream feeds a scan, and where its events hold the rows before and after, or a change's."""
         if number in self._changes:
             watch, change = self._changes[number]
-            return {"watch": watch, "row": _image(change_image(change), node)}
-        if self._changes:
+            (image,) = images(change.plan)
+            return {"watch": watch, "row": _image(image, node)}
+        if number not in self._sources:
             return {}
-        old, new = images(self._sources[number])
-        return {"watch": number, "before": _image(old, node), "after": _image(new, node)}
+        watch, source = self._sources[number]
+        old, new = images(source.plan)
+        return {"watch": watch, "before": _image(old, node), "after": _image(new, node)}
 
 
 def _image(image: Image, node: Operator) -> Json:

@@ -1,0 +1,143 @@
+"""A durable stream at work in a lane: what it remembers and what its rows do is written in the batch's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
+from queryleaf_cdc.events import Event
+from queryleaf_cdc.lowering.shared_stream import Member
+from queryleaf_cdc.lowering.trigger_plan import lower_body
+from queryleaf_cdc.mongo.catalog import CatalogEntry
+from queryleaf_cdc.mongo.faults import BatchTooLarge
+from queryleaf_cdc.mongo.handles import Db
+from queryleaf_cdc.mongo.view_state import MongoStateStore, create_state, state_name, state_ops
+from queryleaf_cdc.plans.program import TriggerStatement
+from queryleaf_cdc.plans.sink import Destination
+from queryleaf_cdc.runtime.execution import Functions
+from queryleaf_cdc.runtime.feeds import ViewFeed
+from queryleaf_cdc.runtime.firing import Firing
+from queryleaf_cdc.runtime.stream_rows import LookedUpTables, wall_time
+from queryleaf_cdc.runtime.triggers import CompiledTrigger
+
+
+class CompiledFlow:
+    """A trigger or sink over the rows of a stream. ``feeds`` are the stream's scans, by Scan.number."""
+
+    def __init__(
+        self,
+        statement: TriggerStatement,
+        functions: Functions,
+        feeds: Mapping[tuple[str, int], ViewFeed],
+        destination: Destination | None,
+    ) -> None:
+        assert statement.flow is not None
+        self.uid = statement.plan.name
+        self.plan = statement.plan
+        self.flow = statement.flow
+        self.functions = functions
+        self.feeds = {number: feed for (owner, number), feed in feeds.items() if owner == self.uid}
+        member = Member(statement.plan, lower_body(statement.node, "_ql"), ())
+        self.trigger = CompiledTrigger(member, functions, destination)
+
+
+def state_of(entry: CatalogEntry) -> str:
+    """The collection of what a registered stream remembers; another definition has another one."""
+    text = f"{entry.name}\0{entry.registered_at}\0{entry.sql}"
+    return state_name(_uid(text))
+
+
+def _uid(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class RunningFlow:
+    """``state`` is the collection of what it remembers. Its clock is that of the commits: see ``pass_time``."""
+
+    def __init__(self, compiled: CompiledFlow, database: Db, state: str) -> None:
+        self.uid = compiled.uid
+        self.compiled = compiled
+        self.state = state
+        self._database = database
+        is_empty = create_state(database, state)
+        self._store = MongoStateStore(database, state.removeprefix(state_name("")), is_empty)
+        flow, functions = compiled.flow, compiled.functions
+        tables = LookedUpTables(flow, functions, database)
+        self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, self._store)
+        self._clock = datetime.min
+        self._known: dict[str, Event] = {}
+        self._stepped = False
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When rows come by themselves, the next time, by the clock of the commits."""
+        return self._flow.next_due
+
+    @property
+    def collections(self) -> frozenset[str]:
+        return frozenset(feed.scan.collection for feed in self.compiled.feeds.values())
+
+    def clear(self) -> None:
+        self._known = {}
+        for feed in self.compiled.feeds.values():
+            feed.rows = []
+
+    def see(self, events: Sequence[Event]) -> None:
+        """The events of the batch, whatever they are of: they tell the time."""
+        for event in events:
+            self._known[event["_id"]["_data"]] = event
+        self.pass_time(max(map(wall_time, events), default=self._clock))
+
+    def pass_time(self, moment: datetime) -> None:
+        """No later change is before this moment."""
+        self._clock = max(self._clock, moment)
+
+    def is_concerned(self) -> bool:
+        if any(feed.rows for feed in self.compiled.feeds.values()):
+            return True
+        due = self.next_due
+        return due is not None and due <= self._clock
+
+    def step(self, firing: Firing, depth: int) -> None:
+        """Adds the batch's writes to the buffer. Raises BatchTooLarge, and what firing raises."""
+        deltas = {number: feed.rows for number, feed in self.compiled.feeds.items() if feed.rows}
+        self._stepped = True
+        try:
+            rows = self._flow.step(deltas, self._clock)
+        except TooMuchAtOnce as error:
+            raise BatchTooLarge(str(error)) from error
+        buffer = firing.buffer
+        buffer.exact[self.state] = None
+        buffer.ops += state_ops(self.state, self._flow.state_changes())
+        firing.rows(self.compiled.trigger, [self._insert(row, depth) for row in rows])
+
+    def _insert(self, row: FlowRow, depth: int) -> Event:
+        """The row as the INSERT that its trigger is fired by."""
+        events = [self._known[id] for id in row.changes if id in self._known]
+        collections = self.collections
+        return {
+            "_id": {"_data": row.token},
+            "operationType": "insert",
+            "ns": {
+                "db": self._database.name,
+                "coll": next(iter(collections)) if len(collections) == 1 else self.compiled.plan.collection,
+            },
+            "documentKey": {"_id": row.id},
+            "fullDocument": row.values,
+            "wallTime": max(map(wall_time, events), default=self._clock),
+            "_depth": depth,
+        }
+
+    def commit(self) -> None:
+        if self._stepped:
+            self._stepped = False
+            self._store.is_empty = False
+            self._flow.commit()
+
+    def rollback(self) -> None:
+        if self._stepped:
+            self._stepped = False
+            self._flow.rollback()

@@ -1,0 +1,184 @@
+"""Sinks and triggers over streams that remember, and over named streams: with a worker, and over its restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from queryleaf_cdc import CompileError, InputError, QueryLeaf
+
+Db = Database[dict[str, Any]]
+PAID = (
+    "CREATE VIEW paid AS SELECT _id AS order_id, customer, total, CHANGE_TIMESTAMP() AS at "
+    "FROM orders WHERE CHANGE_DETECTED() AND status = 'paid'"
+)
+STEPS = (
+    "CREATE SINK steps AS SELECT order_id, total - LAG(total) OVER (PARTITION BY customer ORDER BY at) AS step "
+    "FROM paid INTO order_steps"
+)
+
+
+@pytest.fixture
+def ql(db: Db) -> Iterator[QueryLeaf]:
+    each = QueryLeaf(client=db.client, database=db.name)
+    yield each
+    each.close()
+
+
+def pay(db: Db, first: int, last: int) -> None:
+    db.orders.insert_many(
+        [
+            {"_id": n, "customer": n % 3, "total": n * n, "status": "paid" if n % 5 else "open"}
+            for n in range(first, last)
+        ]
+    )
+
+
+def steps(last: int) -> dict[int, int | None]:
+    """order → difference to the customer's order before."""
+    before: dict[int, int] = {}
+    found: dict[int, int | None] = {}
+    for n in range(last):
+        if n % 5:
+            found[n] = n * n - before[n % 3] if n % 3 in before else None
+            before[n % 3] = n * n
+    return found
+
+
+def test_what_a_sink_remembers_outlives_its_worker(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(f"{PAID}; {STEPS}")
+    for at in range(0, 60, 10):
+        pay(db, at, at + 10)
+        with ql:
+            ql.drain()
+    assert {each["order_id"]: each["step"] for each in db.order_steps.find()} == steps(60)
+
+
+def test_a_named_stream_in_a_query(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    with ql.stream("SELECT order_id, total FROM paid WHERE total > 3") as rows:
+        pay(db, 1, 5)
+        assert [dict(next(rows)) for _ in range(3)] == [{"order_id": n, "total": n * n} for n in (2, 3, 4)]
+
+
+def test_a_trigger_on_a_stream(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    body = "INSERT INTO big_orders (order_id, total) VALUES (NEW.order_id, NEW.total)"
+    ql.execute(f"CREATE TRIGGER big AFTER INSERT ON paid WHEN (NEW.total > 100) BEGIN {body}; END")
+    with ql:
+        pay(db, 0, 20)
+        ql.drain()
+    found = sorted((each["order_id"], each["total"]) for each in db.big_orders.find())
+    assert found == [(n, n * n) for n in range(11, 20) if n % 5]
+
+
+def test_groups_of_emit_changes_are_kept_up_to_date(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    ql.execute(
+        "CREATE SINK counts AS SELECT customer, COUNT(*) AS n FROM paid GROUP BY customer EMIT CHANGES INTO sums"
+    )
+    with ql:
+        pay(db, 0, 31)
+        ql.drain()
+    expected = {c: sum(1 for n in range(31) if n % 5 and n % 3 == c) for c in range(3)}
+    assert {each["customer"]: each["n"] for each in db.sums.find()} == expected
+
+
+def test_a_window_ends_without_any_further_change(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    ql.execute(
+        "CREATE SINK per_second AS SELECT COUNT(*) AS n FROM paid GROUP BY TUMBLE(at, INTERVAL '1 second') INTO seconds"
+    )
+    with ql, db.watch() as watching:
+        pay(db, 0, 20)
+        ql.drain()
+        counted = 0
+        while counted < 16:
+            change = watching.next()
+            if change["ns"]["coll"] == "seconds":
+                counted += change["fullDocument"]["n"]
+    assert counted == 16
+
+
+def test_a_paused_sink_goes_on_where_it_was(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(f"{PAID}; {STEPS}")
+    with ql:
+        pay(db, 0, 10)
+        ql.drain()
+        ql.pause("steps")
+        pay(db, 10, 20)
+        ql.drain()
+        ql.resume("steps")
+        pay(db, 20, 30)
+        ql.drain()
+    assert {each["order_id"]: each["step"] for each in db.order_steps.find()} == steps(30)
+
+
+def test_a_view_over_a_stream(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    ql.execute("CREATE MATERIALIZED VIEW totals AS SELECT customer, SUM(total) AS total FROM paid GROUP BY customer")
+    with ql:
+        ql.drain()
+        pay(db, 0, 20)
+        ql.drain()
+        db.orders.update_one({"_id": 1}, {"$set": {"total": 7}})
+        ql.drain()
+    expected = {c: sum(n * n for n in range(20) if n % 5 and n % 3 == c) + 7 * (c == 1) for c in range(3)}
+    assert {each["customer"]: each["total"] for each in db.totals.find()} == expected
+
+
+def test_what_it_remembers_goes_with_it(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(f"{PAID}; {STEPS}")
+    with ql:
+        pay(db, 0, 10)
+        ql.drain()
+        ql.execute("DROP SINK steps")
+        ql.drain()
+    assert not [name for name in db.list_collection_names() if name.startswith("_queryleaf.state.")]
+
+
+def test_a_row_that_fails_becomes_a_dead_letter_and_the_others_go_on(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(PAID)
+    body = "IF NEW.order_id = 7 THEN RAISE 'seven'; END IF; INSERT INTO kept (order_id) VALUES (NEW.order_id)"
+    ql.execute(f"CREATE TRIGGER keep AFTER INSERT ON paid BEGIN {body}; END")
+    with ql:
+        pay(db, 6, 10)
+        ql.drain()
+    assert sorted(each["order_id"] for each in db.kept.find()) == [6, 8, 9]
+    assert [each["trigger"] for each in db["_queryleaf.dead_letters"].find()] == ["keep"]
+
+
+def test_replacing_a_stream_replaces_what_reads_it(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(f"{PAID}; CREATE SINK copies AS SELECT order_id FROM paid INTO paid_copies")
+    ql.execute(PAID.replace("CREATE", "CREATE OR REPLACE").replace("'paid'", "'open'"))
+    with ql:
+        pay(db, 0, 11)
+        ql.drain()
+    assert sorted(each["order_id"] for each in db.paid_copies.find()) == [0, 5, 10]
+
+
+def test_a_stream_that_is_read_stays(ql: QueryLeaf) -> None:
+    ql.execute(f"{PAID}; CREATE SINK copies AS SELECT order_id FROM paid INTO paid_copies")
+    with pytest.raises(InputError, match=r"QL414.*read by copies"):
+        ql.execute("DROP VIEW paid")
+    with pytest.raises(InputError, match=r"QL418.*copies"):
+        ql.execute(PAID.replace("CREATE", "CREATE OR REPLACE").replace("_id AS order_id", "_id AS id"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("CREATE TRIGGER t AFTER DELETE ON paid BEGIN DELETE FROM x; END", "QL258"),
+        ("CREATE TRIGGER t AFTER INSERT ON paid BEGIN UPDATE orders SET a = 1; END", "QL259"),
+        ("INSERT INTO paid (x) VALUES (1)", "QL257"),
+        ("CREATE TRIGGER t AFTER INSERT ON paid BEGIN INSERT INTO l (x) VALUES (NEW.y); END", "unknown column 'y'"),
+        ("CREATE OR REPLACE VIEW paid AS SELECT * FROM paid WHERE total > 1", "QL239"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(ql: QueryLeaf, sql: str, message: str) -> None:
+    ql.execute(PAID)
+    with pytest.raises(CompileError, match=message):
+        ql.execute(sql)
