@@ -131,6 +131,17 @@ class TestAnswers:
         found = deliver(ql, db, in_turn(status(code), status(200)))
         assert (len(found.received), letters(db)) == (2, [])
 
+    def test_it_is_left_alone_for_as_long_as_it_asks(self, ql: QueryLeaf, db: Db) -> None:
+        came: list[float] = []
+
+        def answer(number: int, handler: Handler) -> None:
+            came.append(time.monotonic())
+            (status(503, Retry_After="1") if number == 1 else status(200))(number, handler)
+
+        deliver(ql, db, answer)
+        assert len(came) == 2
+        assert 1.0 <= came[1] - came[0] < 4.0
+
     def test_after_the_last_attempt_it_is_a_dead_letter(self, ql: QueryLeaf, db: Db) -> None:
         found = deliver(ql, db, status(500, b"on fire"), ", max_retries = 3")
         assert (len(found.received), letters(db)) == (4, ["QL620 127.0.0.1 answered 500: on fire"])
