@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import shutil
 import signal
 import sys
 from importlib import import_module
@@ -79,6 +80,11 @@ def _write_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _error_width() -> int | None:
+    """Of the terminal that shows errors."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+
+
 def main() -> None:
     """Runs the command line and exits. What a user can cause never shows a traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -93,7 +99,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except QueryLeafError as error:
-        click.echo(error.render(), err=True)
+        click.echo(error.render(_error_width()), err=True)
         code = 3 if isinstance(error, ServerError) else 1
     except (KeyboardInterrupt, click.Abort):
         code = 130

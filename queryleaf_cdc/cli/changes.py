@@ -20,7 +20,7 @@ class Changes:
         self._writer = formats.writer(form, (SIGN, *columns) if columns is not None else None)
 
     def row(self, row: Any) -> None:
-        for each in _whole(row) if self._as_is else _lines(row):
+        for each in _whole(row) if self._as_is else lines_of(row):
             self._writer.row(each)
 
 
@@ -30,7 +30,8 @@ def _whole(row: Any) -> list[Mapping[str, Any]]:
     return [{"change": change.sign, **before, **({"row": dict(row)} if change.sign != "=" else {})}]
 
 
-def _lines(row: Any) -> list[Mapping[str, Any]]:
+def lines_of(row: Any) -> list[Mapping[str, Any]]:
+    """An update is the row that goes, and the one that comes."""
     if row.change.sign == "~":
         return [{SIGN: "-", **row.change.before}, {SIGN: "+", **row}]
     return [{SIGN: row.change.sign, **row}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,46 @@ def test_a_stream_follows_the_width_of_the_terminal(repl: Open, shop: Db) -> Non
         terminal.wait_for(r"^ +2 \| abcdefghijklm.*…$")
 
 
+def test_a_followed_view_tells_what_comes_and_goes(repl: Open, shop: Db) -> None:
+    shop.orders.insert_one({"_id": 1, "total": 5})
+    with repl() as terminal:
+        terminal.enter("SELECT _id, total FROM orders EMIT CHANGES;")
+        terminal.wait_for(r"^\+ +\| +1 \| +5$")
+        shop.orders.update_one({"_id": 1}, {"$set": {"total": 7}})
+        terminal.wait_for(r"^- +\| +1 \| +5\n\+ +\| +1 \| +7$")
+        shop.orders.delete_one({"_id": 1})
+        terminal.wait_for(r"^- +\| +1 \| +7$")
+
+
+def test_a_mistake_in_a_narrow_terminal_keeps_its_caret(repl: Open) -> None:
+    with repl(columns=30) as terminal:
+        terminal.enter("SELECT a, b, c, d, e FROM orders WHERE nosuch(a) = 'some long text';")
+        shown = terminal.wait_for(r"\^\^\^\^")
+        line, carets = re.findall(r"^  .*nosuch\(a\).*\n +\^+", shown, re.MULTILINE)[0].split("\n")
+        assert line.index("nosuch(a)") == carets.index("^")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no shell with jobs here")
+def test_it_is_suspended_and_goes_on(mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path) -> None:
+    """Ctrl-Z, as a shell has it: at the prompt, and while a stream prints."""
+    with Terminal(["bash", "--norc", "-i"], {**environment, "PS1": "bash> "}, cwd=str(tmp_path)) as terminal:
+        terminal.enter(" ".join([*REPL, "--uri", f"'{mongo_uri}'", "--db", "shop"]))
+        terminal.wait_for(PROMPT)
+        terminal.press("z")
+        terminal.wait_for(r"Stopped[\s\S]*^bash> ?$")
+        terminal.enter("echo outside; fg")
+        terminal.wait_for(r"^outside$[\s\S]*^shop> ?$")
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        terminal.press("z")
+        terminal.wait_for(r"Stopped[\s\S]*Stopped[\s\S]*^bash> ?$")
+        shop.orders.insert_one({"_id": 4711})
+        terminal.enter("fg")
+        terminal.wait_for("^4711$")
+        terminal.press("c")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+
+
 @pytest.mark.parametrize("keys", ["cccccccccc", "dddccc"])
 @pytest.mark.parametrize(
     "statement", ["SELECT 'never closed", "SELECT _id FROM orders WHERE CHANGE_DETECTED();", "SELECT 1 AS a \\watch 30"]
@@ -275,6 +316,14 @@ def test_results_into_a_file(repl: Open, tmp_path: Path) -> None:
         assert (tmp_path / "out.txt").read_text() == "one\n---\n  1\n(1 row)\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_results_into_a_file_that_takes_no_more(repl: Open) -> None:
+    with repl() as terminal:
+        say(terminal, "\\o /dev/full", PROMPT)
+        say(terminal, "SELECT 1 AS one;", "QL454: cannot write /dev/full: No space left on device")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+
+
 # -- as a filter ----------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +354,8 @@ def test_a_stream_in_the_background_of_a_script(filtered: Callable[[str], Any]) 
         ("\\nosuch", "QL450"),
         ("\\d nothing", "QL451"),
         ("\\i nothing.sql", "QL430"),
+        ("\\i /proc/self/mem", "QL431"),
+        ("\\i -", "QL451"),
         ("\\o .", "QL454"),
         ("\\drain", "QL443"),
         ("\\kill 1", "QL451"),

@@ -47,7 +47,7 @@ _NOTES = (
     "A statement ends with a semicolon; a trigger with END;",
     "SELECT ... WHERE CHANGE_DETECTED();   rows as they arrive, until Ctrl-C",
     "SELECT ... WHERE CHANGE_DETECTED() &  the same in the background",
-    "Ctrl-C drops what was typed, Ctrl-D ends; Alt-Enter begins a new line, Tab completes.",
+    "Ctrl-C drops what was typed, Ctrl-D ends; Alt-Enter: new line; Tab completes",
 )
 
 
@@ -66,9 +66,9 @@ def toggle_timing(shell: Shell, command: Command) -> None:
 
 
 COMMANDS = (
-    Meta("d", "[NAME]", "what there is, or one collection, view or trigger", describing.describe, "names"),
+    Meta("d", "[NAME]", "what there is, or one of it: fields, state, SQL", describing.describe, "names"),
     Meta("dt", "", "the collections, with their sizes", describing.collections),
-    Meta("status", "", "how each trigger and view is doing", describing.status),
+    Meta("status", "", "how triggers, views and sinks are doing", describing.status),
     Meta("x", "", "rows field by field, or as a table again", toggle_expanded),
     Meta("timing", "", "how long each statement takes, or no longer", toggle_timing),
     Meta("watch", "[SECONDS]", "run the SELECT again and again, until Ctrl-C", programs.watch, "", True),

@@ -6,9 +6,11 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
+
+from queryleaf_cdc.errors import InputError
 
 Fragment = tuple[str, str]
 """(style, text)"""
@@ -64,8 +66,17 @@ class Screen:
         self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal)
 
     def show(self, lines: Iterable[Line]) -> None:
-        """Results; they go into the file if there is one."""
-        self._write(self._file or self.out, lines, self.coloured)
+        """Results; they go into the file if there is one. Raises InputError QL454 when it takes no more: what follows
+        goes to the terminal again."""
+        file = self._file
+        if file is None:
+            self._write(self.out, lines, self.coloured)
+            return
+        try:
+            self._write(file, lines, False)
+        except OSError as error:
+            self._give_up(file)
+            raise _unwritable(file, error) from None
 
     def error(self, text: str) -> None:
         """On a terminal among the results, else on standard error."""
@@ -73,11 +84,22 @@ class Screen:
         self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal)
 
     def redirect(self, file: TextIO | None) -> None:
-        """Results go into a file from now on, or again to the terminal. The file before is closed."""
+        """Results go into a file from now on, or again to the terminal. The file before is closed. Raises InputError
+        QL454 when its last lines cannot be written."""
         with self._lock:
             before, self._file = self._file, file
         if before is not None:
-            before.close()
+            try:
+                before.close()
+            except OSError as error:
+                raise _unwritable(before, error) from None
+
+    def _give_up(self, file: TextIO) -> None:
+        with self._lock:
+            if self._file is file:
+                self._file = None
+        with suppress(OSError):
+            file.close()
 
     @contextmanager
     def through(self, out: Any) -> Iterator[None]:
@@ -95,6 +117,10 @@ class Screen:
         with self._lock:
             out.write(text)
             out.flush()
+
+
+def _unwritable(file: TextIO, error: OSError) -> InputError:
+    return InputError("QL454", f"cannot write {file.name}: {error.strerror}", hint="results go to the terminal again")
 
 
 def rendered(line: Line, coloured: bool) -> str:
