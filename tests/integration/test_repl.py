@@ -283,7 +283,7 @@ def test_the_history_goes_on_after_a_restart(repl: Open, tmp_path: Path) -> None
 
 
 def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
-    shop.orders.insert_one({"_id": 1, "address": {"city": "Oslo", "geo": {"latitude": 1}}})
+    shop.orders.insert_one({"_id": 1, "address": {"city": "Oslo", "geo": {"latitude": 1}}, "items": [1, {"stock": 2}]})
     with repl() as terminal:
         for text in ("SELECT o.address.geo.lat", " FROM ord"):
             terminal.type(text)
@@ -293,6 +293,21 @@ def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
         terminal.wait_for("FROM orders")
         terminal.type(" o WHERE o.address.geo.lat\t")
         terminal.wait_for(r"geo\.latitude")
+        terminal.type(" = 1 AND o.items.sto\t")
+        terminal.wait_for(r"items\.stock")
+
+
+def test_completion_knows_functions_of_the_user(
+    mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("def register(ql):\n    ql.function('GEOHASH')(lambda place: 'u4pru')\n")
+    command = [*REPL, "--uri", mongo_uri, "--db", "shop", "--procedures", "mine.py"]
+    with Terminal(command, environment, cwd=str(tmp_path)) as terminal:
+        terminal.wait_for(PROMPT)
+        terminal.type("SELECT geoh\t")
+        terminal.wait_for("SELECT geohash")
+        terminal.enter("(1) AS place;")
+        terminal.wait_for("^u4pru$")
 
 
 def test_a_command_does_not_lose_the_statement_before_it(repl: Open) -> None:
