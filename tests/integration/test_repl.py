@@ -293,7 +293,10 @@ def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
         terminal.wait_for("FROM orders")
         terminal.type(" o WHERE o.address.geo.lat\t")
         terminal.wait_for(r"geo\.latitude")
-        terminal.type(" = 1 AND o.items.sto\t")
+        terminal.settled(0.3)
+        terminal.type(" = 1 AND o.items.sto")
+        terminal.settled(0.3)
+        terminal.type("\t")
         terminal.wait_for(r"items\.stock")
 
 
