@@ -282,6 +282,37 @@ def test_the_history_goes_on_after_a_restart(repl: Open, tmp_path: Path) -> None
         terminal.wait_for(r"SELECT 4242 AS first_session;")
 
 
+@pytest.mark.skipif(shutil.which("less") is None, reason="no pager here")
+def test_a_tall_result_goes_to_a_pager(repl: Open, shop: Db) -> None:
+    shop.orders.insert_many([{"_id": n} for n in range(100, 200)])
+    with repl() as terminal:
+        terminal.enter("SELECT _id FROM orders ORDER BY _id; SELECT 40 + 2 AS answer;")
+        shown = terminal.wait_for(r"^:$")
+        assert ("100" in shown, "199" in shown) == (True, False)
+        assert re.search(r"^ +42$", shown, re.MULTILINE) is None
+        terminal.press("c")
+        terminal.type("q")
+        terminal.wait_for(r"^ +42$")
+        say(terminal, "\\pset pager off", "the pager is off")
+        say(terminal, "SELECT _id FROM orders ORDER BY _id;", r"\(100 rows\)")
+        assert re.search(r"^199$", terminal.text(), re.MULTILINE)
+
+
+def test_the_pager_is_the_one_that_the_user_names(
+    mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """As a command with arguments; a blank name is none; one that is not there is done without."""
+    shop.orders.insert_many([{"_id": n} for n in range(100, 200)])
+    command = [*REPL, "--uri", mongo_uri, "--db", "shop"]
+    for pager, shown in (("head -n 3", "^100$"), ("  ", "^199$"), ("no_such_program", "^199$")):
+        with Terminal(command, {**environment, "PAGER": pager}, cwd=str(tmp_path)) as terminal:
+            terminal.wait_for(PROMPT)
+            terminal.enter("SELECT _id FROM orders ORDER BY _id;")
+            terminal.wait_for(shown)
+            say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+            assert "Traceback" not in terminal.raw
+
+
 def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
     shop.orders.insert_one({"_id": 1, "address": {"city": "Oslo", "geo": {"latitude": 1}}, "items": [1, {"stock": 2}]})
     with repl() as terminal:

@@ -63,7 +63,7 @@ class Known:
         return ("1", "12")
 
 
-COMMANDS = [("d", "names"), ("dt", ""), ("pipeline", "sql"), ("kill", "job")]
+COMMANDS = [("d", "names"), ("dt", ""), ("pipeline", "sql"), ("kill", "job"), ("pset", "pager")]
 
 
 def offered(before: str) -> list[str]:
@@ -134,12 +134,13 @@ def offered(before: str) -> list[str]:
         ("SELECT 1 -- FROM ", []),
         ("SELECT /* FROM ", []),
         ("SELECT \x01", []),
-        ("\\", ["\\d", "\\dt", "\\pipeline", "\\kill"]),
+        ("\\", ["\\d", "\\dt", "\\pipeline", "\\kill", "\\pset"]),
         ("\\d", ["\\d", "\\dt"]),
         ("\\d or", ["orders"]),
         ("SELECT 1;\n\\d no", ["note_big"]),
         ("\\pipeline no", ["note_big"]),
         ("\\pipeline SELECT * FROM or", ["orders"]),
+        ("\\pset ", ["pager on", "pager off"]),
         ("\\kill 1", ["1", "12"]),
         ("\\dt x", []),
         ("x" * 100_000, []),

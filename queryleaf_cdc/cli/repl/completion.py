@@ -68,6 +68,8 @@ def _of_command(found: re.Match[str], names: Names, commands: Sequence[tuple[str
             if " " not in argument:
                 yield from _matching(argument, _registered(names), "name")
             yield from _of_sql(argument, names)
+        case "pager":
+            yield from _matching(argument, ("pager on", "pager off"), "setting")
         case "job":
             yield from _matching(argument, names.jobs(), "job")
 

@@ -29,7 +29,7 @@ _STATUS = {
 def describe(shell: Shell, command: Command) -> None:
     """One name, or all."""
     if command.argument:
-        shell.screen.show(_one(shell, command.argument.strip('"')))
+        shell.screen.page(_one(shell, command.argument.strip('"')))
     else:
         entries = shell.ql.registered()
         targets = {each.view.target for each in entries if each.view is not None}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from queryleaf_cdc.cli.repl.paging import is_wanted, page
 from queryleaf_cdc.errors import InputError
 
 Fragment = tuple[str, str]
@@ -20,6 +21,8 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 """style → what stands between ESC [ and m"""
 _PLAIN_WIDTH = 10_000
 _LEAST_WIDTH = 10
+_BELOW = 2
+"""lines of a terminal that the prompt takes"""
 
 
 def plain(text: str) -> Line:
@@ -46,6 +49,8 @@ class Screen:
     out: TextIO
     terminal: bool
     """whether the output has colours, and a width to keep to"""
+    pages: bool = True
+    """whether results that are taller than the terminal go to a pager"""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -77,6 +82,19 @@ class Screen:
         except OSError as error:
             self._give_up(file)
             raise _unwritable(file, error) from None
+
+    def page(self, lines: Sequence[Line]) -> None:
+        """Results that are all there; in a pager where the terminal is too low for them. What threads have to say waits
+        until that is left."""
+        if not (
+            self.coloured and self.pages and len(lines) > shutil.get_terminal_size().lines - _BELOW and is_wanted()
+        ):
+            self.show(lines)
+            return
+        text = _text(lines, True)
+        with self._lock:
+            self.out.flush()
+            page(text)
 
     def error(self, text: str) -> None:
         """On a terminal among the results, else on standard error."""
@@ -113,7 +131,7 @@ class Screen:
                 self.out = before
 
     def _write(self, out: TextIO, lines: Iterable[Line], coloured: bool) -> None:
-        text = "".join(rendered(line, coloured) + "\n" for line in lines)
+        text = _text(lines, coloured)
         with self._lock:
             out.write(text)
             out.flush()
@@ -121,6 +139,10 @@ class Screen:
 
 def _unwritable(file: TextIO, error: OSError) -> InputError:
     return InputError("QL454", f"cannot write {file.name}: {error.strerror}", hint="results go to the terminal again")
+
+
+def _text(lines: Iterable[Line], coloured: bool) -> str:
+    return "".join(rendered(line, coloured) + "\n" for line in lines)
 
 
 def rendered(line: Line, coloured: bool) -> str:

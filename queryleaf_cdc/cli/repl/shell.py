@@ -111,7 +111,7 @@ class Shell:
     def show_rows(self, rows: Sequence[layout.Row], columns: tuple[str, ...] | None = None) -> None:
         names = layout.columns_of(rows, columns)
         draw = layout.expanded if self.expanded else layout.table
-        self.screen.show([*draw(rows, names, self.screen.width), plain(f"({counted(len(rows), 'row')})")])
+        self.screen.page([*draw(rows, names, self.screen.width), plain(f"({counted(len(rows), 'row')})")])
 
     def has_worker(self, name: str) -> bool:
         """Whether somebody works on what was just registered, here or elsewhere."""
