@@ -13,7 +13,7 @@ SIGN = "+/-"
 
 class Changes:
     """JSON lines have a change as it is; in a table and in a CSV it is two lines, the row that goes and the one that
-    comes. ``=`` says that all rows so far are void."""
+    comes. ``=`` says that all rows so far are void. An ``id`` is where --since goes on."""
 
     def __init__(self, form: str, columns: Sequence[str] | None) -> None:
         self._as_is = form == "jsonl"
@@ -27,7 +27,8 @@ class Changes:
 def _whole(row: Any) -> list[Mapping[str, Any]]:
     change = row.change
     before = {"before": change.before} if change.before is not None else {}
-    return [{"change": change.sign, **before, **({"row": dict(row)} if change.sign != "=" else {})}]
+    place = {"id": change.id} if change.id else {}
+    return [{"change": change.sign, **before, **({"row": dict(row)} if change.sign != "=" else {}), **place}]
 
 
 def lines_of(row: Any) -> list[Mapping[str, Any]]:
