@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 from terminal import Terminal
+
+from queryleaf_cdc import start_embedded
 
 Db = Database[dict[str, Any]]
 SCREENS = Path(__file__).parent / "screens"
@@ -257,6 +261,55 @@ def test_a_line_of_a_megabyte_is_refused_as_a_whole(repl: Open, shop: Db) -> Non
         terminal.wait_for(r"^ +42$")
 
 
+def test_a_paste_of_ten_thousand_lines_runs_nothing(repl: Open, shop: Db) -> None:
+    lines = "".join(f"INSERT INTO orders (_id) VALUES ({n});\n" for n in range(10_000))
+    with repl() as terminal:
+        terminal.type(f"\x1b[200~{lines}\x1b[201~")
+        terminal.enter("")
+        terminal.wait_for("too many to edit here")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+        assert shop.orders.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("columns", [40, 12, 3, 1])
+def test_a_stream_goes_on_in_a_terminal_that_is_resized(repl: Open, shop: Db, columns: int) -> None:
+    with repl() as terminal:
+        terminal.enter("SELECT _id, a, b FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        terminal.resize(columns)
+        shop.orders.insert_one({"_id": 1, "a": "x" * 30, "b": "日" * 20})
+        terminal.settled(0.6)
+        terminal.resize(80)
+        shop.orders.insert_one({"_id": 4711, "a": "x", "b": "日"})
+        terminal.wait_for(r"^4711 \| x +\| 日$")
+        assert "Traceback" not in terminal.raw
+
+
+def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, str], tmp_path: Path) -> None:
+    """The stream waits for it, as for one that is elected anew; Ctrl-C ends that, and the shell says what is wrong."""
+    with contextlib.ExitStack() as stack:
+        uri = stack.enter_context(start_embedded())
+        shop = stack.enter_context(MongoClient(uri))["shop"]
+        command = [*REPL, "--uri", f"{uri}&serverSelectionTimeoutMS=500", "--db", "shop"]
+        terminal = stack.enter_context(Terminal(command, environment, cwd=str(tmp_path)))
+        terminal.wait_for(PROMPT)
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED() &")
+        terminal.wait_for("in the background")
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        shop.orders.insert_one({"_id": 4711})
+        terminal.wait_for("^4711$")
+        os.kill(shop.command("serverStatus")["pid"], signal.SIGKILL)
+        terminal.settled(2)
+        terminal.press("c")
+        terminal.wait_for(r"^\(1 row\)$|interrupted")
+        terminal.enter("SELECT 1 AS one;")
+        terminal.wait_for("QL503", 60)
+        terminal.press("d")
+        assert terminal.ended(60) == 0
+        assert "Traceback" not in terminal.raw
+
+
 def test_what_comes_from_the_database_never_steers_the_terminal(repl: Open, shop: Db) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e"
     shop.orders.insert_one({"_id": 1, "text": evil, evil: {evil: [evil]}})
@@ -291,6 +344,7 @@ def test_a_tall_result_goes_to_a_pager(repl: Open, shop: Db) -> None:
         assert ("100" in shown, "199" in shown) == (True, False)
         assert re.search(r"^ +42$", shown, re.MULTILINE) is None
         terminal.press("c")
+        terminal.settled(0.5)
         terminal.type("q")
         terminal.wait_for(r"^ +42$")
         say(terminal, "\\pset pager off", "the pager is off")

@@ -21,6 +21,8 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 """style → what stands between ESC [ and m"""
 _PLAIN_WIDTH = 10_000
 _LEAST_WIDTH = 10
+_LEAST_HEIGHT = 8
+"""lines of a terminal below which a pager is of no help"""
 _BELOW = 2
 """lines of a terminal that the prompt takes"""
 
@@ -86,9 +88,9 @@ class Screen:
     def page(self, lines: Sequence[Line]) -> None:
         """Results that are all there; in a pager where the terminal is too low for them. What threads have to say waits
         until that is left."""
-        if not (
-            self.coloured and self.pages and len(lines) > shutil.get_terminal_size().lines - _BELOW and is_wanted()
-        ):
+        height = shutil.get_terminal_size().lines
+        tall = height >= _LEAST_HEIGHT and len(lines) > height - _BELOW
+        if not (tall and self.coloured and self.pages and is_wanted()):
             self.show(lines)
             return
         text = _text(lines, True)
