@@ -289,7 +289,7 @@ def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, st
     """The stream waits for it, as for one that is elected anew; Ctrl-C ends that, and the shell says what is wrong."""
     with contextlib.ExitStack() as stack:
         uri = stack.enter_context(start_embedded())
-        shop = stack.enter_context(MongoClient(uri))["shop"]
+        shop = stack.enter_context(MongoClient(uri, serverSelectionTimeoutMS=500))["shop"]
         command = [*REPL, "--uri", f"{uri}&serverSelectionTimeoutMS=500", "--db", "shop"]
         terminal = stack.enter_context(Terminal(command, environment, cwd=str(tmp_path)))
         terminal.wait_for(PROMPT)
