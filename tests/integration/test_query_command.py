@@ -181,6 +181,13 @@ def test_a_terminal_gets_no_control_characters(environment: dict[str, str], db: 
     assert all(len(line) + line.count("日") <= 60 for line in seen.splitlines())
 
 
+def test_a_stream_stands_alone(environment: dict[str, str], db: Db) -> None:
+    """Nothing is run of a text that could never come to its end."""
+    text = f"INSERT INTO products (_id) VALUES (1); {SQL}"
+    done = subprocess.run([*COMMAND, text], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, db.products.count_documents({})) == (2, "", 0)
+
+
 EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m\r\n\u202e" + "日" * 20
 
 

@@ -50,7 +50,7 @@ def _run(ql: Any, interactive: bool) -> int:
         else:
             run_script(shell, sys.stdin.fileno())
         return 0
-    except (QueryLeafError, BrokenPipeError):
+    except (QueryLeafError, OSError):
         raise
     except Exception as error:
         shell.screen.error(sentence(error))
