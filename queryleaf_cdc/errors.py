@@ -30,29 +30,58 @@ class Diagnostic:
     hint: str | None = None
     severity: str = "error"
 
-    def render(self, source: Source | None) -> str:
-        """``file:line:col: error QL101: message``, then the source line, a caret and the hint."""
+    def render(self, source: Source | None, width: int | None = None) -> str:
+        """``file:line:col: error QL101: message``, then the source line, a caret and the hint.
+
+        ``width`` is that of the terminal: the caret stands under its place only where the line is not folded."""
         head = f"{self.severity} {self.code}: {self.message}"
         lines = [head]
         if source is not None and self.span is not None:
             line, column = source.position(min(self.span.start, len(source.text)))
-            lines = [f"{source.name}:{line}:{column}: {head}", *_excerpt(source.line(line), column, self.span)]
+            lines = [
+                f"{source.name}:{line}:{column}: {head}",
+                *_excerpt(source.line(line), column, self.span, _room(width)),
+            ]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
 
 
-_EXCERPT = 100  # characters of a long source line that are shown around the caret
+_EXCERPT = 100
+"""columns of a long source line that are shown around the caret"""
+_LEAST_EXCERPT = 8
+_TAB = 8
+"""columns that a tab takes at most"""
 
 
-def _excerpt(text: str, column: int, span: Span) -> list[str]:
-    first = max(0, column - 1 - _EXCERPT // 2) if len(text) > _EXCERPT else 0
-    shown = text[first : first + _EXCERPT]
+def _room(width: int | None) -> int:
+    return _EXCERPT if width is None else min(_EXCERPT, max(_LEAST_EXCERPT, width - 2))
+
+
+def _excerpt(text: str, column: int, span: Span, room: int) -> list[str]:
+    first, last = _window(text, column - 1, room)
     start = column - 1 - first
-    shown = "".join(char if char == "\t" or char.isprintable() else "\ufffd" for char in shown)
+    shown = "".join(char if char == "\t" or char.isprintable() else "\ufffd" for char in text[first:last])
     pad = "".join("\t" if char == "\t" else " " * _columns(char) for char in shown[:start])
     carets = sum(map(_columns, shown[start : start + span.end - span.start]))
     return ["  " + shown, "  " + pad + "^" * max(1, carets)]
+
+
+def _window(text: str, start: int, room: int) -> tuple[int, int]:
+    """From where to where the text is shown: all of it, or as much around ``start`` as there is room for."""
+    first = 0
+    if len(text) > room or sum(map(_most_columns, text)) > room:
+        first, used = start, 0
+        while first > 0 and (used := used + _most_columns(text[first - 1])) <= room // 2:
+            first -= 1
+    last, used = first, 0
+    while last < len(text) and (used := used + _most_columns(text[last])) <= room:
+        last += 1
+    return first, last
+
+
+def _most_columns(char: str) -> int:
+    return _TAB if char == "\t" else _columns(char)
 
 
 def _columns(char: str) -> int:
@@ -82,8 +111,8 @@ class QueryLeafError(Exception):
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return (Diagnostic(self.code, self.message, self.span, self.hint),)
 
-    def render(self) -> str:
-        return "\n".join(each.render(self.source) for each in self.diagnostics)
+    def render(self, width: int | None = None) -> str:
+        return "\n".join(each.render(self.source, width) for each in self.diagnostics)
 
     def __str__(self) -> str:
         return self.render()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import shutil
 import signal
 import sys
 from importlib import import_module
@@ -79,8 +80,26 @@ def _write_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _open_what_is_closed() -> None:
+    """A shell can start a program with its standard files closed (``>&-``): they lead nowhere then. Left closed, the
+    next connection would take their place, and get what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _error_width() -> int | None:
+    """Of the terminal that shows errors."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+
+
 def main() -> None:
     """Runs the command line and exits. What a user can cause never shows a traceback."""
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no such letter
     try:
@@ -93,7 +112,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except QueryLeafError as error:
-        click.echo(error.render(), err=True)
+        click.echo(error.render(_error_width()), err=True)
         code = 3 if isinstance(error, ServerError) else 1
     except (KeyboardInterrupt, click.Abort):
         code = 130

@@ -28,7 +28,11 @@ def read_sql(file: Path) -> tuple[str, str]:
     if str(file) == "-":
         return _decoded(sys.stdin.buffer.read(MAX_BYTES), "<stdin>"), "<stdin>"
     with open_file(file) as opened:
-        return _decoded(opened.read(MAX_BYTES), str(file)), str(file)
+        try:
+            content = opened.read(MAX_BYTES)
+        except OSError as error:
+            raise InputError("QL431", f"cannot read {file}: {error.strerror}") from None
+        return _decoded(content, str(file)), str(file)
 
 
 def open_file(file: Path) -> IO[bytes]:

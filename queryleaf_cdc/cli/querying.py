@@ -36,7 +36,10 @@ def query_command(
     form = "jsonl" if as_json else form or formats.default_format()
     text, name = _text(sql)
     statements = compile_sql(text, name=name).statements
-    streams = len(statements) == 1 and isinstance(statements[0], StreamStatement | FlowStatement | ChangelogStatement)
+    endless = [isinstance(each, StreamStatement | FlowStatement | ChangelogStatement) for each in statements]
+    streams = endless == [True]
+    if any(endless) and not streams:
+        raise click.UsageError("a streaming SELECT never ends: give it alone, and the other statements before")
     if since is not None and not streams:
         raise click.UsageError("--since says where a streaming SELECT begins, and this is none")
     with connection.open() as ql:

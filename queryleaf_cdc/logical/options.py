@@ -159,3 +159,6 @@ _VIEW: dict[str, tuple[str, Callable[[Option], Any]]] = {
     "cache_rows": ("cache_rows", _whole(1, MAX_CACHE_ROWS)),
     "on_error": ("on_error", _choice("rebuild", "stop")),
 }
+
+OPTION_NAMES = {"TRIGGER": tuple(_TRIGGER), "SINK": (*_TRIGGER, *_WEBHOOK), "VIEW": tuple(_VIEW)}
+"""by what is created"""

@@ -141,6 +141,8 @@ class _Explaining:
                 return Node(f"IF ({where})", inner)
             case InsertRow(collection=collection) if collection == ROW:
                 return Node("emit a row", self._values(action))
+            case InsertRow(collection=collection, replaces=True):
+                return Node(f"put into {collection}, in the place of a row with the same _id", self._values(action))
             case InsertRow(collection=collection, conflict=conflict):
                 upsert = f" on conflict ({', '.join(conflict.columns)})" if conflict is not None else ""
                 return Node(f"insert into {collection}{upsert}", self._values(action))

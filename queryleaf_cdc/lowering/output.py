@@ -199,13 +199,14 @@ class _Printer:
         match action:
             case Choose():
                 return self._choose(action)
-            case InsertRow(collection, fields, slot, conflict):
+            case InsertRow(collection, fields, slot, conflict, replaces=replaces):
                 document = {_dotted(path): self._value(value) for path, value in fields}
                 slot = None if self.of_rows else slot
                 if collection == ROW:
                     return {"op": "emit", "row": {"$ref": _reference(slot)} if slot is not None else document}
                 whole = {"$ref": _reference(slot)} if slot is not None else document
-                return {"op": "insert", "collection": collection, "document": whole, **self._conflict(conflict)}
+                row = {"collection": collection, "document": whole, **({"replaces": True} if replaces else {})}
+                return {"op": "insert", **row, **self._conflict(conflict)}
             case InsertQuery(collection, columns, query, conflict):
                 names = [_dotted(path) for path in columns]
                 read = self._query(query)

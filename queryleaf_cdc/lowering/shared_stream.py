@@ -14,6 +14,7 @@ from queryleaf_cdc.functions.mql import Const as MqlConst
 from queryleaf_cdc.functions.mql import Mql, Ref, all_of, any_of, op
 from queryleaf_cdc.lowering.event_scope import OPERATION_TYPES
 from queryleaf_cdc.lowering.reads import BASE_FIELDS, event_fields, worker_expressions
+from queryleaf_cdc.lowering.replacing import replacing
 from queryleaf_cdc.lowering.trigger_plan import Images, LoweredBody, any_test, choice_stages, event_match, lower_body
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stages import ALWAYS, AddFields, AllOf, AnyOf, FieldTest, Include, Match, Stage, Test
@@ -69,12 +70,17 @@ def share(triggers: Sequence[TriggerStatement], keep: tuple[str, ...] = ()) -> S
 
 
 def _member(statement: TriggerStatement, index: int, alone: bool, crowded: bool) -> Member:
-    plan, node = statement.plan, statement.node
+    plan = statement.plan
     prefix = ("_ql",) if alone else ("_ql", f"t{index}")
     if crowded:
-        return Member(plan, lower_body(node, "_ql"), ())
+        return Member(plan, _lowered(statement, "_ql"), ())
     gate = None if alone else _gate(plan)
-    return Member(plan, lower_body(node, ".".join(prefix), gate), prefix)
+    return Member(plan, _lowered(statement, ".".join(prefix), gate), prefix)
+
+
+def _lowered(statement: TriggerStatement, prefix: str, gate: Expr | None = None) -> LoweredBody:
+    body = lower_body(statement.node, prefix, gate)
+    return replace(body, actions=replacing(body.actions)) if statement.plan.replaces else body
 
 
 def _gate(plan: TriggerPlan) -> Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from queryleaf_cdc.lowering.replacing import replacing
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
 from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import TriggerOptions, TriggerPlan
@@ -19,6 +20,12 @@ def lower_sink(
     destination: Destination,
 ) -> TriggerPlan:
     plan = lower_trigger(node, source, options, functions)
-    if destination.kind != "procedure":
-        return plan
-    return replace(plan, requires=replace(plan.requires, procedures=(destination.name.upper(),)))
+    requires = plan.requires
+    match destination.kind:
+        case "procedure":
+            return replace(plan, requires=replace(requires, procedures=(destination.name.upper(),)))
+        case "collection":
+            privileges = (*requires.privileges, (destination.name, "update"))
+            needed = replace(requires, privileges=privileges)
+            return replace(plan, actions=replacing(plan.actions), requires=needed, replaces=True)
+    return plan

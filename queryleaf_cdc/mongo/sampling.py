@@ -78,8 +78,9 @@ def collection_sizes(database: Database[dict[str, Any]]) -> dict[str, int]:
 
 
 def sampled_paths(database: Database[dict[str, Any]], name: str) -> dict[str, frozenset[str]]:
-    """``{"address.city": {"string"}, ...}``: the fields of some documents, also nested ones, with their BSON types, in
-    the order in which they appear. As above, no value leaves the server. Raises ServerError."""
+    """``{"address.city": {"string"}, ...}``: the fields of some documents, with their BSON types, in the order in which
+    they appear; also nested ones and, as ``items.sku``, those in arrays. As above, no value leaves the server. Raises
+    ServerError."""
     found: dict[str, set[str]] = {}
     with server_errors("look at documents", f"find on {database.name}"):
         documents = database.get_collection(name, OPTIONS).find({}, {"_id": 0, "fields": _fields("$$ROOT", NESTED)})
@@ -92,17 +93,34 @@ NESTED = 3
 """levels of documents in documents that are looked at"""
 _MOST_FIELDS = 500
 """of one level: a document may use values as names"""
+_ELEMENTS = 10
+"""of an array that are looked at"""
 
 
 def _fields(document: str, levels: int) -> dict[str, Any]:
-    """An expression: ``[{k: name, t: type, f: fields of a document}, ...]``."""
+    """An expression: ``[{k: name, t: type, f: fields of a document, or of the documents of an array}, ...]``."""
     each = f"each{levels}"
     value = f"$${each}.v"
     described: dict[str, Any] = {"k": f"$${each}.k", "t": {"$type": value}}
     if levels > 1:
-        described["f"] = {"$cond": [{"$eq": [{"$type": value}, "object"]}, _fields(value, levels - 1), []]}
+        described["f"] = {
+            "$switch": {
+                "branches": [
+                    {"case": {"$eq": [{"$type": value}, "object"]}, "then": _fields(value, levels - 1)},
+                    {"case": {"$isArray": value}, "then": _fields_of_elements(value, levels - 1)},
+                ],
+                "default": [],
+            }
+        }
     some = {"$slice": [{"$objectToArray": document}, _MOST_FIELDS]}
     return {"$map": {"input": some, "as": each, "in": described}}
+
+
+def _fields_of_elements(array: str, levels: int) -> dict[str, Any]:
+    """Those of its documents, one behind the other."""
+    inner = {"$cond": [{"$eq": [{"$type": "$$this"}, "object"]}, _fields("$$this", levels), []]}
+    joined = {"$concatArrays": ["$$value", inner]}
+    return {"$reduce": {"input": {"$slice": [array, _ELEMENTS]}, "initialValue": [], "in": joined}}
 
 
 def _collect(fields: list[dict[str, Any]], prefix: str, found: dict[str, set[str]]) -> None:

@@ -113,13 +113,15 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class InsertRow:
-    """``slot`` is set when the server computes the whole document."""
+    """``slot`` is set when the server computes the whole document. ``replaces``: it takes the place of a row with its
+    ``_id``, as the rows of a sink do, which have the ids of their changes."""
 
     collection: str
     fields: tuple[tuple[Path, Computed], ...]
     slot: tuple[str, ...] | None
     conflict: Conflict | None
     span: Span
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ class StreamPlan:
 @dataclass(frozen=True, slots=True)
 class TriggerPlan:
     """``guards`` are, per SQL operation, the condition under which an event of it takes any action (a bound
-    expression; True where always). ``fields`` are the event paths that a worker reads that evaluates everything."""
+    expression; True where always). ``fields`` are the event paths that a worker reads that evaluates everything.
+    ``replaces``: what it inserts takes the place of what has the same ``_id``."""
 
     name: str
     collection: str
@@ -58,3 +59,4 @@ class TriggerPlan:
     reads_depth: bool
     source: Source
     span: Span
+    replaces: bool = False

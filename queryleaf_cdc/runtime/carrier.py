@@ -33,6 +33,8 @@ class Carrier:
     place: str | None = None
     _troubles: int = 0
     """attempts in a row that found the receiver away"""
+    _asked: float = 0.0
+    """seconds for which it wants to be left alone, as it said last"""
 
     @property
     def is_held_up(self) -> bool:
@@ -99,8 +101,9 @@ class Carrier:
             self.carry(rows)
         except (Exception, SystemExit) as error:
             self._troubles = self._troubles + 1 if isinstance(error, Away) else 0
+            self._asked = error.retry_after if isinstance(error, Away) else 0.0
             return error
-        self._troubles = 0
+        self._troubles, self._asked = 0, 0.0
         self.store.delivered([row["_id"] for row in rows])
         self.metrics.called(len(rows))
         return None
@@ -118,4 +121,5 @@ class Carrier:
         return pause
 
     def _pause(self, attempt: int) -> float:
-        return backoff(attempt, self.limits.call_retry_seconds, self.limits.max_call_retry_seconds)
+        pause = backoff(attempt, self.limits.call_retry_seconds, self.limits.max_call_retry_seconds)
+        return max(pause, self._asked)

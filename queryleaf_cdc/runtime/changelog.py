@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.mongo.change_source import ChangeSource
-from queryleaf_cdc.mongo.deployment import require_replica_set
+from queryleaf_cdc.mongo.deployment import latest_time, require_replica_set
 from queryleaf_cdc.mongo.faults import WorkerFault, server_errors
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.images import enable_images
@@ -23,7 +23,7 @@ from queryleaf_cdc.mongo.snapshot import Piece, SnapshotGone, read_piece
 from queryleaf_cdc.mongo.view_rules import refuse_unfollowable
 from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.runtime.row_stream import Row, RowChange, RowStream, change_of
-from queryleaf_cdc.runtime.since import just_after
+from queryleaf_cdc.runtime.since import Since, just_after, position_of, refuse_future
 from queryleaf_cdc.values import Document
 
 _STARTS = 10
@@ -39,7 +39,9 @@ class Changelog(RowStream):
 
     The row of an UPDATE is the new one, ``change.before`` the old one; that of a DELETE is the old one. A RESET, an
     empty row, says that the rows given so far are no longer those of the collection; those that are follow. ``is_gone``
-    tells, when the collection was dropped, whether that is the end."""
+    tells, when the collection was dropped, whether that is the end.
+
+    With ``since`` the reader has the rows of that time already, and gets the changes from then on."""
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Changelog(RowStream):
         select: Select,
         columns: tuple[str, ...] | None,
         is_gone: Callable[[], bool] = lambda: False,
+        since: Since | None = None,
     ) -> None:
         super().__init__()
         self.columns = columns
@@ -60,13 +63,19 @@ class Changelog(RowStream):
         self._events: list[Event] = []
         self._time = Timestamp(0, 1)
         self._starts = 0
-        self._told = False
+        self._told = since is not None
         """a row was given that a RESET must take back"""
         self._dropped = False
+        start = position_of(since) if since is not None else None
         with server_errors(f"follow {collection}", f"read and changeStream on {database.name}"):
             require_replica_set(database.client)
             refuse_unfollowable(database, [collection])
-            self._begin()
+            if start is None:
+                self._begin()
+            else:
+                refuse_future(start, latest_time(database))
+                enable_images(database, [collection])
+                self._follow(start)
 
     def _end(self) -> None:
         if self._source is not None:
@@ -80,7 +89,9 @@ class Changelog(RowStream):
         self._end()
         enable_images(self._database, [self._collection])
         self._time, self._content = read_piece(self._database, Piece(self._collection, (), (), 0), [])
-        start = Position(at=just_after(self._time))
+        self._follow(Position(at=just_after(self._time)))
+
+    def _follow(self, start: Position) -> None:
         stages = [{"$match": {"ns.coll": self._collection, "operationType": {"$in": list(ACTIONS)}}}]
         self._source = ChangeSource(self._database, stages, _IMAGES, start, moves=True)
         self._events = []

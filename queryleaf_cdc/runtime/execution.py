@@ -256,14 +256,15 @@ class FiringCompiler:
         origin, collection = self._origin(action.span), action.collection
         if self.in_server and action.slot is not None:
             (slot,) = action.slot
+            put = _replacing if action.replaces else _inserting
 
             def run_whole(frame: Frame) -> bool:
-                frame.effects.insert(collection, frame.computed[slot], origin)
+                put(frame, collection, frame.computed[slot], origin)
                 return False
 
             return run_whole
         getters = tuple((path, self.value(value)) for path, value in action.fields)
-        write = self._row_writer(collection, action.conflict, origin)
+        write = self._row_writer(collection, action.conflict, origin, action.replaces)
 
         def run(frame: Frame) -> bool:
             write(frame, tuple((path, getter(frame)) for path, getter in getters))
@@ -313,11 +314,14 @@ class FiringCompiler:
 
         return run
 
-    def _row_writer(self, collection: str, conflict: Conflict | None, origin: Origin) -> RowWriter:
+    def _row_writer(
+        self, collection: str, conflict: Conflict | None, origin: Origin, replaces: bool = False
+    ) -> RowWriter:
         """Inserts a row. A row with a NULL among its conflict columns conflicts with nothing."""
+        put = _replacing if replaces else _inserting
 
         def insert(frame: Frame, row: Row) -> None:
-            frame.effects.insert(collection, nested(row), origin)
+            put(frame, collection, nested(row), origin)
 
         if conflict is None:
             return insert
@@ -329,6 +333,14 @@ class FiringCompiler:
             (insert if free else upsert)(frame, row)
 
         return write
+
+
+def _inserting(frame: Frame, collection: str, document: Document, origin: Origin) -> None:
+    frame.effects.insert(collection, document, origin)
+
+
+def _replacing(frame: Frame, collection: str, document: Document, origin: Origin) -> None:
+    frame.effects.update(collection, {"_id": document["_id"]}, document, origin, upsert=True, many=False)
 
 
 def nested(row: Row) -> Document:

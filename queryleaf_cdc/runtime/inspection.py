@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from queryleaf_cdc.compiler import compile_sql
-from queryleaf_cdc.errors import CompileError, InputError, did_you_mean
+from queryleaf_cdc.errors import InputError, did_you_mean
 from queryleaf_cdc.lowering.explain import explain
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.faults import server_errors
@@ -18,9 +17,8 @@ from queryleaf_cdc.plans.program import (
     ExplainStatement,
     InspectionStatement,
     ShowStatement,
-    TriggerStatement,
 )
-from queryleaf_cdc.plans.trigger import TriggerPlan
+from queryleaf_cdc.runtime.properties import properties_of
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.statements import Describe
 from queryleaf_cdc.values import Document
@@ -54,19 +52,19 @@ class Inspection:
             case ShowStatement(node) if node.what == "COLLECTIONS":
                 return self._collections()
             case ShowStatement(node):
-                return self._registered(_KINDS[node.what])
+                return self._registered(_KINDS[node.what], (*_STATUS, "pending") if node.what == "SINKS" else _STATUS)
             case DescribeStatement(node):
                 return self._described(source, node)
 
     # -- SHOW ----------------------------------------------------------------------------------------------------
 
-    def _registered(self, kinds: tuple[str, ...]) -> Table:
+    def _registered(self, kinds: tuple[str, ...], columns: tuple[str, ...]) -> Table:
         rows = [
-            {"name": name, **{column: each[column] for column in _STATUS}}
+            {"name": name, **{column: each.get(column) for column in columns}}
             for name, each in self._status().items()
             if each["kind"] in kinds
         ]
-        return ("name", *_STATUS), rows
+        return ("name", *columns), rows
 
     def _collections(self) -> Table:
         views = {view.target: name for name, view in self._views().items()}
@@ -97,8 +95,11 @@ class Inspection:
             fields = sample_fields(self._database, node.name) if node.name in there else []
         if node.name not in there:
             known = [*there, *(each.name for each in self._catalog.list())]
-            hint = did_you_mean(node.name, known) or "SHOW COLLECTIONS, SHOW TRIGGERS and SHOW VIEWS list what there is"
-            message = f"there is no trigger, view or collection {node.name}"
+            hint = (
+                did_you_mean(node.name, known)
+                or "SHOW COLLECTIONS, TRIGGERS, VIEWS, STREAMS or SINKS lists what there is"
+            )
+            message = f"there is nothing called {node.name}"
             raise InputError("QL411", message, node.name_span, hint, source)
         return ("field", "type", "present"), [_field_row(each) for each in fields]
 
@@ -109,7 +110,7 @@ class Inspection:
             "name": entry.name,
             "kind": entry.kind.replace("_", " "),
             **{name: status.get(name) for name in _STATUS},
-            **(self._view_properties(entry) if entry.view is not None else _trigger_properties(entry)),
+            **(self._view_properties(entry) if entry.view is not None else properties_of(entry)),
             "registered": registered,
             "sql": entry.sql,
         }
@@ -126,26 +127,6 @@ class Inspection:
             "columns": ", ".join(view.columns) if view.columns is not None else "*",
             "on_error": view.on_error,
         }
-
-
-def _trigger_properties(entry: CatalogEntry) -> Document:
-    """Nothing for what does not compile here, as with functions of another program, or is no trigger."""
-    try:
-        statements = compile_sql(entry.sql, name=entry.name).statements
-    except CompileError:
-        return {}
-    plan: TriggerPlan | None = next((each.plan for each in statements if isinstance(each, TriggerStatement)), None)
-    if plan is None:
-        return {}
-    requires = plan.requires
-    return {
-        "collection": plan.collection,
-        "fires on": ", ".join(plan.operations),
-        "writes": ", ".join(sorted(plan.targets)),
-        "calls": ", ".join(requires.procedures),
-        "on_error": plan.options.on_error,
-        "max_retries": plan.options.max_retries,
-    }
 
 
 def _field_row(facts: FieldFacts) -> Document:

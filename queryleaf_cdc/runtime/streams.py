@@ -31,13 +31,9 @@ class Streams:
 
     def open(self, program: Program, since: Since | None) -> RowStream:
         """The rows of the program's one statement. Raises InputError QL442 when that is no stream."""
-        if since is not None and isinstance(program.statements[0], ChangelogStatement):
-            raise InputError(
-                "QL446", "EMIT CHANGES begins with what is there; it takes no since", source=program.source
-            )
         only = program.statements[0] if len(program.statements) == 1 else None
         if isinstance(only, ChangelogStatement):
-            return self._keep(self._changelog(only.collection, selecting(only, self._functions), only.columns))
+            return self._keep(self._changelog(only.collection, selecting(only, self._functions), only.columns, since))
         if not isinstance(only, StreamStatement | FlowStatement):
             raise InputError(
                 "QL442",
@@ -61,12 +57,14 @@ class Streams:
         for stream in list(self._open):
             stream.close()
 
-    def _changelog(self, name: str, select: Select, columns: tuple[str, ...] | None) -> Changelog:
+    def _changelog(
+        self, name: str, select: Select, columns: tuple[str, ...] | None, since: Since | None = None
+    ) -> Changelog:
         view = self._view_target(name)
         if view is None:
             self._require(name)
-            return Changelog(self._database, name, select, columns)
-        return Changelog(self._database, view, select, columns, lambda: self._catalog.get(name) is None)
+            return Changelog(self._database, name, select, columns, since=since)
+        return Changelog(self._database, view, select, columns, lambda: self._catalog.get(name) is None, since)
 
     def _view_target(self, name: str) -> str | None:
         """The collection of a materialized view; also None for whoever may not read the catalog."""

@@ -8,6 +8,9 @@ from queryleaf_cdc.errors import RunError
 class Away(RunError):
     """The receiver is in trouble, or not there: try again, and leave it alone for a while."""
 
+    retry_after: float = 0.0
+    """seconds that it has asked for, at least"""
+
 
 class Refused(RunError):
     """This row will never be accepted: there is no use in trying again."""

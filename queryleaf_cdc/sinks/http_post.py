@@ -36,6 +36,8 @@ class Response:
     status: int
     text: str
     """the beginning of the body, "" after a success"""
+    retry_after: str | None = None
+    """that header"""
 
 
 def post(request: Request, places: Sequence[Address], timeout_seconds: float) -> Response:
@@ -79,7 +81,7 @@ def _exchange(request: Request, connected: _Deadlined) -> Response:
     client.request("POST", request.path, request.body, dict(request.headers))
     response = client.getresponse()
     success = 200 <= response.status < 300
-    return Response(response.status, "" if success else _text(response))
+    return Response(response.status, "" if success else _text(response), response.getheader("Retry-After"))
 
 
 def _text(response: http.client.HTTPResponse) -> str:

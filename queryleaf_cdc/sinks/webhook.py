@@ -7,12 +7,14 @@ import hmac
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
 
 from queryleaf_cdc.sinks.addresses import addresses
 from queryleaf_cdc.sinks.faults import Away, Refused
 from queryleaf_cdc.sinks.http_post import Request, Response, post
 from queryleaf_cdc.sinks.message import message_json
+from queryleaf_cdc.sinks.retry_after import seconds_until
 from queryleaf_cdc.values import Document
 
 _TEXT = 200
@@ -69,4 +71,6 @@ def _judge(response: Response, host: str) -> None:
     text = f"{host} answered {status}{redirected}{said}"
     if 400 <= status < 500 and status not in _WORTH_ANOTHER_TRY:
         raise Refused("QL620", text)
-    raise Away("QL620", text)
+    away = Away("QL620", text)
+    away.retry_after = seconds_until(response.retry_after, datetime.now(UTC))
+    raise away

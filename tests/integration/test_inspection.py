@@ -85,6 +85,38 @@ def test_a_view_is_described(registered: QueryLeaf, db: Db) -> None:
     assert {name: found[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("target", "options", "wanted"),
+    [
+        ("copies", "", {"into": "collection copies", "delivery": "exactly once", "max_retries": 5}),
+        ("PROCEDURE tell", "", {"into": "procedure tell", "delivery": "at least once", "max_retries": 7}),
+        ("FILE 'out/a.jsonl'", "WITH (start = 'beginning')", {"into": "file out/a.jsonl", "start": "beginning"}),
+        (
+            "WEBHOOK 'https://example.com/x?team=a&token=hush'",
+            "WITH (secret = ENV 'HOOK', timeout_ms = 300)",
+            {
+                "into": "webhook https://example.com/x?team=…&token=…",
+                "timeout_ms": 300,
+                "allow_private": False,
+                "secret": "ENV 'HOOK'",
+                "max_retries": 15,
+            },
+        ),
+    ],
+)
+def test_a_sink_is_described(ql: QueryLeaf, target: str, options: str, wanted: dict[str, Any]) -> None:
+    ql.execute(f"CREATE SINK s {options} AS SELECT total, n FROM orders WHERE CHANGE_DETECTED() INTO {target}")
+    wanted = {"kind": "sink", "state": "stopped", "collection": "orders", "columns": "total, n", **wanted}
+    found = properties(ql, "s")
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_a_named_stream_is_described(ql: QueryLeaf) -> None:
+    ql.execute("CREATE VIEW big AS SELECT _id, n FROM orders WHERE CHANGE_DETECTED() AND n > 5")
+    found = properties(ql, "big")
+    assert (found["reads"], found["columns"]) == ("orders", "_id, n")
+
+
 def test_a_collection_is_described_by_its_documents(ql: QueryLeaf, db: Db) -> None:
     db.people.insert_many({"_id": n, "name": str(n), "home": {"city": "Ghent"}} for n in range(3))
     db.people.insert_one({"_id": 3, "name": None, "a.b": 1.5})

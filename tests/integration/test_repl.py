@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 from terminal import Terminal
+
+from queryleaf_cdc import start_embedded
 
 Db = Database[dict[str, Any]]
 SCREENS = Path(__file__).parent / "screens"
@@ -150,6 +155,46 @@ def test_a_stream_follows_the_width_of_the_terminal(repl: Open, shop: Db) -> Non
         terminal.wait_for(r"^ +2 \| abcdefghijklm.*…$")
 
 
+def test_a_followed_view_tells_what_comes_and_goes(repl: Open, shop: Db) -> None:
+    shop.orders.insert_one({"_id": 1, "total": 5})
+    with repl() as terminal:
+        terminal.enter("SELECT _id, total FROM orders EMIT CHANGES;")
+        terminal.wait_for(r"^\+ +\| +1 \| +5$")
+        shop.orders.update_one({"_id": 1}, {"$set": {"total": 7}})
+        terminal.wait_for(r"^- +\| +1 \| +5\n\+ +\| +1 \| +7$")
+        shop.orders.delete_one({"_id": 1})
+        terminal.wait_for(r"^- +\| +1 \| +7$")
+
+
+def test_a_mistake_in_a_narrow_terminal_keeps_its_caret(repl: Open) -> None:
+    with repl(columns=30) as terminal:
+        terminal.enter("SELECT a, b, c, d, e FROM orders WHERE nosuch(a) = 'some long text';")
+        shown = terminal.wait_for(r"\^\^\^\^")
+        line, carets = re.findall(r"^  .*nosuch\(a\).*\n +\^+", shown, re.MULTILINE)[0].split("\n")
+        assert line.index("nosuch(a)") == carets.index("^")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no shell with jobs here")
+def test_it_is_suspended_and_goes_on(mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path) -> None:
+    """Ctrl-Z, as a shell has it: at the prompt, and while a stream prints."""
+    with Terminal(["bash", "--norc", "-i"], {**environment, "PS1": "bash> "}, cwd=str(tmp_path)) as terminal:
+        terminal.enter(" ".join([*REPL, "--uri", f"'{mongo_uri}'", "--db", "shop"]))
+        terminal.wait_for(PROMPT)
+        terminal.press("z")
+        terminal.wait_for(r"Stopped[\s\S]*^bash> ?$")
+        terminal.enter("echo outside; fg")
+        terminal.wait_for(r"^outside$[\s\S]*^shop> ?$")
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        terminal.press("z")
+        terminal.wait_for(r"Stopped[\s\S]*Stopped[\s\S]*^bash> ?$")
+        shop.orders.insert_one({"_id": 4711})
+        terminal.enter("fg")
+        terminal.wait_for("^4711$")
+        terminal.press("c")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+
+
 @pytest.mark.parametrize("keys", ["cccccccccc", "dddccc"])
 @pytest.mark.parametrize(
     "statement", ["SELECT 'never closed", "SELECT _id FROM orders WHERE CHANGE_DETECTED();", "SELECT 1 AS a \\watch 30"]
@@ -216,6 +261,55 @@ def test_a_line_of_a_megabyte_is_refused_as_a_whole(repl: Open, shop: Db) -> Non
         terminal.wait_for(r"^ +42$")
 
 
+def test_a_paste_of_ten_thousand_lines_runs_nothing(repl: Open, shop: Db) -> None:
+    lines = "".join(f"INSERT INTO orders (_id) VALUES ({n});\n" for n in range(10_000))
+    with repl() as terminal:
+        terminal.type(f"\x1b[200~{lines}\x1b[201~")
+        terminal.enter("")
+        terminal.wait_for("too many to edit here")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+        assert shop.orders.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("columns", [40, 12, 3, 1])
+def test_a_stream_goes_on_in_a_terminal_that_is_resized(repl: Open, shop: Db, columns: int) -> None:
+    with repl() as terminal:
+        terminal.enter("SELECT _id, a, b FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        terminal.resize(columns)
+        shop.orders.insert_one({"_id": 1, "a": "x" * 30, "b": "日" * 20})
+        terminal.settled(0.6)
+        terminal.resize(80)
+        shop.orders.insert_one({"_id": 4711, "a": "x", "b": "日"})
+        terminal.wait_for(r"^4711 \| x +\| 日$")
+        assert "Traceback" not in terminal.raw
+
+
+def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, str], tmp_path: Path) -> None:
+    """The stream waits for it, as for one that is elected anew; Ctrl-C ends that, and the shell says what is wrong."""
+    with contextlib.ExitStack() as stack:
+        uri = stack.enter_context(start_embedded())
+        shop = stack.enter_context(MongoClient(uri, serverSelectionTimeoutMS=500))["shop"]
+        command = [*REPL, "--uri", f"{uri}&serverSelectionTimeoutMS=500", "--db", "shop"]
+        terminal = stack.enter_context(Terminal(command, environment, cwd=str(tmp_path)))
+        terminal.wait_for(PROMPT)
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED() &")
+        terminal.wait_for("in the background")
+        terminal.enter("SELECT _id FROM orders WHERE CHANGE_DETECTED();")
+        terminal.wait_for("waiting for changes")
+        shop.orders.insert_one({"_id": 4711})
+        terminal.wait_for("^4711$")
+        os.kill(shop.command("serverStatus")["pid"], signal.SIGKILL)
+        terminal.settled(2)
+        terminal.press("c")
+        terminal.wait_for(r"^\(1 row\)$|interrupted")
+        terminal.enter("SELECT 1 AS one;")
+        terminal.wait_for("QL503", 60)
+        terminal.press("d")
+        assert terminal.ended(60) == 0
+        assert "Traceback" not in terminal.raw
+
+
 def test_what_comes_from_the_database_never_steers_the_terminal(repl: Open, shop: Db) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e"
     shop.orders.insert_one({"_id": 1, "text": evil, evil: {evil: [evil]}})
@@ -241,8 +335,40 @@ def test_the_history_goes_on_after_a_restart(repl: Open, tmp_path: Path) -> None
         terminal.wait_for(r"SELECT 4242 AS first_session;")
 
 
+@pytest.mark.skipif(shutil.which("less") is None, reason="no pager here")
+def test_a_tall_result_goes_to_a_pager(repl: Open, shop: Db) -> None:
+    shop.orders.insert_many([{"_id": n} for n in range(100, 200)])
+    with repl() as terminal:
+        terminal.enter("SELECT _id FROM orders ORDER BY _id; SELECT 40 + 2 AS answer;")
+        shown = terminal.wait_for(r"^:$")
+        assert ("100" in shown, "199" in shown) == (True, False)
+        assert re.search(r"^ +42$", shown, re.MULTILINE) is None
+        terminal.press("c")
+        terminal.settled(0.5)
+        terminal.type("q")
+        terminal.wait_for(r"^ +42$")
+        say(terminal, "\\pset pager off", "the pager is off")
+        say(terminal, "SELECT _id FROM orders ORDER BY _id;", r"\(100 rows\)")
+        assert re.search(r"^199$", terminal.text(), re.MULTILINE)
+
+
+def test_the_pager_is_the_one_that_the_user_names(
+    mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """As a command with arguments; a blank name is none; one that is not there is done without."""
+    shop.orders.insert_many([{"_id": n} for n in range(100, 200)])
+    command = [*REPL, "--uri", mongo_uri, "--db", "shop"]
+    for pager, shown in (("head -n 3", "^100$"), ("  ", "^199$"), ("no_such_program", "^199$")):
+        with Terminal(command, {**environment, "PAGER": pager}, cwd=str(tmp_path)) as terminal:
+            terminal.wait_for(PROMPT)
+            terminal.enter("SELECT _id FROM orders ORDER BY _id;")
+            terminal.wait_for(shown)
+            say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+            assert "Traceback" not in terminal.raw
+
+
 def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
-    shop.orders.insert_one({"_id": 1, "address": {"city": "Oslo", "geo": {"latitude": 1}}})
+    shop.orders.insert_one({"_id": 1, "address": {"city": "Oslo", "geo": {"latitude": 1}}, "items": [1, {"stock": 2}]})
     with repl() as terminal:
         for text in ("SELECT o.address.geo.lat", " FROM ord"):
             terminal.type(text)
@@ -252,6 +378,24 @@ def test_completion_knows_nested_fields(repl: Open, shop: Db) -> None:
         terminal.wait_for("FROM orders")
         terminal.type(" o WHERE o.address.geo.lat\t")
         terminal.wait_for(r"geo\.latitude")
+        terminal.settled(0.3)
+        terminal.type(" = 1 AND o.items.sto")
+        terminal.settled(0.3)
+        terminal.type("\t")
+        terminal.wait_for(r"items\.stock")
+
+
+def test_completion_knows_functions_of_the_user(
+    mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("def register(ql):\n    ql.function('GEOHASH')(lambda place: 'u4pru')\n")
+    command = [*REPL, "--uri", mongo_uri, "--db", "shop", "--procedures", "mine.py"]
+    with Terminal(command, environment, cwd=str(tmp_path)) as terminal:
+        terminal.wait_for(PROMPT)
+        terminal.type("SELECT geoh\t")
+        terminal.wait_for("SELECT geohash")
+        terminal.enter("(1) AS place;")
+        terminal.wait_for("^u4pru$")
 
 
 def test_a_command_does_not_lose_the_statement_before_it(repl: Open) -> None:
@@ -273,6 +417,14 @@ def test_results_into_a_file(repl: Open, tmp_path: Path) -> None:
         terminal.enter("SELECT 2 AS two;")
         terminal.wait_for("^two$")
         assert (tmp_path / "out.txt").read_text() == "one\n---\n  1\n(1 row)\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_results_into_a_file_that_takes_no_more(repl: Open) -> None:
+    with repl() as terminal:
+        say(terminal, "\\o /dev/full", PROMPT)
+        say(terminal, "SELECT 1 AS one;", "QL454: cannot write /dev/full: No space left on device")
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
 
 
 # -- as a filter ----------------------------------------------------------------------------------------------------
@@ -305,6 +457,8 @@ def test_a_stream_in_the_background_of_a_script(filtered: Callable[[str], Any]) 
         ("\\nosuch", "QL450"),
         ("\\d nothing", "QL451"),
         ("\\i nothing.sql", "QL430"),
+        ("\\i /proc/self/mem", "QL431"),
+        ("\\i -", "QL451"),
         ("\\o .", "QL454"),
         ("\\drain", "QL443"),
         ("\\kill 1", "QL451"),

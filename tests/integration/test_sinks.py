@@ -94,6 +94,22 @@ class TestIntoCollection:
             ql.drain()
         assert sorted(each["order_id"] for each in db.order_audit.find()) == [1, 2]
 
+    @pytest.mark.parametrize("columns", ["total, total * 2 AS twice", "*, total * 2 AS twice"])
+    def test_one_that_begins_again_replaces_its_rows(self, ql: QueryLeaf, db: Db, columns: str) -> None:
+        """A change has one row, whoever wrote it."""
+        again = "CREATE SINK audit WITH (start = 'beginning') AS SELECT {} FROM orders WHERE CHANGE_DETECTED() INTO b"
+        ql.execute(again.format(columns).replace(", total * 2 AS twice", ""))
+        with ql:
+            db.orders.insert_many([{"_id": n, "total": n} for n in range(3)])
+            ql.drain()
+        ql.execute("DROP SINK audit")
+        ql.execute(again.format(columns))
+        with ql:
+            db.orders.insert_one({"_id": 3, "total": 3})
+            ql.drain()
+        assert [(each["total"], each["twice"]) for each in db.b.find().sort("_id", 1)] == [(n, n * 2) for n in range(4)]
+        assert db["_queryleaf.dead_letters"].count_documents({}) == 0
+
 
 class TestCatalog:
     SINK = "CREATE SINK audit AS SELECT total FROM orders WHERE CHANGE_DETECTED() INTO order_audit"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from queryleaf_cdc import CompileError, InputError, QueryLeaf, RunError, ServerError
+from queryleaf_cdc import CompileError, InputError, QueryLeaf, QueryLeafError, RunError, ServerError
 
 Db = Database[dict[str, Any]]
 SQL = "SELECT n FROM t WHERE CHANGE_DETECTED()"
@@ -395,7 +395,35 @@ def test_a_view_under_another_name_than_its_collection(ql: QueryLeaf, db: Db) ->
             assert take(rows, 1) == [{"total": 5}]
 
 
-def test_it_takes_no_since(ql: QueryLeaf) -> None:
-    with pytest.raises(InputError) as raised:
-        ql.stream("SELECT n FROM t EMIT CHANGES", since="2025-01-01")
-    assert raised.value.code == "QL446"
+def test_it_goes_on_behind_a_change(ql: QueryLeaf, db: Db) -> None:
+    """Whoever has the rows of then gets the changes since, and no rows twice."""
+    sql = "SELECT _id, n FROM t WHERE n > 1 EMIT CHANGES"
+    db.t.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+    with ql.stream(sql) as rows:
+        assert take(rows, 1) == [{"_id": 2, "n": 2}]
+        db.t.update_one({"_id": 2}, {"$set": {"n": 3}})
+        seen = next(rows).change.id
+    db.t.update_one({"_id": 2}, {"$set": {"n": 4}})
+    db.t.delete_one({"_id": 2})
+    with ql.stream(sql, since=seen) as rows:
+        found = take(rows, 2)
+        assert [(row.change.sign, row["n"]) for row in found] == [("~", 4), ("-", 4)]
+        db.t.drop()
+        db.t.insert_one({"_id": 3, "n": 5})
+        assert [row.change.sign for row in take(rows, 2)] == ["=", "+"]
+
+
+def test_it_goes_on_from_a_time(ql: QueryLeaf, db: Db) -> None:
+    db.t.insert_one({"_id": 1, "n": 1})
+    now = datetime.now(UTC)
+    db.t.insert_one({"_id": 2, "n": 2})
+    with ql.stream("SELECT n FROM t EMIT CHANGES", since=now) as rows:
+        assert [row.change.sign for row in take(rows, 1)] == ["+"]
+
+
+@pytest.mark.parametrize(("since", "code"), [("soon", "QL446"), ("2090-01-01", "QL507")])
+def test_a_since_that_is_none(ql: QueryLeaf, db: Db, since: str, code: str) -> None:
+    db.t.insert_one({"_id": 1})
+    with pytest.raises(QueryLeafError) as raised:
+        ql.stream("SELECT n FROM t EMIT CHANGES", since=since)
+    assert raised.value.code == code

@@ -131,6 +131,17 @@ class TestAnswers:
         found = deliver(ql, db, in_turn(status(code), status(200)))
         assert (len(found.received), letters(db)) == (2, [])
 
+    def test_it_is_left_alone_for_as_long_as_it_asks(self, ql: QueryLeaf, db: Db) -> None:
+        came: list[float] = []
+
+        def answer(number: int, handler: Handler) -> None:
+            came.append(time.monotonic())
+            (status(503, Retry_After="1") if number == 1 else status(200))(number, handler)
+
+        deliver(ql, db, answer)
+        assert len(came) == 2
+        assert 1.0 <= came[1] - came[0] < 4.0
+
     def test_after_the_last_attempt_it_is_a_dead_letter(self, ql: QueryLeaf, db: Db) -> None:
         found = deliver(ql, db, status(500, b"on fire"), ", max_retries = 3")
         assert (len(found.received), letters(db)) == (4, ["QL620 127.0.0.1 answered 500: on fire"])
@@ -144,19 +155,19 @@ class TestAnswers:
             found = deliver(ql, db, status(307, Location=other.url), ", max_retries = 1")
         assert (len(found.received), other.received) == (2, [])
 
-    def test_an_endless_answer_is_not_read(self, ql: QueryLeaf, db: Db) -> None:
+    @pytest.mark.parametrize(("code", "refused"), [(200, 0), (400, 1)])
+    def test_an_endless_answer_is_not_read(self, ql: QueryLeaf, db: Db, code: int, refused: int) -> None:
         sent: list[int] = []
 
         def endless(number: int, handler: Handler) -> None:
-            handler.send_response(400)
+            handler.send_response(code)
             handler.end_headers()
             for _ in range(160):
                 handler.wfile.write(b"x" * 65536)
                 sent.append(65536)
 
         deliver(ql, db, endless)
-        (letter,) = letters(db)
-        assert len(letter) < 300
+        assert [len(letter) < 300 for letter in letters(db)] == [True] * refused
         assert sum(sent) < 10 * 1024 * 1024
 
     def test_what_is_no_http_is_tried_again(self, ql: QueryLeaf, db: Db) -> None:

@@ -125,3 +125,13 @@ def test_a_round_ends_when_too_many_lanes_wait() -> None:
     limits = Limits(outbox_page=5, max_waiting_lanes=5, call_retry_seconds=100, max_call_retry_seconds=100)
     Carrier(store, receiver, limits, SystemClock(), Metrics(), lambda: False).round()  # type: ignore[arg-type]
     assert receiver.sent == []
+
+
+def test_a_receiver_that_says_when_is_left_alone_until_then() -> None:
+    away = Away("QL620", "busy")
+    away.retry_after = 500.0
+    store = Store([row("a"), row("b")])
+    pause = carrier(store, Receiver(a=away)).round()
+    assert pause == 500.0
+    assert store.rows["a"]["next_at"] is not None
+    assert store.rows["b"]["attempts"] == 0

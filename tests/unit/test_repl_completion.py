@@ -17,7 +17,19 @@ class Known:
 
     tables: dict[str, tuple[str, ...]] = with_default(
         default_factory=lambda: {
-            "orders": ("_id", "customer", "total", "address", "address.city", "address.geo", "address.geo.lat"),
+            "orders": (
+                "_id",
+                "customer",
+                "total",
+                "address",
+                "address.city",
+                "address.geo",
+                "address.geo.lat",
+                "items",
+                "items.sku",
+                "items.parts",
+                "items.parts.serial",
+            ),
             "customers": ("_id", "country", "odd name", "select"),
             "odd-name": ("x",),
         }
@@ -32,6 +44,18 @@ class Known:
     def views(self) -> tuple[str, ...]:
         return ("sales",)
 
+    def sinks(self) -> tuple[str, ...]:
+        return ("audit",)
+
+    def streams(self) -> tuple[str, ...]:
+        return ("big_orders",)
+
+    def functions(self) -> tuple[str, ...]:
+        return ("GEOHASH",)
+
+    def procedures(self) -> tuple[str, ...]:
+        return ("NOTIFY",)
+
     def fields(self, collection: str) -> tuple[str, ...]:
         return self.tables.get(collection, ())
 
@@ -39,7 +63,7 @@ class Known:
         return ("1", "12")
 
 
-COMMANDS = [("d", "names"), ("dt", ""), ("pipeline", "sql"), ("kill", "job")]
+COMMANDS = [("d", "names"), ("dt", ""), ("pipeline", "sql"), ("kill", "job"), ("pset", "pager")]
 
 
 def offered(before: str) -> list[str]:
@@ -72,6 +96,37 @@ def offered(before: str) -> list[str]:
         ("CREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO log (a) VALUES (new.c", ["customer"]),
         ("DROP TRIGGER n", ["note_big"]),
         ("DROP MATERIALIZED VIEW ", ["sales"]),
+        ("DROP TRIGGER IF EXISTS n", ["note_big"]),
+        ("DROP VIEW ", ["big_orders"]),
+        ("DROP SINK ", ["audit"]),
+        ("DROP ", ["TRIGGER", "MATERIALIZED VIEW", "VIEW", "SINK"]),
+        ("drop s", ["sink"]),
+        ("CREATE S", ["SINK"]),
+        ("CREATE OR REPLACE S", ["SINK"]),
+        ("REFRESH MATERIALIZED VIEW ", ["sales"]),
+        ("SHOW S", ["STREAMS", "SINKS"]),
+        ("show tr", ["triggers"]),
+        ("DESCRIBE a", ["audit"]),
+        ("DESCRIBE ", ["orders", "customers", '"odd-name"', "sales", "big_orders", "audit", "note_big"]),
+        ("EXPLAIN SEL", ["SELECT"]),
+        ("EXPLAIN SELECT * FROM o", ["orders"]),
+        ("EXPLAIN DROP SINK ", ["audit"]),
+        ("SELECT * FROM bi", ["big_orders"]),
+        ("CREATE SINK s WIT", ["WITH"]),
+        ("CREATE SINK s WITH (", ["on_error", "start", "max_retries", "secret", "timeout_ms", "allow_private"]),
+        ("CREATE SINK s WITH (max_retries = 3, sec", ["secret"]),
+        ("CREATE SINK s WITH (secret = E", ["ENV"]),
+        ("CREATE MATERIALIZED VIEW v WITH (ca", ["cache_rows"]),
+        ("CREATE SINK s AS SELECT total FROM orders WHERE CHANGE_DETECTED() INTO ", ["orders", "customers"]),
+        ("CREATE SINK s AS SELECT total FROM orders WHERE CHANGE_DETECTED() INTO W", ["WEBHOOK"]),
+        ("CREATE SINK s AS SELECT total FROM orders WHERE CHANGE_DETECTED() INTO PROCEDURE ", ["NOTIFY"]),
+        ("CREATE TRIGGER t AFTER INSERT ON orders BEGIN CALL no", ["NOTIFY"]),
+        ("SELECT geo", ["geohash"]),
+        ("SELECT * FROM orders WHERE items.s", ["sku"]),
+        ("SELECT * FROM orders o WHERE o.items.parts.", ["serial"]),
+        ("SELECT * FROM orders o, UNNEST(o.items) AS i WHERE i.", ["sku", "parts"]),
+        ("SELECT * FROM orders, UNNEST(items) AS i, UNNEST(i.parts) AS p WHERE p.", ["serial"]),
+        ("SELECT * FROM sales EM", ["EMIT"]),
         ("SELECT coal", ["coalesce"]),
         ("SELECT CHANGE_DET", ["CHANGE_DETECTED"]),
         ("SELECT ROW_NUM", ["ROW_NUMBER"]),
@@ -79,12 +134,13 @@ def offered(before: str) -> list[str]:
         ("SELECT 1 -- FROM ", []),
         ("SELECT /* FROM ", []),
         ("SELECT \x01", []),
-        ("\\", ["\\d", "\\dt", "\\pipeline", "\\kill"]),
+        ("\\", ["\\d", "\\dt", "\\pipeline", "\\kill", "\\pset"]),
         ("\\d", ["\\d", "\\dt"]),
         ("\\d or", ["orders"]),
         ("SELECT 1;\n\\d no", ["note_big"]),
         ("\\pipeline no", ["note_big"]),
         ("\\pipeline SELECT * FROM or", ["orders"]),
+        ("\\pset ", ["pager on", "pager off"]),
         ("\\kill 1", ["1", "12"]),
         ("\\dt x", []),
         ("x" * 100_000, []),

@@ -2,7 +2,7 @@
 
 reading.py    text → statements and commands; whether more is to come
 shell.py      runs them                        commands.py   the table of commands, and beside it their modules
-screen.py     the way to the terminal          layout.py     rows → lines
+screen.py     the way to the terminal          layout.py     rows → lines       paging.py     tall results
 prompt.py     prompt_toolkit                   completion.py, highlighting.py, history.py: what it is told
 script.py     statements from a pipe           jobs.py       streams in the background"""
 
@@ -50,7 +50,7 @@ def _run(ql: Any, interactive: bool) -> int:
         else:
             run_script(shell, sys.stdin.fileno())
         return 0
-    except (QueryLeafError, BrokenPipeError):
+    except (QueryLeafError, OSError):
         raise
     except Exception as error:
         shell.screen.error(sentence(error))

@@ -16,7 +16,7 @@ from queryleaf_cdc.errors import InputError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """``argument`` is how the help shows it; ``completes`` what may stand there: names, registered, file, job or sql.
+    """``argument`` is how the help shows it; ``completes`` what may stand there: names, file, job, pager or sql.
 
     ``takes_statement``: a statement without a semicolon before the command is what the command is about."""
 
@@ -47,7 +47,7 @@ _NOTES = (
     "A statement ends with a semicolon; a trigger with END;",
     "SELECT ... WHERE CHANGE_DETECTED();   rows as they arrive, until Ctrl-C",
     "SELECT ... WHERE CHANGE_DETECTED() &  the same in the background",
-    "Ctrl-C drops what was typed, Ctrl-D ends; Alt-Enter begins a new line, Tab completes.",
+    "Ctrl-C drops what was typed, Ctrl-D ends; Alt-Enter: new line; Tab completes",
 )
 
 
@@ -65,11 +65,22 @@ def toggle_timing(shell: Shell, command: Command) -> None:
     shell.screen.say(f"timing is {'on' if shell.timing else 'off'}")
 
 
+def set_pager(shell: Shell, command: Command) -> None:
+    r"""``\pset pager [on|off]``. Raises InputError QL451."""
+    words = command.argument.split()
+    if words[:1] != ["pager"] or words[1:] not in ([], ["on"], ["off"]):
+        raise InputError("QL451", f"{command.argument or 'nothing'} cannot be set", hint=r"\pset pager off")
+    screen = shell.screen
+    screen.pages = not screen.pages if len(words) == 1 else words[1] == "on"
+    screen.say(f"the pager is {'on, for results that are taller than the terminal' if screen.pages else 'off'}")
+
+
 COMMANDS = (
-    Meta("d", "[NAME]", "what there is, or one collection, view or trigger", describing.describe, "names"),
+    Meta("d", "[NAME]", "what there is, or one of it: fields, state, SQL", describing.describe, "names"),
     Meta("dt", "", "the collections, with their sizes", describing.collections),
-    Meta("status", "", "how each trigger and view is doing", describing.status),
+    Meta("status", "", "how triggers, views and sinks are doing", describing.status),
     Meta("x", "", "rows field by field, or as a table again", toggle_expanded),
+    Meta("pset", "pager [on|off]", "tall results in $PAGER, or not", set_pager, "pager"),
     Meta("timing", "", "how long each statement takes, or no longer", toggle_timing),
     Meta("watch", "[SECONDS]", "run the SELECT again and again, until Ctrl-C", programs.watch, "", True),
     Meta("explain", "[SQL|NAME]", "what runs in the server, what in the worker", programs.explain, "sql", True),

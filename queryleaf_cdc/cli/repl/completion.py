@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from queryleaf_cdc.cli.repl.names import Names
+from queryleaf_cdc.cli.repl.next_words import next_words
 from queryleaf_cdc.cli.repl.reading import read
-from queryleaf_cdc.cli.repl.words import BEGINNINGS, functions, keywords
+from queryleaf_cdc.cli.repl.words import functions, keywords
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend.scanner import Kind, Tok, each_token
 
@@ -61,13 +63,19 @@ def _of_command(found: re.Match[str], names: Names, commands: Sequence[tuple[str
         return
     match dict(commands).get(name):
         case "names":
-            yield from _matching(argument, (*names.collections(), *names.views(), *names.triggers()), "name")
+            yield from _matching(argument, (*names.collections(), *_registered(names)), "name")
         case "sql":
             if " " not in argument:
-                yield from _matching(argument, (*names.triggers(), *names.views()), "name")
+                yield from _matching(argument, _registered(names), "name")
             yield from _of_sql(argument, names)
+        case "pager":
+            yield from _matching(argument, ("pager on", "pager off"), "setting")
         case "job":
             yield from _matching(argument, names.jobs(), "job")
+
+
+def _registered(names: Names) -> tuple[str, ...]:
+    return (*names.triggers(), *names.views(), *names.sinks(), *names.streams())
 
 
 # -- SQL --------------------------------------------------------------------------------------------------------------
@@ -85,19 +93,21 @@ def _of_sql(statement: str, names: Names, after: str = "") -> Iterator[Candidate
     last = tokens[-1].upper if tokens else ""
     if last == "." and tokens[-1].end == len(statement) - len(word):
         yield from _members(tokens, word, sources, names)
-    elif not tokens:
-        yield from _cased(word, BEGINNINGS, "keyword")
-    elif [each.upper for each in tokens[-2:]] == ["DROP", "TRIGGER"]:
-        yield from _quoted(word, names.triggers(), "trigger")
-    elif [each.upper for each in tokens[-2:]] == ["MATERIALIZED", "VIEW"]:
-        yield from _quoted(word, names.views(), "view")
+    elif (following := next_words([each.upper for each in tokens])) is not None:
+        yield from _named(word, following.kinds, names)
+        yield from _cased(word, following.words, "keyword")
     elif last in _COLLECTION_BEHIND:
-        yield from _quoted(word, names.collections(), "collection")
-        yield from _quoted(word, names.views(), "view")
+        yield from _named(word, ("collections", "views", "streams"), names)
         if last == "ON":
             yield from _anything(word, sources, names)
     else:
         yield from _anything(word, sources, names)
+
+
+def _named(word: str, kinds: Iterable[str], names: Names) -> Iterator[Candidate]:
+    for kind in kinds:
+        known: tuple[str, ...] = getattr(names, kind)()
+        yield from _quoted(word, known, kind.removesuffix("s"))
 
 
 def _tokens(statement: str) -> list[Tok] | None:
@@ -115,9 +125,9 @@ def _tokens(statement: str) -> list[Tok] | None:
 def _anything(word: str, sources: dict[str, str], names: Names) -> Iterator[Candidate]:
     fields = dict.fromkeys(field for each in dict.fromkeys(sources.values()) for field in names.fields(each))
     yield from _quoted(word, [each for each in fields if "." not in each], "field")
-    yield from _quoted(word, [each for each in sources if each not in ("NEW", "OLD")], "name")
+    yield from _quoted(word, [each for each in sources if each not in ("NEW", "OLD", word)], "name")
     yield from _cased(word, sorted(keywords()), "keyword")
-    yield from _cased(word, sorted(functions()), "function")
+    yield from _cased(word, sorted({*functions(), *names.functions()}), "function")
 
 
 def _members(tokens: Sequence[Tok], word: str, sources: dict[str, str], names: Names) -> Iterator[Candidate]:
@@ -127,12 +137,36 @@ def _members(tokens: Sequence[Tok], word: str, sources: dict[str, str], names: N
     while position >= 1 and tokens[position].upper == "." and tokens[position - 1].kind in (Kind.WORD, Kind.QUOTED):
         path.insert(0, tokens[position - 1].value)
         position -= 2
-    owner = sources.get(path[0]) or sources.get(path[0].upper()) if path else None
-    inside = [(owner, path[1:])] if owner is not None else [(each, path) for each in dict.fromkeys(sources.values())]
-    for collection, parents in inside:
+    for collection, parents in _places(path, sources, _elements(tokens, sources)):
         prefix = "".join(f"{each}." for each in parents)
         fields = [field.removeprefix(prefix) for field in names.fields(collection) if field.startswith(prefix)]
         yield from _quoted(word, [each for each in fields if "." not in each], "field")
+
+
+def _places(
+    path: Sequence[str], sources: dict[str, str], elements: dict[str, list[tuple[str, list[str]]]]
+) -> list[tuple[str, list[str]]]:
+    """(collection, path of a document in it) for what stands before a dot."""
+    first, *rest = path or [""]
+    if first in elements:
+        return [(collection, [*array, *rest]) for collection, array in elements[first]]
+    owner = sources.get(first) or sources.get(first.upper())
+    if owner is not None:
+        return [(owner, rest)]
+    return [(each, list(path)) for each in dict.fromkeys(sources.values())]
+
+
+def _elements(tokens: Sequence[Tok], sources: dict[str, str]) -> dict[str, list[tuple[str, list[str]]]]:
+    """Alias of UNNEST(array) → where its elements' fields are."""
+    found: dict[str, list[tuple[str, list[str]]]] = {}
+    for index, token in enumerate(tokens[:-2]):
+        if token.upper != "UNNEST" or tokens[index + 1].upper != "(":
+            continue
+        array = [each.value for each in takewhile(lambda each: each.upper != ")", tokens[index + 2 :])]
+        alias = _alias(tokens[index + 3 + len(array) : index + 5 + len(array)])
+        if alias is not None:
+            found[alias] = _places([each for each in array if each != "."], sources, found)
+    return found
 
 
 def _sources(tokens: Sequence[Tok]) -> dict[str, str]:

@@ -8,20 +8,28 @@ from queryleaf_cdc.cli.repl.highlighting import fragments
 from queryleaf_cdc.cli.repl.layout import table
 from queryleaf_cdc.cli.repl.reading import Command
 from queryleaf_cdc.cli.repl.screen import Line, plain, styled
-from queryleaf_cdc.cli.repl.shell import Shell
+from queryleaf_cdc.cli.repl.shell import Shell, counted
 from queryleaf_cdc.errors import InputError, did_you_mean
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.mongo.sampling import collection_names, collection_sizes, sampled_paths
 from queryleaf_cdc.source import Source
-from queryleaf_cdc.syntax.statements import CreateTrigger
+from queryleaf_cdc.syntax.queries import Select, TableRef
+from queryleaf_cdc.syntax.statements import CreateSink, CreateStream, CreateTrigger
 
-_STATUS = {"state": "state", "lag s": "lag_seconds", "events": "events", "errors": "errors", "dead": "dead_letters"}
+_STATUS = {
+    "kind": "kind",
+    "state": "state",
+    "lag s": "lag_seconds",
+    "events": "events",
+    "errors": "errors",
+    "dead": "dead_letters",
+}
 
 
 def describe(shell: Shell, command: Command) -> None:
     """One name, or all."""
     if command.argument:
-        shell.screen.show(_one(shell, command.argument.strip('"')))
+        shell.screen.page(_one(shell, command.argument.strip('"')))
     else:
         entries = shell.ql.registered()
         targets = {each.view.target for each in entries if each.view is not None}
@@ -58,13 +66,25 @@ def _show_all(shell: Shell, rows: list[dict[str, Any]], nothing: str) -> None:
 
 def _kind(entry: Any) -> str:
     watched = _watched(entry)
-    return f"trigger on {watched}" if watched else str(entry.kind).replace("_", " ")
+    kind = _KINDS.get(entry.kind, entry.kind)
+    return f"{kind} on {watched}" if watched else kind
+
+
+_KINDS = {"materialized_view": "materialized view", "view": "stream"}
+"""as SHOW calls them"""
 
 
 def _watched(entry: Any) -> str | None:
-    """The collection of a registered trigger."""
+    """The collection of a registered trigger, sink or stream; None where there is not just one."""
     statements, _ = parse(Source(entry.sql))
-    return next((each.collection for each in statements if isinstance(each, CreateTrigger)), None)
+    match statements:
+        case [CreateTrigger(collection=collection)]:
+            return collection
+        case [CreateSink(query=Select(from_item=TableRef(name=name)))]:
+            return name
+        case [CreateStream(query=Select(from_item=TableRef(name=name)))]:
+            return name
+    return None
 
 
 def _one(shell: Shell, name: str) -> list[Line]:
@@ -83,9 +103,10 @@ def _one(shell: Shell, name: str) -> list[Line]:
 
 
 def _registered(shell: Shell, entry: Any) -> list[Line]:
-    state = shell.ql.status().get(entry.name, {}).get("state", entry.state)
-    head = styled("bold", f"{_kind(entry)}, {state}")
-    return [head, *_sql_lines(entry.sql)]
+    status = shell.ql.status().get(entry.name, {})
+    waiting = status.get("pending")
+    head = styled("bold", f"{_kind(entry)}, {status.get('state', entry.state)}")
+    return [head, *_sql_lines(entry.sql), *([plain(counted(waiting, "row") + " to be delivered")] if waiting else [])]
 
 
 def _sql_lines(sql: str) -> list[Line]:
@@ -109,4 +130,5 @@ def _fields(shell: Shell, collection: str) -> list[Line]:
 def _reader(entry: Any, collection: str) -> str | None:
     if entry.view is not None and collection in entry.view.reads:
         return f"read by the view {entry.name}"
-    return f"watched by the trigger {entry.name}" if _watched(entry) == collection else None
+    kind = _KINDS.get(entry.kind, entry.kind)
+    return f"watched by the {kind} {entry.name}" if _watched(entry) == collection else None

@@ -14,7 +14,7 @@ _DEEPEST = 16
 
 def run_file(shell: Shell, command: Command) -> None:
     r"""Raises InputError QL451 without a name, or when files run each other in circles."""
-    if not command.argument:
+    if command.argument in ("", "-"):  # standard input is where this was typed
         raise InputError("QL451", "which file?", hint=r"\i FILE")
     if shell.depth >= _DEEPEST:
         raise InputError("QL451", f"files run files more than {_DEEPEST} deep")

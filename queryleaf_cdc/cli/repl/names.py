@@ -24,6 +24,15 @@ class Names(Protocol):
 
     def views(self) -> tuple[str, ...]: ...
 
+    def sinks(self) -> tuple[str, ...]: ...
+
+    def streams(self) -> tuple[str, ...]: ...
+
+    def functions(self) -> tuple[str, ...]:
+        """The user's own."""
+
+    def procedures(self) -> tuple[str, ...]: ...
+
     def fields(self, collection: str) -> tuple[str, ...]: ...
 
     def jobs(self) -> tuple[str, ...]: ...
@@ -42,10 +51,22 @@ class DatabaseNames:
         return self._known("collections", lambda: tuple(collection_names(self.ql.database)), ())
 
     def triggers(self) -> tuple[str, ...]:
-        return tuple(each.name for each in self._registered() if each.view is None)
+        return self._of_kind("trigger")
 
     def views(self) -> tuple[str, ...]:
-        return tuple(each.name for each in self._registered() if each.view is not None)
+        return self._of_kind("materialized_view")
+
+    def sinks(self) -> tuple[str, ...]:
+        return self._of_kind("sink")
+
+    def streams(self) -> tuple[str, ...]:
+        return self._of_kind("view")
+
+    def functions(self) -> tuple[str, ...]:
+        return tuple(self.ql._functions)
+
+    def procedures(self) -> tuple[str, ...]:
+        return tuple(self.ql._procedures)
 
     def fields(self, collection: str) -> tuple[str, ...]:
         views = {each.name: each.view.target for each in self._registered() if each.view is not None}
@@ -60,6 +81,9 @@ class DatabaseNames:
     def forget(self) -> None:
         """After a statement: it may have changed what there is."""
         self._kept.clear()
+
+    def _of_kind(self, kind: str) -> tuple[str, ...]:
+        return tuple(each.name for each in self._registered() if each.kind == kind)
 
     def _registered(self) -> tuple[Any, ...]:
         return self._known("registered", lambda: tuple(self.ql.registered()), ())

@@ -17,11 +17,11 @@ _WATCH_LONGEST = 86_400.0
 
 
 def explain(shell: Shell, command: Command) -> None:
-    shell.screen.show(tree_lines(_program(shell, command)))
+    shell.screen.page(tree_lines(_program(shell, command)))
 
 
 def pipeline(shell: Shell, command: Command) -> None:
-    shell.screen.show(pipeline_lines(_program(shell, command)))
+    shell.screen.page(pipeline_lines(_program(shell, command)))
 
 
 def _program(shell: Shell, command: Command) -> Program:
@@ -58,6 +58,7 @@ def watch(shell: Shell, command: Command) -> None:
             "QL451", "only a SELECT that ends can be watched", hint="a streaming SELECT shows changes itself"
         )
     shell.last = sql
+    pages, shell.screen.pages = shell.screen.pages, False
     try:
         while True:
             started = time.monotonic()
@@ -70,6 +71,8 @@ def watch(shell: Shell, command: Command) -> None:
         if not shell.interactive:
             raise
         shell.screen.say("")
+    finally:
+        shell.screen.pages = pages
 
 
 def _seconds(argument: str) -> float:

@@ -53,6 +53,7 @@ class Prompt:
             refresh_interval=1.0,
             editing_mode=EditingMode.EMACS,
             enable_open_in_editor=False,
+            enable_suspend=True,
         )
 
     def ask(self, draft: str = "") -> str:

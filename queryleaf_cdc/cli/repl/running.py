@@ -31,6 +31,9 @@ def drain(shell: Shell, command: Command) -> None:
     seconds = float(command.argument) if command.argument.replace(".", "", 1).isdigit() else _DRAIN_SECONDS
     try:
         shell.ql.drain(seconds)
+    except InputError as error:  # no worker
+        error.hint = r"\run starts one"
+        raise
     except TimeoutError as error:
         raise RunError("QL455", str(error)) from None
 

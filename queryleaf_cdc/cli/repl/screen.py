@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
+
+from queryleaf_cdc.cli.repl.paging import is_wanted, page
+from queryleaf_cdc.errors import InputError
 
 Fragment = tuple[str, str]
 """(style, text)"""
@@ -18,6 +21,10 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 """style → what stands between ESC [ and m"""
 _PLAIN_WIDTH = 10_000
 _LEAST_WIDTH = 10
+_LEAST_HEIGHT = 8
+"""lines of a terminal below which a pager is of no help"""
+_BELOW = 2
+"""lines of a terminal that the prompt takes"""
 
 
 def plain(text: str) -> Line:
@@ -44,6 +51,8 @@ class Screen:
     out: TextIO
     terminal: bool
     """whether the output has colours, and a width to keep to"""
+    pages: bool = True
+    """whether results that are taller than the terminal go to a pager"""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,8 +73,30 @@ class Screen:
         self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal)
 
     def show(self, lines: Iterable[Line]) -> None:
-        """Results; they go into the file if there is one."""
-        self._write(self._file or self.out, lines, self.coloured)
+        """Results; they go into the file if there is one. Raises InputError QL454 when it takes no more: what follows
+        goes to the terminal again."""
+        file = self._file
+        if file is None:
+            self._write(self.out, lines, self.coloured)
+            return
+        try:
+            self._write(file, lines, False)
+        except OSError as error:
+            self._give_up(file)
+            raise _unwritable(file, error) from None
+
+    def page(self, lines: Sequence[Line]) -> None:
+        """Results that are all there; in a pager where the terminal is too low for them. What threads have to say waits
+        until that is left."""
+        height = shutil.get_terminal_size().lines
+        tall = height >= _LEAST_HEIGHT and len(lines) > height - _BELOW
+        if not (tall and self.coloured and self.pages and is_wanted()):
+            self.show(lines)
+            return
+        text = _text(lines, True)
+        with self._lock:
+            self.out.flush()
+            page(text)
 
     def error(self, text: str) -> None:
         """On a terminal among the results, else on standard error."""
@@ -73,11 +104,22 @@ class Screen:
         self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal)
 
     def redirect(self, file: TextIO | None) -> None:
-        """Results go into a file from now on, or again to the terminal. The file before is closed."""
+        """Results go into a file from now on, or again to the terminal. The file before is closed. Raises InputError
+        QL454 when its last lines cannot be written."""
         with self._lock:
             before, self._file = self._file, file
         if before is not None:
-            before.close()
+            try:
+                before.close()
+            except OSError as error:
+                raise _unwritable(before, error) from None
+
+    def _give_up(self, file: TextIO) -> None:
+        with self._lock:
+            if self._file is file:
+                self._file = None
+        with suppress(OSError):
+            file.close()
 
     @contextmanager
     def through(self, out: Any) -> Iterator[None]:
@@ -91,10 +133,18 @@ class Screen:
                 self.out = before
 
     def _write(self, out: TextIO, lines: Iterable[Line], coloured: bool) -> None:
-        text = "".join(rendered(line, coloured) + "\n" for line in lines)
+        text = _text(lines, coloured)
         with self._lock:
             out.write(text)
             out.flush()
+
+
+def _unwritable(file: TextIO, error: OSError) -> InputError:
+    return InputError("QL454", f"cannot write {file.name}: {error.strerror}", hint="results go to the terminal again")
+
+
+def _text(lines: Iterable[Line], coloured: bool) -> str:
+    return "".join(rendered(line, coloured) + "\n" for line in lines)
 
 
 def rendered(line: Line, coloured: bool) -> str:

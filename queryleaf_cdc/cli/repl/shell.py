@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from queryleaf_cdc.cli.changes import lines_of
 from queryleaf_cdc.cli.repl import layout
-from queryleaf_cdc.cli.repl.jobs import Jobs
+from queryleaf_cdc.cli.repl.jobs import Jobs, ShowRow
 from queryleaf_cdc.cli.repl.reading import Command, Item, Sql, read
 from queryleaf_cdc.cli.repl.screen import Screen, plain
 from queryleaf_cdc.errors import InputError, QueryLeafError
+from queryleaf_cdc.plans.program import ChangelogStatement
 from queryleaf_cdc.source import Source
 
 NO_WORKER = r"no worker is at work on this database: \run starts one here"
@@ -80,10 +82,11 @@ class Shell:
         started = time.monotonic()
         program = self.ql.compile(sql.placed, name=name)
         for each in program.diagnostics:
-            self.screen.say(each.render(program.source), "yellow")
+            self.screen.say(each.render(program.source, self.screen.width), "yellow")
         self.last = sql
         if [each.kind for each in program.statements] == ["stream"]:
-            self._stream(sql)
+            follows = isinstance(program.statements[0], ChangelogStatement)
+            self._stream(sql, self.show_change if follows else self.show_row)
             return
         if sql.background:
             raise InputError("QL453", "only a streaming SELECT runs in the background", hint="end it with a semicolon")
@@ -108,7 +111,7 @@ class Shell:
     def show_rows(self, rows: Sequence[layout.Row], columns: tuple[str, ...] | None = None) -> None:
         names = layout.columns_of(rows, columns)
         draw = layout.expanded if self.expanded else layout.table
-        self.screen.show([*draw(rows, names, self.screen.width), plain(f"({counted(len(rows), 'row')})")])
+        self.screen.page([*draw(rows, names, self.screen.width), plain(f"({counted(len(rows), 'row')})")])
 
     def has_worker(self, name: str) -> bool:
         """Whether somebody works on what was just registered, here or elsewhere."""
@@ -119,10 +122,10 @@ class Shell:
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def _stream(self, sql: Sql) -> None:
+    def _stream(self, sql: Sql, show: ShowRow) -> None:
         rows = self.ql.stream(sql.text)
         if sql.background:
-            job = self.jobs.start(sql.text, rows, self.show_row)
+            job = self.jobs.start(sql.text, rows, show)
             self.screen.say(rf"[{job.number}] streams in the background; \kill {job.number} ends it", "dim")
             return
         if self.interactive:
@@ -133,7 +136,7 @@ class Shell:
                 while True:
                     row = rows.poll()
                     if row is not None:
-                        arrangement = self.show_row(arrangement, row)
+                        arrangement = show(arrangement, row, "")
         except KeyboardInterrupt:
             if not self.interactive:
                 raise
@@ -148,6 +151,12 @@ class Shell:
             after, lines = layout.next_row(before, row, width)
         self.screen.show([(("dim", mark), *line) for line in lines] if mark else lines)
         return after
+
+    def show_change(self, before: layout.Arrangement, change: Any, mark: str = "") -> layout.Arrangement:
+        """One more change of a row that is followed, as the row that goes and the one that comes."""
+        for each in lines_of(change):
+            before = self.show_row(before, each, mark)
+        return before
 
     # -- the worker ---------------------------------------------------------------------------------------------
 
@@ -168,7 +177,7 @@ class Shell:
             worker.check()
         except Exception as error:
             self.ql.stop()
-            self.screen.error(f"the worker ended: {sentence(error)}")
+            self.screen.error(f"the worker ended: {sentence(error, self.screen.width)}")
 
     def close(self) -> None:
         """Ends what runs in the background."""
@@ -180,8 +189,8 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, width: int | None = None) -> str:
     """An error for a user: ours know how to say it, others are named."""
     if isinstance(error, QueryLeafError):
-        return error.render()
+        return error.render(width)
     return f"error: {type(error).__name__}: {error}"

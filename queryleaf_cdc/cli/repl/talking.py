@@ -50,7 +50,7 @@ def run(shell: Shell, text: str) -> None:
     except KeyboardInterrupt:
         shell.screen.say("\ninterrupted", "yellow")
     except Exception as error:
-        shell.screen.error(sentence(error))
+        shell.screen.error(sentence(error, shell.screen.width))
         if shell.skipped:
             shell.screen.say(f"({counted(shell.skipped, 'statement')} behind it not run)", "dim")
 

@@ -15,7 +15,10 @@ from queryleaf_cdc.logical.windows import WINDOW_FUNCTIONS
 
 _NO_WORDS = frozenset((*CHUNKS, *SYMBOLS.values(), "NAME", "BAD", "NUMBER"))
 _TYPES = ("INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "TEXT", "BOOLEAN", "TIMESTAMP", "DATE", "TIME", "INTERVAL", "JSON")
-_OTHERS = ("BY", "OVER", "FILTER", "WITHIN", "NULLS", "FIRST", "LAST", "ROWS", "RANGE", "CURRENT_TIMESTAMP", "REFRESH")
+_OTHERS = (
+    "BY", "OVER", "FILTER", "WITHIN", "NULLS", "FIRST", "LAST", "ROWS", "RANGE", "CURRENT_TIMESTAMP", "REFRESH",
+    "EMIT", "CHANGES",
+)  # fmt: skip
 
 
 @cache
