@@ -17,6 +17,7 @@ from queryleaf_cdc.dataflow.meeting import Met
 from queryleaf_cdc.dataflow.operator import Context, Operator
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.dataflow.sessions import SessionGroups
 from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Unnested
 from queryleaf_cdc.dataflow.timed import Timed
 from queryleaf_cdc.dataflow.top import TopRows
@@ -34,6 +35,7 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
     Top,
     Unnest,
     While,
@@ -48,7 +50,7 @@ class Steps:
     operators: list[tuple[Operator, tuple[int, ...]]] = field(default_factory=list)
     scans: list[tuple[int, int]] = field(default_factory=list)
     """(number, place of its delta)"""
-    timed: list[Timed | Met | WindowGroups] = field(default_factory=list)
+    timed: list[Timed | Met | WindowGroups | SessionGroups] = field(default_factory=list)
     """that do something when time passes"""
     size: int = 0
 
@@ -83,7 +85,7 @@ def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) ->
         steps.scans.append((node.number, steps.size))
     else:
         operator = _operator(node, context)
-        if isinstance(operator, Timed | Met | WindowGroups):
+        if isinstance(operator, Timed | Met | WindowGroups | SessionGroups):
             steps.timed.append(operator)
         steps.operators.append((operator, sources))
     known[id(node)] = steps.size
@@ -119,6 +121,8 @@ def _operator(node: Node, context: Context) -> Operator:
             return Met(node, context)
         case Closing():
             return WindowGroups(node, context)
+        case Sessions():
+            return SessionGroups(node, context)
         case Scan():
             raise AssertionError("a scan has no operator")
         case _:

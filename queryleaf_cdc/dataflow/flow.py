@@ -10,6 +10,7 @@ from queryleaf_cdc.dataflow.build import Steps, build
 from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
+from queryleaf_cdc.dataflow.sessions import SessionGroups
 from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
@@ -48,7 +49,7 @@ class StreamFlow:
 
     @property
     def late(self) -> int:
-        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups))
+        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups | SessionGroups))
 
     @property
     def waits(self) -> bool:

@@ -216,7 +216,26 @@ class Closing:
     every_change: bool
 
 
-Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While | Along | Lookup | Meet | Closing
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """GROUP BY SESSION over a stream, as ``Closing``. In a row of the input the keys ``start`` and ``end`` hold its
+    time, and its time plus the gap. Rows with the same other keys, of which one begins before the other's end, are of
+    one session: its start is that of the first, its end that of the last. With ``in_order`` rows come in order of time,
+    so that two sessions never become one."""
+
+    input: Node
+    keys: int
+    aggregates: tuple[Aggregate, ...]
+    start: int
+    end: int
+    every_change: bool
+    in_order: bool
+
+
+Node = (
+    Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+    | Along | Lookup | Meet | Closing | Sessions
+)  # fmt: skip
 
 
 def inputs_of(node: Node) -> tuple[Node, ...]:
@@ -231,7 +250,7 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return (input, table)
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return (input,)
-        case Along(input) | Closing(input):
+        case Along(input) | Closing(input) | Sessions(input):
             return (input,)
         case _:
             assert_never(node)

@@ -11,8 +11,9 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
 from queryleaf_cdc.lowering.streams.lineage import definition, is_commit_time, is_stream
+from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
 from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
-from queryleaf_cdc.lowering.views.relation import column, with_columns_at
+from queryleaf_cdc.lowering.views.relation import column, columns_read, with_columns_at
 from queryleaf_cdc.plans.dataflow import (
     Along,
     Closing,
@@ -26,6 +27,7 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
     Top,
     Unnest,
     While,
@@ -62,11 +64,13 @@ class AppendOnly:
                 return self._join(replace(node, left=self.node(node.left), right=self.node(node.right)))
             case Over():
                 return self._over(node, self.node(node.input))
+            case Group(input) if (own := own_sessions(input)) is not None:
+                return self._sessions(node, own)
             case Group():
                 return self._group(node, self.node(node.input))
             case Combine() | Top() | While():
                 raise self._refusal(_NOT_IN_STREAMS[type(node)])
-            case Along() | Lookup() | Meet() | Closing():
+            case Along() | Lookup() | Meet() | Closing() | Sessions():
                 return node
             case _:
                 assert_never(node)
@@ -174,6 +178,16 @@ class AppendOnly:
             raise self._refusal(text, "GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 minute')", "QL322")
         start, size = ends if ends is not None else (-1, 0)
         return Closing(input, node.keys, node.aggregates, start, size, self.every_change)
+
+    def _sessions(self, node: Group, own: OwnSessions) -> Node:
+        if own.elsewhere or any(at in (own.start, own.end) for each in node.aggregates for at in columns_read(each)):
+            raise self._refusal("an aggregate of a stream cannot read where its session begins or ends")
+        input = self.node(own.rows.input)
+        if not is_stream(input):
+            raise self._refusal("a collection's groups cannot be joined with changes")
+        rows = replace(own.rows, input=input)
+        in_order = is_commit_time(rows, column(own.start))
+        return Sessions(rows, node.keys, node.aggregates, own.start, own.end, self.every_change, in_order)
 
 
 _NOT_IN_STREAMS: dict[type[Node], str] = {

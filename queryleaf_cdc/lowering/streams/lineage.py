@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queryleaf_cdc.lowering.views.finish import width
-from queryleaf_cdc.plans.dataflow import ROW, Along, Closing, Concat, Lookup, Map, Meet, Node, Scan, Unnest
+from queryleaf_cdc.plans.dataflow import ROW, Along, Closing, Concat, Lookup, Map, Meet, Node, Scan, Sessions, Unnest
 from queryleaf_cdc.syntax.expressions import Expr, Field
 from queryleaf_cdc.syntax.queries import CHANGE
 
@@ -48,7 +48,7 @@ def is_stream(node: Node) -> bool:
     match node:
         case Scan(changes=changes):
             return changes
-        case Along() | Lookup() | Meet() | Closing():
+        case Along() | Lookup() | Meet() | Closing() | Sessions():
             return True
         case Map(input) | Unnest(input):
             return is_stream(input)

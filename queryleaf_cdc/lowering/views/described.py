@@ -26,6 +26,7 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
     Top,
     Unnest,
     While,
@@ -115,6 +116,8 @@ class _Describing:
                 return {**parameters, "before_ms": node.before, "after_ms": node.after}, names
             case Group() | Closing():
                 return self._group(node, inputs[0])
+            case Sessions():
+                return self._sessions(node, inputs[0])
             case Over() | Along():
                 return self._over(node, inputs[0])
             case Top(partition_by=partition_by, order_by=order_by, limit=limit, offset=offset):
@@ -153,8 +156,21 @@ class _Describing:
         if isinstance(node, Closing):
             if node.size:
                 parameters |= {"window": input[node.start].sql, "window_ms": node.size}
-            parameters |= {"emit": "changes" if node.every_change else "on window close"}
+            parameters |= {"emit": _emit(node)}
         return parameters, (*input[: node.keys], *names)
+
+    def _sessions(
+        self, node: Sessions, input: tuple[Text, ...]
+    ) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
+        listed, names = self._listed([_aggregate(each, input) for each in node.aggregates], None)
+        ends = {node.start: self._new("session_start"), node.end: self._new("session_end")}
+        parameters: dict[str, Parameter | None] = {
+            "by": _sql(input[at] for at in range(node.keys) if at not in ends),
+            "window": f"{input[node.start].sql} to {input[node.end].sql}",
+            "aggregates": listed,
+            "emit": _emit(node),
+        }
+        return parameters, (*(ends.get(at, input[at]) for at in range(node.keys)), *names)
 
     def _join(
         self, node: Join | Lookup | Meet, keys: _Keys, left: tuple[Text, ...], right: tuple[Text, ...]
@@ -255,6 +271,10 @@ def _last_part(text: str) -> str:
     """``city`` for ``c.address.city``; a word for what is no plain name."""
     found = re.fullmatch(r"(?:.*\.)?([A-Za-z_]\w*)", text)
     return found[1] if found is not None and text != "NULL" else "column"
+
+
+def _emit(node: Closing | Sessions) -> str:
+    return "changes" if node.every_change else "on window close"
 
 
 def _sql(texts: Iterable[Text]) -> list[str]:

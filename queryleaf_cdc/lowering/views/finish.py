@@ -24,6 +24,7 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
     Top,
     Unnest,
     While,
@@ -120,7 +121,7 @@ def with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
             return replace(node, input=change(input), table=change(table))
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return replace(node, input=change(input))
-        case Along(input) | Closing(input):
+        case Along(input) | Closing(input) | Sessions(input):
             return replace(node, input=change(input))
 
 
@@ -162,7 +163,9 @@ def width(node: Node) -> int:
             return left + right
         case Unnest(input):
             return width(input) + 2
-        case Group(keys=keys, aggregates=aggregates) | Closing(keys=keys, aggregates=aggregates):
+        case Group(keys=keys, aggregates=aggregates):
+            return keys + len(aggregates)
+        case Closing(keys=keys, aggregates=aggregates) | Sessions(keys=keys, aggregates=aggregates):
             return keys + len(aggregates)
         case Over(input, functions=functions) | Along(input, functions=functions):
             return width(input) + len(functions)

@@ -22,6 +22,7 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
     Top,
     Unnest,
     While,
@@ -174,12 +175,19 @@ CLOSING = Rule(
     "one step per aggregate",
     "for each group whose window has not ended its key and tallies, or its rows where an aggregate reads them all",
 )  # fmt: skip
+SESSIONS = Rule(
+    "sessions", "GROUP BY SESSION of a stream",
+    "each row joins the sessions of its key that it touches, which become one; a session comes when it has ended, or "
+    "with each row (EMIT CHANGES)",
+    "one step per aggregate",
+    "for each key its sessions that have not ended, each as a group; also their rows, if the time is not the commits'",
+)  # fmt: skip
 
 RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
     GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
 )  # fmt: skip
-STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING)
+STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING, SESSIONS)
 
 
 def rule_of(node: Node) -> Rule:
@@ -192,6 +200,8 @@ def rule_of(node: Node) -> Rule:
             return MEET
         case Closing():
             return CLOSING
+        case Sessions():
+            return SESSIONS
         case Scan(changes=changes):
             return CHANGES if changes else SCAN
         case Map():
