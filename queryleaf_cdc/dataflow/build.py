@@ -18,7 +18,7 @@ from queryleaf_cdc.dataflow.operator import Context, Operator
 from queryleaf_cdc.dataflow.over import Windows
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.sessions import SessionGroups
-from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Unnested
+from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Sorted, Unnested
 from queryleaf_cdc.dataflow.timed import Timed
 from queryleaf_cdc.dataflow.top import TopRows
 from queryleaf_cdc.plans.dataflow import (
@@ -36,6 +36,7 @@ from queryleaf_cdc.plans.dataflow import (
     Over,
     Scan,
     Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -123,6 +124,8 @@ def _operator(node: Node, context: Context) -> Operator:
             return WindowGroups(node, context)
         case Sessions():
             return SessionGroups(node, context)
+        case Sort():
+            return Sorted(node, context)
         case Scan():
             raise AssertionError("a scan has no operator")
         case _:

@@ -232,9 +232,17 @@ class Sessions:
     in_order: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """ORDER BY of a stream: the rows that come with one batch, in this order."""
+
+    input: Node
+    order_by: tuple[OrderItem, ...]
+
+
 Node = (
     Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
-    | Along | Lookup | Meet | Closing | Sessions
+    | Along | Lookup | Meet | Closing | Sessions | Sort
 )  # fmt: skip
 
 
@@ -250,7 +258,7 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return (input, table)
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return (input,)
-        case Along(input) | Closing(input) | Sessions(input):
+        case Along(input) | Closing(input) | Sessions(input) | Sort(input):
             return (input,)
         case _:
             assert_never(node)

@@ -13,7 +13,7 @@ from queryleaf_cdc.lowering.views.finish import finished
 from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.relation import column
 from queryleaf_cdc.lowering.views.select import build_query
-from queryleaf_cdc.plans.dataflow import DataflowPlan, Lookup, Map, Node, Output, Scan, inputs_of
+from queryleaf_cdc.plans.dataflow import DataflowPlan, Lookup, Map, Node, Output, Scan, Sort, inputs_of
 from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan, TableScan
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.source import Source
@@ -22,11 +22,13 @@ from queryleaf_cdc.syntax.queries import CHANGE, Query, Select
 
 
 def lower_stream(query: Query, source: Source, functions: tuple[str, ...], name: str = "stream") -> FlowPlan:
-    """The plan of a streaming SELECT, bound without ORDER BY. Raises CompileError QL303, QL320 to QL323."""
+    """The plan of a streaming SELECT, which is bound. Raises CompileError QL303, QL320 to QL323."""
     rows = build_query(query, True)
     assert rows.key is not None
     emit = query.emit if isinstance(query, Select) else None
     root = AppendOnly(query.span, emit == "CHANGES").node(rows.node)
+    if rows.ordering:
+        root = Sort(root, rows.ordering)
     root, scans = finished(pruned(root))
     sources = tuple(change_scan(name, each, source, functions) for each in scans if each.changes)
     tables = tuple({each.scan.number: each for each in _tables(root)}.values())

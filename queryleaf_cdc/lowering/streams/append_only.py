@@ -28,6 +28,7 @@ from queryleaf_cdc.plans.dataflow import (
     Over,
     Scan,
     Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -70,7 +71,7 @@ class AppendOnly:
                 return self._group(node, self.node(node.input))
             case Combine() | Top() | While():
                 raise self._refusal(_NOT_IN_STREAMS[type(node)])
-            case Along() | Lookup() | Meet() | Closing() | Sessions():
+            case Along() | Lookup() | Meet() | Closing() | Sessions() | Sort():
                 return node
             case _:
                 assert_never(node)

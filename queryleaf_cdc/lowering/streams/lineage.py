@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from queryleaf_cdc.lowering.views.finish import width
-from queryleaf_cdc.plans.dataflow import ROW, Along, Closing, Concat, Lookup, Map, Meet, Node, Scan, Sessions, Unnest
+from queryleaf_cdc.plans.dataflow import (
+    ROW,
+    Along,
+    Closing,
+    Concat,
+    Lookup,
+    Map,
+    Meet,
+    Node,
+    Scan,
+    Sessions,
+    Sort,
+    Unnest,
+)
 from queryleaf_cdc.syntax.expressions import Expr, Field
 from queryleaf_cdc.syntax.queries import CHANGE
 
@@ -22,7 +35,7 @@ def definition(node: Node, expr: Expr, through_meetings: bool = False) -> tuple[
                 return node, columns[at]
             case Map(input, columns):
                 node, expr = input, columns[at]
-            case Along(input) | Unnest(input) if at < width(input):
+            case Along(input) | Unnest(input) | Sort(input) if at < width(input):
                 node = input
             case Meet() if not through_meetings:
                 return node, expr
@@ -50,7 +63,7 @@ def is_stream(node: Node) -> bool:
             return changes
         case Along() | Lookup() | Meet() | Closing() | Sessions():
             return True
-        case Map(input) | Unnest(input):
+        case Map(input) | Unnest(input) | Sort(input):
             return is_stream(input)
         case Concat(inputs):
             return bool(inputs) and all(map(is_stream, inputs))

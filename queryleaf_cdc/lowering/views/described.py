@@ -27,6 +27,7 @@ from queryleaf_cdc.plans.dataflow import (
     Over,
     Scan,
     Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -123,6 +124,8 @@ class _Describing:
             case Top(partition_by=partition_by, order_by=order_by, limit=limit, offset=offset):
                 within = _within(partition_by, order_by, _names(inputs[0]))
                 return {**within, "limit": limit, "offset": offset or None}, inputs[0]
+            case Sort(order_by=order_by):
+                return _within((), order_by, _names(inputs[0])), inputs[0]
             case While(since=since, until=until):
                 name_of = _names(inputs[0])
                 return {"since": _optional(since, name_of), "until": _optional(until, name_of)}, inputs[0]
@@ -240,7 +243,7 @@ def _nodes(root: Node) -> Iterable[Node]:
 def _wanted_names(plan: DataflowPlan) -> dict[int, dict[int, str]]:
     """The view's own names for what its last Map computes."""
     node = plan.root
-    while isinstance(node, Top | While):
+    while isinstance(node, Top | While | Sort):
         node = node.input
     return {id(node): {at: name for at, name in enumerate(plan.output.columns) if name is not None}}
 

@@ -25,6 +25,7 @@ from queryleaf_cdc.plans.dataflow import (
     Over,
     Scan,
     Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -121,7 +122,7 @@ def with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
             return replace(node, input=change(input), table=change(table))
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return replace(node, input=change(input))
-        case Along(input) | Closing(input) | Sessions(input):
+        case Along(input) | Closing(input) | Sessions(input) | Sort(input):
             return replace(node, input=change(input))
 
 
@@ -169,5 +170,5 @@ def width(node: Node) -> int:
             return keys + len(aggregates)
         case Over(input, functions=functions) | Along(input, functions=functions):
             return width(input) + len(functions)
-        case Top(input) | While(input):
+        case Top(input) | While(input) | Sort(input):
             return width(input)

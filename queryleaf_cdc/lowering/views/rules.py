@@ -23,6 +23,7 @@ from queryleaf_cdc.plans.dataflow import (
     Over,
     Scan,
     Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -182,12 +183,15 @@ SESSIONS = Rule(
     "one step per aggregate",
     "for each key its sessions that have not ended, each as a group; also their rows, if the time is not the commits'",
 )  # fmt: skip
+SORT = Rule(
+    "sort", "ORDER BY of a stream", "the rows that come with one batch are sorted", "a comparison or a few", None
+)
 
 RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
     GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
 )  # fmt: skip
-STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING, SESSIONS)
+STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING, SESSIONS, SORT)
 
 
 def rule_of(node: Node) -> Rule:
@@ -202,6 +206,8 @@ def rule_of(node: Node) -> Rule:
             return CLOSING
         case Sessions():
             return SESSIONS
+        case Sort():
+            return SORT
         case Scan(changes=changes):
             return CHANGES if changes else SCAN
         case Map():
