@@ -11,7 +11,7 @@ from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
 from queryleaf_cdc.dataflow.sessions import SessionGroups
-from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
+from queryleaf_cdc.dataflow.state import NoStore, State, StateChange, StateStore
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
 
@@ -42,7 +42,7 @@ class StreamFlow:
         store: StateStore | None = None,
         cache_rows: int = 100_000,
     ) -> None:
-        self._state = State(store, cache_rows) if store is not None else State(_Nothing(), _UNBOUNDED)
+        self._state = State(store, cache_rows) if store is not None else State(NoStore(), _UNBOUNDED)
         self._steps: Steps = build(plan, Context(self._state, functions, tables))
         self._columns = plan.output.columns
         self._changes = changes
@@ -86,12 +86,3 @@ def _fields(columns: Sequence[str | None], row: Row) -> Iterator[tuple[str, Valu
             yield name, value
         elif isinstance(value, dict):
             yield from value.items()
-
-
-class _Nothing:
-    """Implements ``state.StateStore``: nothing is ever stored."""
-
-    is_empty = True
-
-    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
-        return {}

@@ -53,7 +53,7 @@ def is_one_by_one(query: Query) -> bool:
 
 
 def _remembers(node: Expr) -> bool:
-    return isinstance(node, Aggregate | Window)
+    return isinstance(node, Aggregate | Window | Subquery)
 
 
 def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigger, tuple[str, ...] | None]:
@@ -97,18 +97,10 @@ def _item_value(expr: Expr, source: TableRef) -> Expr:
 
 def _check(query: Select) -> TableRef:
     """The one source. Raises CompileError QL303."""
-    for item in query.items:
-        any_node(item.expr, _refuse_subquery)
     if query.limit is not None or query.offset is not None or query.distinct_on is not None:
         raise CompileError("QL303", "LIMIT, OFFSET and DISTINCT do not fit a stream, which never ends", query.span)
     assert isinstance(query.from_item, TableRef)
     return query.from_item
-
-
-def _refuse_subquery(node: Expr) -> bool:
-    if isinstance(node, Subquery):
-        raise CompileError("QL303", "a subquery cannot stand in a streaming SELECT", node.span)
-    return False
 
 
 def _changed(term: Expr, source: TableRef) -> list[Expr]:

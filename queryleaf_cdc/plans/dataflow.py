@@ -167,18 +167,22 @@ class Along:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A stream's row with the rows that a collection has for it now. ``kind`` is INNER or LEFT; ``table`` is a Scan,
-    perhaps below Maps, and its rows are found by ``path``, which is the key with number ``asked_by``."""
+    """A stream's row with the rows that ``table`` has for it now, as a Join of this ``kind``: INNER, LEFT or MARK.
+
+    ``table`` is computed of one Scan of a collection, whose rows are found by ``path``, which is the key with number
+    ``asked_by``; rows that differ in it have nothing to do with each other. A MARK without keys asks whether there is
+    any row: ``path`` is None."""
 
     input: Node
     table: Node
     kind: str
     input_keys: tuple[Expr, ...]
     table_keys: tuple[Expr, ...]
+    null_safe: tuple[bool, ...]
     condition: Expr | None
     input_width: int
     table_width: int
-    path: str
+    path: str | None
     asked_by: int
 
 

@@ -181,6 +181,37 @@ def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
     assert db.command("serverStatus")["opcounters"]["command"] - before < 100
 
 
+def test_subqueries_look_into_collections_as_they_are(ql: QueryLeaf, db: Db) -> None:
+    sql = (
+        "SELECT v, (SELECT COUNT(*) FROM visits w WHERE w.k = s.k) AS visits FROM sales s WHERE CHANGE_DETECTED()"
+        " AND k IN (SELECT _id FROM vips WHERE level > 2) AND k NOT IN (SELECT k FROM blocked WHERE hard)"
+        " AND EXISTS (SELECT 1 FROM shop WHERE open)"
+    )
+    db.vips.insert_many([{"_id": 1, "level": 3}, {"_id": 2, "level": 9}, {"_id": 3, "level": 1}])
+    db.visits.insert_many([{"k": 1}, {"k": [1, 2]}, {"k": 2}, {"k": 2}, {}])
+    db.blocked.insert_many([{"k": 4, "hard": True}, {"hard": False}])
+    db.shop.insert_one({"open": True})
+
+    def write() -> None:
+        db.sales.insert_many([{"k": at % 4, "v": at} for at in range(8)] + [{"v": 8}])
+        db.sales.insert_one({"k": 2, "v": 9})
+
+    rows = told(ql, sql, write, 5)
+    assert [(row["v"], row["visits"]) for row in rows] == [(1, 1), (2, 2), (5, 1), (6, 2), (9, 2)]
+
+
+def test_not_in_gives_nothing_where_there_is_a_null(ql: QueryLeaf, db: Db) -> None:
+    db.blocked.insert_one({"k": 1})
+    sql = "SELECT v FROM sales WHERE CHANGE_DETECTED() AND k NOT IN (SELECT k FROM blocked)"
+    with ql.stream(sql) as rows:
+        rows.poll()
+        db.sales.insert_many([{"k": 1, "v": 1}, {"v": 2}, {"k": 2, "v": 3}])
+        assert next(rows) == {"v": 3}
+        db.blocked.insert_one({})
+        db.sales.insert_one({"k": 2, "v": 4})
+        assert rows.poll() is None
+
+
 CHANGES = "WHERE CHANGE_DETECTED()"
 FRAME = "ORDER BY k ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"
 P, Q = (f"(SELECT k FROM {name} {CHANGES}) {alias}" for name, alias in (("a", "p"), ("b", "q")))

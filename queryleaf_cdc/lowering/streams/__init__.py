@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.lowering.streams.append_only import AppendOnly
-from queryleaf_cdc.lowering.streams.lineage import definition, is_stream
+from queryleaf_cdc.lowering.streams.lineage import definition, is_stream, scans_in
 from queryleaf_cdc.lowering.streams.sources import change_scan, table_scan
 from queryleaf_cdc.lowering.views.finish import finished
 from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.relation import column
 from queryleaf_cdc.lowering.views.select import build_query
-from queryleaf_cdc.plans.dataflow import DataflowPlan, Lookup, Map, Node, Output, Scan, Sort, inputs_of
+from queryleaf_cdc.plans.dataflow import DataflowPlan, Lookup, Node, Output, Sort, inputs_of
 from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan, TableScan
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.source import Source
@@ -31,7 +32,7 @@ def lower_stream(query: Query, source: Source, functions: tuple[str, ...], name:
         root = Sort(root, rows.ordering)
     root, scans = finished(pruned(root))
     sources = tuple(change_scan(name, each, source, functions) for each in scans if each.changes)
-    tables = tuple({each.scan.number: each for each in _tables(root)}.values())
+    tables = tuple({(each.scan.number, each.path): each for each in _tables(root)}.values())
     return FlowPlan(
         name,
         output_columns(query),
@@ -52,11 +53,11 @@ def _is_change_id(root: Node, at: int) -> bool:
 
 def _tables(node: Node) -> Iterator[TableScan]:
     if isinstance(node, Lookup):
-        table = node.table
-        while isinstance(table, Map):
-            table = table.input
-        assert isinstance(table, Scan)
-        yield table_scan(table, node.path)
+        (scan,) = scans_in(node.table)
+        if node.path is None and node.table is not scan:
+            text = "whether there is any row must be a question that the server can answer alone"
+            raise CompileError("QL321", text, scan.span, "an equality with the change finds rows")
+        yield table_scan(scan, node.path)
     for each in inputs_of(node):
         if is_stream(each):
             yield from _tables(each)
@@ -68,7 +69,9 @@ def _requires(sources: tuple[ChangeScan, ...], tables: tuple[TableScan, ...]) ->
         images=tuple(dict.fromkeys(name for requires in every for name in requires.images)),
         procedures=(),
         functions=tuple(dict.fromkeys(name for requires in every for name in requires.functions)),
-        indexes=tuple(dict.fromkeys((each.scan.collection, (each.path,)) for each in tables if each.path != "_id")),
+        indexes=tuple(
+            dict.fromkeys((each.scan.collection, (each.path,)) for each in tables if each.path not in (None, "_id"))
+        ),
         privileges=(),
     )
     privileges = [*(each for requires in every for each in requires.privileges)]

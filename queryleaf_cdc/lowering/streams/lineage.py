@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from queryleaf_cdc.lowering.views.finish import width
 from queryleaf_cdc.plans.dataflow import (
     ROW,
@@ -16,6 +18,7 @@ from queryleaf_cdc.plans.dataflow import (
     Sessions,
     Sort,
     Unnest,
+    inputs_of,
 )
 from queryleaf_cdc.syntax.expressions import Expr, Field
 from queryleaf_cdc.syntax.queries import CHANGE
@@ -39,6 +42,8 @@ def definition(node: Node, expr: Expr, through_meetings: bool = False) -> tuple[
                 node = input
             case Meet() if not through_meetings:
                 return node, expr
+            case Lookup(kind="MARK", input_width=left) if at == left:
+                return node, expr
             case Lookup(input, other, input_width=left) | Meet(input, other, left_width=left):
                 node, expr = (input, expr) if at < left else (other, Field(ROW, (at - left,), expr.span))
             case _:
@@ -54,6 +59,14 @@ def is_commit_time(node: Node, expr: Expr) -> bool:
     if isinstance(origin, Concat):
         return is_commit_time(origin, found)
     return isinstance(origin, Scan) and isinstance(found, Field) and found.path == COMMIT_TIME
+
+
+def scans_in(node: Node) -> Iterator[Scan]:
+    """Each as often as it is read."""
+    if isinstance(node, Scan):
+        yield node
+    for each in inputs_of(node):
+        yield from scans_in(each)
 
 
 def is_stream(node: Node) -> bool:

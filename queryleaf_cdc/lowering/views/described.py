@@ -108,7 +108,7 @@ class _Describing:
                 keys = (node.left_keys, node.right_keys, node.null_safe)
                 return self._join(node, keys, *inputs)
             case Lookup():
-                keys = (node.input_keys, node.table_keys, (False,) * len(node.table_keys))
+                keys = (node.input_keys, node.table_keys, node.null_safe)
                 parameters, names = self._join(node, keys, *inputs)
                 return {**parameters, "found_by": node.path}, names
             case Meet():

@@ -160,7 +160,9 @@ def width(node: Node) -> int:
             return width(inputs[0]) if inputs else 0
         case Join(kind=kind, left_width=left, right_width=right):
             return left + (1 if kind == "MARK" else right)
-        case Meet(left_width=left, right_width=right) | Lookup(input_width=left, table_width=right):
+        case Lookup(kind=kind, input_width=left, table_width=right):
+            return left + (1 if kind == "MARK" else right)
+        case Meet(left_width=left, right_width=right):
             return left + right
         case Unnest(input):
             return width(input) + 2

@@ -158,7 +158,7 @@ ALONG = Rule(
     "for each partition the rows that frames may still reach; all of them, if ORDER BY is not the order of commits",
 )  # fmt: skip
 LOOKUP = Rule(
-    "lookup", "JOIN of a stream with a collection",
+    "lookup", "JOIN of a stream with a collection, IN, EXISTS and other subqueries",
     "each row meets the collection's rows as they are when it comes",
     "one question for each batch, by an index on the field",
     None,
