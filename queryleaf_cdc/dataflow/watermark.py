@@ -1,4 +1,4 @@
-"""How far windows of time have been given out: what would belong to one of them is late."""
+"""How far the time of a stream has come, as far as an operator has forgotten something for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from queryleaf_cdc.values import Document
 
 
 class Passed:
-    """``moment``: milliseconds up to which windows have been given out. ``late``: how many rows were left out."""
+    """``moment``, in milliseconds: what was due until then is forgotten. ``late``: how many rows were left out."""
 
     __slots__ = ("late", "moment")
 
@@ -23,7 +23,7 @@ class Passed:
 
 
 class Watermark:
-    """State: one ``Passed``. It moves only when a window is given out, and is written only then, and for a late row."""
+    """State: one ``Passed``. It is written only when it moves, and for a late row."""
 
     def __init__(self, state: State) -> None:
         self.cells: Cells[Passed] = state.cells(_Codec())
@@ -33,9 +33,14 @@ class Watermark:
         self.cells.fetch(KEYS)
         return self.cells.get(ONLY).late
 
-    def has_passed(self, moment: int) -> bool:
+    @property
+    def moment(self) -> int:
         """To be asked when ``cells`` were fetched."""
-        return moment <= self.cells.get(ONLY).moment
+        return self.cells.get(ONLY).moment
+
+    def has_passed(self, moment: int) -> bool:
+        """The same."""
+        return moment <= self.moment
 
     def pass_to(self, moment: int) -> None:
         if not self.has_passed(moment):

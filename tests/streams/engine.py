@@ -51,6 +51,7 @@ class Stream:
         plan = statement.plan
         self.tables = Documents(plan, documents or {})
         self._plan = plan
+        self._now = datetime.min
         self._store = store
         self.restart()
         self._feeds = [
@@ -88,7 +89,8 @@ class Stream:
             feed.collect(each for each in events if each["ns"]["coll"] == feed.scan.collection)
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        return self.step(deltas, events[-1]["wallTime"])
+        self._now = max([self._now, *(each["wallTime"] for each in events)])
+        return self.step(deltas, self._now)
 
 
 def _stored(document: Document | None) -> Document | None:
