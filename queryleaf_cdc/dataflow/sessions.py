@@ -73,6 +73,8 @@ class SessionGroups:
         clock = milliseconds(now)
         fetch([self._dues.wanting(KEYS), (self._watermark.cells, KEYS)])
         rows = [row for row, weight in delta if self._has_time(row) for _ in range(weight)]
+        if self._node.in_order:  # across the parts of a UNION ALL, too
+            rows.sort(key=lambda row: milliseconds(row[self._node.start]))
         due = [entry[1:] for _, entry, _ in up_to(self._dues.get(ONLY).entries(), clock)]
         keys = {self._name(key): key for key in (*due, *map(self._key, rows))}
         self._open.fetch(keys)

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
-from queryleaf_cdc.lowering.streams.lineage import is_commit_time, is_stream, scans_in
+from queryleaf_cdc.lowering.streams.lineage import is_commit_time, is_stream, is_united, scans_in
 from queryleaf_cdc.lowering.streams.lookups import lookup, swapped_lookup
 from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
 from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
@@ -130,6 +130,8 @@ class AppendOnly:
             len(order) == 1 and not order[0].descending and is_commit_time(input, order[0].expr)
         )  # fmt: skip
         functions = tuple(looking_back(each, bool(order)) for each in node.functions)
+        if in_order and order and is_united(input):
+            input = Sort(input, order)
         return Along(input, node.partition_by, order, functions, in_order)
 
     def _group(self, node: Group, input: Node) -> Node:

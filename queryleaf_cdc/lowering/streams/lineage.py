@@ -20,7 +20,7 @@ from queryleaf_cdc.plans.dataflow import (
     Unnest,
     inputs_of,
 )
-from queryleaf_cdc.syntax.expressions import Expr, Field
+from queryleaf_cdc.syntax.expressions import Expr, Field, Literal
 from queryleaf_cdc.syntax.queries import CHANGE
 
 COMMIT_TIME = (CHANGE, "timestamp")
@@ -67,6 +67,31 @@ def scans_in(node: Node) -> Iterator[Scan]:
         yield node
     for each in inputs_of(node):
         yield from scans_in(each)
+
+
+def is_change_id(node: Node, expr: Expr) -> bool:
+    """Whether the expression is CHANGE_ID() of a change that the rows came of; NULL in a part that has none."""
+    origin, found = definition(node, expr, through_meetings=True)
+    if isinstance(origin, Concat):
+        ids = [is_change_id(each, found) for each in origin.inputs]
+        return any(ids) and all(is_id or _is_null(each, found) for is_id, each in zip(ids, origin.inputs, strict=True))
+    return isinstance(found, Field) and found.path == (CHANGE, "id")
+
+
+def _is_null(node: Node, expr: Expr) -> bool:
+    _, found = definition(node, expr)
+    return isinstance(found, Literal) and found.value is None
+
+
+def is_united(node: Node) -> bool:
+    """Whether the rows of one batch may not stand in the order of their commits, as they are those of several scans."""
+    match node:
+        case Concat():
+            return True
+        case Map(input) | Unnest(input) | Along(input) | Lookup(input):
+            return is_united(input)
+        case _:
+            return False
 
 
 def is_stream(node: Node) -> bool:
