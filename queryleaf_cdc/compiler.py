@@ -25,7 +25,7 @@ from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
-from queryleaf_cdc.lowering.row_trigger import over_rows, revises
+from queryleaf_cdc.lowering.row_trigger import over_rows
 from queryleaf_cdc.lowering.sink import lower_sink
 from queryleaf_cdc.lowering.streams import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
@@ -304,4 +304,4 @@ def _sink_trigger(
     """The trigger that does what the sink does, and the row's columns."""
     if flow is None:
         return bind_sink(node, binder, scope)
-    return trigger_of_sink(node, flow.columns, revises(flow.dataflow.root), scope), flow.columns
+    return trigger_of_sink(node, flow.columns, scope), flow.columns

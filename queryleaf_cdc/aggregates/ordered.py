@@ -30,6 +30,8 @@ class Values(Protocol):
 Read = Callable[[Values], Value]
 Positions = Callable[[int], list[int]]
 """From the number of values to the positions of those that are read."""
+Lasting = Callable[[Sequence[Value]], list[int]]
+"""From values in order to the positions of those that tell the result, also of these and any that come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Ordered:
     order: Callable[[Aggregate], tuple[OrderItem, ...]]
     read: Callable[[Aggregate], Read]
     positions: Callable[[Aggregate], Positions | None]
+    lasting: Lasting | None = None
+    """None if any value may count, whatever comes later"""
 
 
 class SortedValues:

@@ -53,11 +53,15 @@ def _object(name: str) -> Ordered:
 
 
 _ORDERED = (
-    Ordered("MIN", orders.known, orders.argument, orders.ascending, picks.first, picks.at_first),
-    Ordered("MAX", orders.known, orders.argument, orders.ascending, picks.greatest, picks.at_last),
-    Ordered("ANY_VALUE", orders.known, orders.argument, orders.ascending, picks.first, picks.at_first),
-    Ordered("FIRST", orders.everything, orders.argument, orders.as_written, picks.first, picks.at_first),
-    Ordered("LAST", orders.everything, orders.argument, orders.as_written, picks.last, picks.at_last),
+    Ordered("MIN", orders.known, orders.argument, orders.ascending, picks.first, picks.at_first, picks.only_first),
+    Ordered("MAX", orders.known, orders.argument, orders.ascending, picks.greatest, picks.at_last, picks.only_greatest),
+    Ordered(
+        "ANY_VALUE", orders.known, orders.argument, orders.ascending, picks.first, picks.at_first, picks.only_first
+    ),
+    Ordered(
+        "FIRST", orders.everything, orders.argument, orders.as_written, picks.first, picks.at_first, picks.only_first
+    ),
+    Ordered("LAST", orders.everything, orders.argument, orders.as_written, picks.last, picks.at_last, picks.only_last),
     Ordered("STRING_AGG", orders.text, orders.argument, orders.as_written, lists.joined, lists.at_all),
     _array("ARRAY_AGG"),
     _array("JSON_AGG"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -16,8 +16,10 @@ from queryleaf_cdc.dataflow.looked_up import LookedUp
 from queryleaf_cdc.dataflow.meeting import Met
 from queryleaf_cdc.dataflow.operator import Context, Operator
 from queryleaf_cdc.dataflow.over import Windows
-from queryleaf_cdc.dataflow.rows import Delta
-from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Unnested
+from queryleaf_cdc.dataflow.rows import Delta, consolidated
+from queryleaf_cdc.dataflow.sessions import SessionGroups
+from queryleaf_cdc.dataflow.state import NoStore, State
+from queryleaf_cdc.dataflow.stateless import Concatenated, Mapped, Sorted, Unnested
 from queryleaf_cdc.dataflow.timed import Timed
 from queryleaf_cdc.dataflow.top import TopRows
 from queryleaf_cdc.plans.dataflow import (
@@ -34,6 +36,8 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -48,7 +52,7 @@ class Steps:
     operators: list[tuple[Operator, tuple[int, ...]]] = field(default_factory=list)
     scans: list[tuple[int, int]] = field(default_factory=list)
     """(number, place of its delta)"""
-    timed: list[Timed | Met | WindowGroups] = field(default_factory=list)
+    timed: list[Timed | Met | WindowGroups | SessionGroups] = field(default_factory=list)
     """that do something when time passes"""
     size: int = 0
 
@@ -83,7 +87,7 @@ def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) ->
         steps.scans.append((node.number, steps.size))
     else:
         operator = _operator(node, context)
-        if isinstance(operator, Timed | Met | WindowGroups):
+        if isinstance(operator, Timed | Met | WindowGroups | SessionGroups):
             steps.timed.append(operator)
         steps.operators.append((operator, sources))
     known[id(node)] = steps.size
@@ -114,12 +118,32 @@ def _operator(node: Node, context: Context) -> Operator:
         case Along():
             return AlongStream(node, context)
         case Lookup():
-            return LookedUp(node, context)
+            return _looked_up(node, context)
         case Meet():
             return Met(node, context)
         case Closing():
             return WindowGroups(node, context)
+        case Sessions():
+            return SessionGroups(node, context)
+        case Sort():
+            return Sorted(node, context)
         case Scan():
             raise AssertionError("a scan has no operator")
         case _:
             assert_never(node)
+
+
+def _looked_up(node: Lookup, context: Context) -> LookedUp:
+    """What its table is computed by begins with nothing each time."""
+    state = State(NoStore(is_empty=False), 0)
+    steps = Steps()
+    _place(node.table, replace(context, state=state), steps, {})
+    ((scan, _),) = steps.scans
+
+    def compute(rows: Delta, now: datetime) -> Delta:
+        found = consolidated(steps.run({scan: rows}, now))
+        state.rollback()
+        state.commit()
+        return found
+
+    return LookedUp(node, scan, compute, context)

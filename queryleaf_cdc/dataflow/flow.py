@@ -11,7 +11,8 @@ from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.counting import Counter
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
-from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
+from queryleaf_cdc.dataflow.sessions import SessionGroups
+from queryleaf_cdc.dataflow.state import NoStore, State, StateChange, StateStore
 from queryleaf_cdc.dataflow.view import row_id
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
@@ -48,7 +49,7 @@ class StreamFlow:
         store: StateStore | None = None,
         cache_rows: int = 100_000,
     ) -> None:
-        self._state = State(store, cache_rows) if store is not None else State(_Nothing(), _UNBOUNDED)
+        self._state = State(store, cache_rows) if store is not None else State(NoStore(), _UNBOUNDED)
         self._is_stored = store is not None
         self._counter = Counter(self._state)
         self._steps: Steps = build(plan, Context(self._state, functions, tables))
@@ -60,7 +61,7 @@ class StreamFlow:
 
     @property
     def late(self) -> int:
-        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups))
+        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups | SessionGroups))
 
     @property
     def next_due(self) -> datetime | None:
@@ -108,12 +109,3 @@ def _fields(columns: Sequence[str | None], row: Row) -> Iterator[tuple[str, Valu
             yield name, value
         elif isinstance(value, dict):
             yield from value.items()
-
-
-class _Nothing:
-    """Implements ``state.StateStore``: nothing is ever stored."""
-
-    is_empty = True
-
-    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
-        return {}

@@ -1,59 +1,66 @@
-"""A stream's rows with those that a collection has for them now: one question for each batch, never for each row."""
+"""A stream's rows with those that are computed for them of a collection as it is now.
+
+There is one question for each batch, never for each row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, identity, projection
-from queryleaf_cdc.dataflow.stateless import Mapped
-from queryleaf_cdc.plans.dataflow import Lookup, Map, Scan
+from queryleaf_cdc.plans.dataflow import Lookup
 
-_Keyed = Callable[[Row], Row]
+Compute = Callable[[Delta, datetime], Delta]
+"""From the rows of a table's scan, all at once, to the table's."""
 
 
 class LookedUp:
-    def __init__(self, node: Lookup, context: Context) -> None:
-        self._outer = node.kind == "LEFT"
+    """No state: ``compute`` keeps nothing from one batch to the next."""
+
+    def __init__(self, node: Lookup, scan: int, compute: Compute, context: Context) -> None:
+        self._kind = node.kind
         self._nothing: Row = (None,) * node.table_width
-        self._input_key: _Keyed = projection([context.row(key) for key in node.input_keys])
-        self._table_key: _Keyed = projection([context.row(key) for key in node.table_keys])
+        self._input_key = projection([context.row(key) for key in node.input_keys])
+        self._table_key = projection([context.row(key) for key in node.table_keys])
+        self._not_null = [at for at, safe in enumerate(node.null_safe) if not safe]
         self._test = context.test(node.condition) if node.condition is not None else None
-        self._maps: list[Mapped] = []
-        table = node.table
-        while isinstance(table, Map):
-            self._maps.insert(0, Mapped(table, context))
-            table = table.input
-        assert isinstance(table, Scan)
-        self._tables, self._scan = context.tables, table.number
-        self._asked_by = node.asked_by
+        self._tables, self._scan, self._compute = context.tables, scan, compute
+        self._path, self._asked_by = node.path, node.asked_by
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
-        delta = inputs[0]
-        keys = [_identity(self._input_key(row)) for row, _ in delta]
-        wanted = {key: self._input_key(row)[self._asked_by] for key, (row, _) in zip(keys, delta, strict=True) if key}
-        found = self._found(list(wanted.values()), now) if wanted else {}
+        (delta,) = inputs
+        keys = [self._input_key(row) for row, _ in delta]
+        names = list(map(self._name, keys))
+        wanted = {name: key for name, key in zip(names, keys, strict=True) if name is not None}
+        found = self._found(wanted.values(), now) if wanted else {}
         output: Delta = []
-        for key, (row, weight) in zip(keys, delta, strict=True):
-            both = [row + other for other in found.get(key, ())]
-            if self._test is not None:
-                both = list(filter(self._test, both))
-            if not both and self._outer:
-                both = [row + self._nothing]
-            output += [(each, weight) for each in both]
+        for name, (row, weight) in zip(names, delta, strict=True):
+            others = found.get(name, []) if name is not None else []
+            output += [(each, weight) for each in self._joined(row, others)]
         return output
 
-    def _found(self, values: Sequence[object], now: datetime) -> dict[Hashable, list[Row]]:
-        rows: Delta = [(row, 1) for row in self._tables.rows(self._scan, values)]
-        for each in self._maps:
-            rows = each.step([rows], now)
+    def _joined(self, row: Row, others: Sequence[Row]) -> list[Row]:
+        both = [row + other for other in others]
+        if self._test is not None:
+            both = list(filter(self._test, both))
+        if self._kind == "MARK":
+            return [(*row, bool(both))]
+        return both or ([row + self._nothing] if self._kind == "LEFT" else [])
+
+    def _found(self, keys: Iterable[Row], now: datetime) -> dict[Hashable, list[Row]]:
+        rows: Delta = [(row, 1) for row in self._tables.rows(self._scan, self._path, self._asked(keys))]
         found: dict[Hashable, list[Row]] = {}
-        for row, _ in rows:
-            found.setdefault(_identity(self._table_key(row)), []).append(row)
+        for row, weight in self._compute(rows, now):
+            found.setdefault(self._name(self._table_key(row)), []).extend([row] * weight)
         return found
 
+    def _asked(self, keys: Iterable[Row]) -> list[object]:
+        at = self._asked_by
+        return list({identity(key[at]): key[at] for key in keys}.values()) if self._path is not None else []
 
-def _identity(key: Row) -> Hashable:
-    """None where the key matches nothing."""
-    return None if None in key else tuple(map(identity, key))
+    def _name(self, key: Row) -> Hashable:
+        """None where the key matches nothing."""
+        if any(key[at] is None for at in self._not_null):
+            return None
+        return tuple(map(identity, key))

@@ -1,5 +1,8 @@
 """Two streams that meet within a bound of time. What can meet nothing any more is forgotten, and, if its side is an
-outer one and it has met nothing, comes alone."""
+outer one and it has met nothing, comes alone.
+
+Times never go back. After a failover the new server's clock may be behind: a row whose time is before that of the batch
+that came last counts as of that. So it meets what came a moment before it, whatever the clocks say."""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from queryleaf_cdc.dataflow.join_side import key_identity
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, projection
 from queryleaf_cdc.dataflow.state import fetch
+from queryleaf_cdc.dataflow.watermark import Watermark
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import from_ms
 from queryleaf_cdc.lowering.worker_face import Evaluator
@@ -43,14 +47,13 @@ class _Side:
         self.key = projection([context.row(key) for key in keys])
         self.name = key_identity([False] * len(keys)) if keys else _always
         self.time: Evaluator = context.row(time)
-        self.rows = Arrangement(context.state, lambda row: moment_bytes(self.at(row)))
-
-    def at(self, row: Row) -> int:
-        return milliseconds(self.time(row))
+        self.rows = Arrangement(context.state, moment_order)
+        """each behind the time that it counts as of"""
 
 
 class Met:
-    """State: the rows of both sides, by key and in order of time; and when each of them can be forgotten."""
+    """State: the rows of both sides, by key and in order of time; when each of them can be forgotten; and the time of
+    the last batch that had any."""
 
     def __init__(self, node: Meet, context: Context) -> None:
         before, after = node.before, node.after
@@ -60,6 +63,7 @@ class Met:
             _Side(_RIGHT, node.right_keys, node.right_time, before, after, right_outer, context),
         )
         self._waiting = Arrangement(context.state, moment_order)
+        self._watermark = Watermark(context.state)
         self._test = context.test(node.condition) if node.condition is not None else None
         self._nothing: tuple[Row, Row] = ((None,) * node.left_width, (None,) * node.right_width)
 
@@ -71,12 +75,12 @@ class Met:
         return from_ms(first[1][0] + 1) if first is not None else None
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
+        clock = milliseconds(now)
+        fetch([self._waiting.wanting(KEYS), (self._watermark.cells, KEYS)])
         arrivals = sorted(
-            (each for side, delta in zip(self._sides, inputs, strict=True) for each in _arrivals(side, delta)),
+            (each for side, delta in zip(self._sides, inputs, strict=True) for each in self._arrivals(side, delta)),
             key=lambda each: each.time,
         )
-        clock = milliseconds(now)
-        self._waiting.fetch(KEYS)
         going = [self._gone(entry) for _, entry, _ in up_to(self._waiting.get(ONLY).entries(), clock - 1)]
         keys = {
             each.name: self._sides[each.side].key(each.row) for each in (*arrivals, *going) if each.name is not None
@@ -88,7 +92,15 @@ class Met:
             self._go_until(arrival.time, output)
             self._come(arrival, output)
         self._go_until(clock, output)
+        if arrivals or going:
+            self._watermark.pass_to(clock)
         return output
+
+    def _arrivals(self, side: _Side, delta: Delta) -> Iterator[_Arrival]:
+        for row, weight in delta:
+            time = max(milliseconds(side.time(row)), self._watermark.moment)
+            for _ in range(weight):
+                yield _Arrival(time, side.number, side.name(side.key(row)), row)
 
     # -- coming ----------------------------------------------------------------------------------------------------
 
@@ -96,9 +108,9 @@ class Met:
         own = self._sides[arrival.side]
         met = arrival.name is not None and self._meets(arrival, output)
         if arrival.name is not None:
-            kept = own.rows.change(arrival.name)
-            place = own.rows.place(arrival.row)
-            kept.add_at(place, arrival.row, 1)
+            kept, timed = own.rows.change(arrival.name), _timed(arrival)
+            place = own.rows.place(timed)
+            kept.add_at(place, timed, 1)
             if met and own.outer:
                 kept.set_mark(place, 1)
         if arrival.name is not None or own.outer:
@@ -110,7 +122,8 @@ class Met:
         first, last = arrival.time - own.earlier, arrival.time + own.later
         partners = other.rows.change(arrival.name)
         met = False
-        for place, row, weight in list(_within(partners.entries(moment_bytes(first)), other, last)):
+        for place, (_, *values), weight in list(up_to(partners.entries(moment_bytes(first)), last)):
+            row = tuple(values)
             both = arrival.row + row if own.number == _LEFT else row + arrival.row
             if self._test is None or self._test(both):
                 output.append((both, weight))
@@ -131,31 +144,23 @@ class Met:
 
     def _gone(self, entry: Row) -> _Arrival:
         side, row = self._sides[int(entry[1])], entry[2:]
-        return _Arrival(side.at(row), side.number, side.name(side.key(row)), row)
+        return _Arrival(entry[0] - side.later, side.number, side.name(side.key(row)), row)
 
     def _go(self, gone: _Arrival, output: Delta) -> None:
         side = self._sides[gone.side]
         met = False
         if gone.name is not None:
-            kept, place = side.rows.change(gone.name), side.rows.place(gone.row)
+            kept, timed = side.rows.change(gone.name), _timed(gone)
+            place = side.rows.place(timed)
             met = kept.mark(place) > 0
-            kept.add_at(place, gone.row, -1)
+            kept.add_at(place, timed, -1)
         if side.outer and not met:
             left_alone = gone.side == _LEFT
             output.append((gone.row + self._nothing[_RIGHT] if left_alone else self._nothing[_LEFT] + gone.row, 1))
 
 
-def _arrivals(side: _Side, delta: Delta) -> Iterator[_Arrival]:
-    for row, weight in delta:
-        for _ in range(weight):
-            yield _Arrival(side.at(row), side.number, side.name(side.key(row)), row)
-
-
-def _within(entries: Iterator[tuple[bytes, Row, int]], side: _Side, last: int) -> Iterator[tuple[bytes, Row, int]]:
-    for entry in entries:
-        if side.at(entry[1]) > last:
-            return
-        yield entry
+def _timed(arrival: _Arrival) -> Row:
+    return (Int64(arrival.time), *arrival.row)
 
 
 _always: Callable[[Row], Hashable] = lambda key: ()  # noqa: E731

@@ -25,12 +25,13 @@ class Operator(Protocol):
 class Tables(Protocol):
     """Collections as they are now, in which streams look rows up."""
 
-    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[Row]:
-        """The rows of a scan whose key may be one of these (not NULL); perhaps some more."""
+    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[Row]:
+        """The rows of a scan whose field may be one of the keys; perhaps some more. Without a field: any one, if there
+        is one."""
 
 
 class NoTables:
-    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[Row]:
+    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[Row]:
         raise AssertionError("a view looks nothing up")
 
 

@@ -246,6 +246,16 @@ def fetch(wanted: Iterable[tuple[Cells[Any], Mapping[Hashable, Row]]]) -> None:
         cells.take_in(keys, gone, found)
 
 
+class NoStore:
+    """Nothing is ever stored."""
+
+    def __init__(self, is_empty: bool = True) -> None:
+        self.is_empty = is_empty
+
+    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+        return {}
+
+
 class MemoryStore:
     """A store in memory; ``write`` is what a transaction does."""
 

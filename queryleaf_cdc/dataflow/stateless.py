@@ -8,8 +8,9 @@ from datetime import datetime
 from bson import Int64
 
 from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.partitions import order_of
 from queryleaf_cdc.dataflow.rows import Delta, projection
-from queryleaf_cdc.plans.dataflow import Concat, Map, Unnest
+from queryleaf_cdc.plans.dataflow import Concat, Map, Sort, Unnest
 
 
 class Mapped:
@@ -48,3 +49,12 @@ class Concatenated:
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         return [each for delta in inputs for each in delta]
+
+
+class Sorted:
+    def __init__(self, node: Sort, context: Context) -> None:
+        self._order = order_of(node.order_by, context)
+
+    def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
+        (delta,) = inputs
+        return sorted(delta, key=lambda each: self._order(each[0]))

@@ -13,11 +13,9 @@ from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Field, Path, Star
 from queryleaf_cdc.syntax.queries import Query, Select, SelectItem, SubqueryRef
 from queryleaf_cdc.syntax.statements import (
-    Assignment,
     CreateSink,
     CreateTrigger,
     Insert,
-    OnConflict,
     TriggerEvent,
 )
 
@@ -39,15 +37,13 @@ def check_events(node: CreateTrigger) -> None:
             raise CompileError("QL258", text, event.span, f"AFTER INSERT ON {node.collection}")
 
 
-def trigger_of_sink(node: CreateSink, columns: tuple[str, ...] | None, revises: bool, scope: Scope) -> CreateTrigger:
-    """The bound trigger of a sink whose rows a dataflow makes. ``revises``: a row may come again, with other values.
-
-    Raises CompileError QL251."""
+def trigger_of_sink(node: CreateSink, columns: tuple[str, ...] | None, scope: Scope) -> CreateTrigger:
+    """The bound trigger of a sink whose rows a dataflow makes. Raises CompileError QL251."""
     span = node.query.span
     if node.target.kind != "collection":
         body = _insert(ROW, columns, span)
     else:
-        body = _into_collection(node.target.name, columns, revises, span, scope)
+        body = _into_collection(node.target.name, columns, span, scope)
     event = TriggerEvent("INSERT", (), span)
     return CreateTrigger(
         node.name, node.name_span, False, False, node.name, node.name_span, (event,), None, (), (body,), node.span
@@ -60,7 +56,7 @@ def _insert(target: str, columns: tuple[str, ...] | None, span: Span) -> Insert:
     return Insert(target, paths, (values,), None, None, span)
 
 
-def _into_collection(target: str, columns: tuple[str, ...] | None, revises: bool, span: Span, scope: Scope) -> Insert:
+def _into_collection(target: str, columns: tuple[str, ...] | None, span: Span, scope: Scope) -> Insert:
     if "_id" in (columns or ()):
         hint = "name the column otherwise: SELECT _id AS ..."
         raise CompileError("QL251", "_id of a sink's row tells which row it is", span, hint)
@@ -68,10 +64,6 @@ def _into_collection(target: str, columns: tuple[str, ...] | None, revises: bool
         text = "_id of the row tells which row it is: that of the document is left out"
         scope.warnings.append(warning("QL255", text, span, "add it by another name: SELECT *, _id AS key"))
     insert = _insert(target, columns, span)
-    conflict = None
-    if revises:
-        assignments = tuple(Assignment((name,), Field("EXCLUDED", (name,), span), span) for name in columns or ())
-        conflict = OnConflict(("_id",), assignments, None, span)
     (values,) = insert.rows
     key = Field("EVENT", ("row_id",), span)
-    return replace(insert, columns=(*insert.columns, _ID), rows=((*values, key),), on_conflict=conflict)
+    return replace(insert, columns=(*insert.columns, _ID), rows=((*values, key),))

@@ -37,16 +37,23 @@ _ACTIONS = ("INSERT", "UPDATE", "DELETE")
 
 
 def is_one_by_one(query: Query) -> bool:
-    """Whether each row comes of one change alone, of one collection."""
+    """Whether each row comes of one change alone, of one collection, in the order of the changes."""
     if not isinstance(query, Select) or not isinstance(query.from_item, TableRef) or query.joins or query.ctes:
         return False
-    if query.group_by or query.grouping_sets or query.having is not None or query.qualify is not None or query.emit:
+    if (
+        query.order_by
+        or query.group_by
+        or query.grouping_sets
+        or query.having is not None
+        or query.qualify is not None
+        or query.emit
+    ):
         return False
     return not any(any_node(expr, _remembers) for expr in (*(item.expr for item in query.items), query.where) if expr)
 
 
 def _remembers(node: Expr) -> bool:
-    return isinstance(node, Aggregate | Window)
+    return isinstance(node, Aggregate | Window | Subquery)
 
 
 def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigger, tuple[str, ...] | None]:
@@ -57,11 +64,7 @@ def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigge
     others = [term for term in conjuncts(query.where) if not any_node(term, is_detection)]
     if len(detected) + len(others) < len(conjuncts(query.where)):
         raise CompileError("QL207", "CHANGE_DETECTED() must be a term of its own: AND CHANGE_DETECTED()", query.span)
-    if query.order_by:
-        scope.warnings.append(
-            warning("QL310", "ORDER BY in a stream sorts nothing: rows come in commit order", query.span)
-        )
-    bound = bind_query(replace(query, where=conjunction(others), order_by=()), scope, binder)
+    bound = bind_query(replace(query, where=conjunction(others)), scope, binder)
     assert isinstance(bound, Select)
     changed = [test for term in detected for test in _changed(term, source)]
     condition = conjunction([*changed, *([bound.where] if bound.where is not None else [])])
@@ -79,14 +82,13 @@ def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigge
 
 
 def bind_flow(query: Query, binder: Binder, scope: Scope) -> Query:
-    """A streaming SELECT whose rows come of several changes; its ORDER BY is left out, with a warning."""
+    """A streaming SELECT whose rows come of several changes."""
     if query.limit is not None or query.offset is not None:
         raise CompileError("QL303", "LIMIT and OFFSET do not fit a stream, which never ends", query.span)
     if query.order_by:
-        scope.warnings.append(
-            warning("QL310", "ORDER BY in a stream sorts nothing: rows come in commit order", query.span)
-        )
-    return bind_query(replace(query, order_by=()), scope, binder)
+        text = "ORDER BY in a stream sorts only what arrives together, in one batch of changes"
+        scope.warnings.append(warning("QL310", text, query.order_by[0].span))
+    return bind_query(query, scope, binder)
 
 
 def _item_value(expr: Expr, source: TableRef) -> Expr:
@@ -95,18 +97,10 @@ def _item_value(expr: Expr, source: TableRef) -> Expr:
 
 def _check(query: Select) -> TableRef:
     """The one source. Raises CompileError QL303."""
-    for item in query.items:
-        any_node(item.expr, _refuse_subquery)
     if query.limit is not None or query.offset is not None or query.distinct_on is not None:
         raise CompileError("QL303", "LIMIT, OFFSET and DISTINCT do not fit a stream, which never ends", query.span)
     assert isinstance(query.from_item, TableRef)
     return query.from_item
-
-
-def _refuse_subquery(node: Expr) -> bool:
-    if isinstance(node, Subquery):
-        raise CompileError("QL303", "a subquery cannot stand in a streaming SELECT", node.span)
-    return False
 
 
 def _changed(term: Expr, source: TableRef) -> list[Expr]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.plans.dataflow import Closing, Node, inputs_of
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 
@@ -18,11 +17,6 @@ def over_rows(plan: TriggerPlan, flow: FlowPlan) -> TriggerPlan:
         text = f"{plan.name} writes into {fed[0]}, whose changes it reads"
         raise CompileError("QL259", text, plan.span, "write into another collection")
     return replace(plan, requires=_both(flow.requires, plan.requires, plan.collection))
-
-
-def revises(node: Node) -> bool:
-    """Whether a row may come again with other values: a group of EMIT CHANGES does, with each row that joins it."""
-    return (isinstance(node, Closing) and node.every_change) or any(map(revises, inputs_of(node)))
 
 
 def _both(flow: Requires, rows: Requires, own: str) -> Requires:

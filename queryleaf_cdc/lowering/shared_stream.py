@@ -73,9 +73,14 @@ def _member(statement: TriggerStatement, index: int, alone: bool, crowded: bool)
     plan = statement.plan
     prefix = ("_ql",) if alone else ("_ql", f"t{index}")
     if crowded:
-        return Member(plan, _lowered(statement, "_ql"), ())
+        return in_worker(statement)
     gate = None if alone else _gate(plan)
     return Member(plan, _lowered(statement, ".".join(prefix), gate), prefix)
+
+
+def in_worker(statement: TriggerStatement) -> Member:
+    """One of which the server computes nothing."""
+    return Member(statement.plan, _lowered(statement, "_ql"), ())
 
 
 def _lowered(statement: TriggerStatement, prefix: str, gate: Expr | None = None) -> LoweredBody:

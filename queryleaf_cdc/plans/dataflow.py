@@ -167,18 +167,22 @@ class Along:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A stream's row with the rows that a collection has for it now. ``kind`` is INNER or LEFT; ``table`` is a Scan,
-    perhaps below Maps, and its rows are found by ``path``, which is the key with number ``asked_by``."""
+    """A stream's row with the rows that ``table`` has for it now, as a Join of this ``kind``: INNER, LEFT or MARK.
+
+    ``table`` is computed of one Scan of a collection, whose rows are found by ``path``, which is the key with number
+    ``asked_by``; rows that differ in it have nothing to do with each other. A MARK without keys asks whether there is
+    any row: ``path`` is None."""
 
     input: Node
     table: Node
     kind: str
     input_keys: tuple[Expr, ...]
     table_keys: tuple[Expr, ...]
+    null_safe: tuple[bool, ...]
     condition: Expr | None
     input_width: int
     table_width: int
-    path: str
+    path: str | None
     asked_by: int
 
 
@@ -216,7 +220,34 @@ class Closing:
     every_change: bool
 
 
-Node = Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While | Along | Lookup | Meet | Closing
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """GROUP BY SESSION over a stream, as ``Closing``. In a row of the input the keys ``start`` and ``end`` hold its
+    time, and its time plus the gap. Rows with the same other keys, of which one begins before the other's end, are of
+    one session: its start is that of the first, its end that of the last. With ``in_order`` rows come in order of time,
+    so that two sessions never become one."""
+
+    input: Node
+    keys: int
+    aggregates: tuple[Aggregate, ...]
+    start: int
+    end: int
+    every_change: bool
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """ORDER BY of a stream: the rows that come with one batch, in this order."""
+
+    input: Node
+    order_by: tuple[OrderItem, ...]
+
+
+Node = (
+    Scan | Map | Unnest | Concat | Combine | Join | Group | Over | Top | While
+    | Along | Lookup | Meet | Closing | Sessions | Sort
+)  # fmt: skip
 
 
 def inputs_of(node: Node) -> tuple[Node, ...]:
@@ -231,7 +262,7 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return (input, table)
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return (input,)
-        case Along(input) | Closing(input):
+        case Along(input) | Closing(input) | Sessions(input) | Sort(input):
             return (input,)
         case _:
             assert_never(node)

@@ -29,8 +29,8 @@ class TableScan:
 
     scan: Scan
     snapshot: QueryTemplate
-    path: str
-    """the field that rows are found by"""
+    path: str | None
+    """the field that rows are found by; None where it only counts whether there is any row"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from datetime import datetime
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
 from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.events import Event
-from queryleaf_cdc.lowering.shared_stream import Member
-from queryleaf_cdc.lowering.trigger_plan import lower_body
+from queryleaf_cdc.lowering.shared_stream import in_worker
 from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.mongo.faults import BatchTooLarge
 from queryleaf_cdc.mongo.handles import Db
@@ -40,8 +39,7 @@ class CompiledFlow:
         self.flow = statement.flow
         self.functions = functions
         self.feeds = {number: feed for (owner, number), feed in feeds.items() if owner == self.uid}
-        member = Member(statement.plan, lower_body(statement.node, "_ql"), ())
-        self.trigger = CompiledTrigger(member, functions, destination)
+        self.trigger = CompiledTrigger(in_worker(statement), functions, destination)
 
 
 def state_of(entry: CatalogEntry) -> str:

@@ -16,6 +16,7 @@ from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import database_pipeline, share
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.lookups import lookup
+from queryleaf_cdc.mongo.one_shot import run_query
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.plans.trigger import TriggerPlan
@@ -149,9 +150,12 @@ class LookedUpTables:
         self._database = database
         self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in plan.tables}
 
-    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
+    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
         table, snapshot = self._tables[scan]
-        found = lookup(self._database, table.scan.collection, table.path, keys, snapshot.pipeline)
+        if path is None:
+            found = run_query(self._database, table.scan.collection, [*snapshot.pipeline, {"$limit": 1}])
+        else:
+            found = lookup(self._database, table.scan.collection, path, keys, snapshot.pipeline)
         return [row for row, _ in snapshot.rows(found)]
 
 

@@ -48,6 +48,11 @@ def told(ql: QueryLeaf, sql: str, write: Callable[[], object], count: int, patie
     return found
 
 
+def in_commit_order(rows: list[Any]) -> list[Any]:
+    """Where ORDER BY sorts what comes together, which is left to chance."""
+    return sorted(rows, key=lambda row: row.change.id)
+
+
 class TestReference:
     """The document's streaming statements, with rows that were worked out by hand."""
 
@@ -61,7 +66,7 @@ class TestReference:
             db.payments.insert_one({"customer_id": 2, "payment_amount": 500, "ip_address": "z"})
             db.payments.update_one({"payment_amount": 10}, {"$set": {"payment_amount": 11}})
 
-        rows = told(ql, sql, write, 3)
+        rows = in_commit_order(told(ql, sql, write, 3))
         assert [(row["payment_amount"], row["fraud_indicator"], row["fraud_risk_score"]) for row in rows] == [
             (100, "UNUSUAL_AMOUNT", 25 + 15),  # the average before it is 11, and the address is another one
             (7, "HIGH_VELOCITY", 30 + 15),  # the fifth within the hour, from another address
@@ -106,7 +111,7 @@ class TestReference:
             db.inventory.update_one({"_id": 2}, {"$set": {"current_quantity": 90, "reserved_quantity": 6}})
             db.inventory.update_one({"_id": 1}, {"$set": {"current_quantity": 0}})
 
-        rows = told(ql, sql, write, 4)
+        rows = in_commit_order(told(ql, sql, write, 4))
         assert [
             (row["product_name"], row["quantity_change"], row["estimated_hours_until_stockout"], row["alert_level"])
             for row in rows
@@ -159,6 +164,13 @@ def test_groups_come_with_every_change(ql: QueryLeaf, db: Db) -> None:
     assert [(row["k"], row["n"]) for row in rows] == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3)]
 
 
+def test_rows_that_come_together_are_sorted(ql: QueryLeaf, db: Db) -> None:
+    sql = "SELECT * FROM sales WHERE CHANGE_DETECTED() AND v > 1 ORDER BY v DESC"
+    rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at} for at in (3, 9, 1, 5)]), 3)
+    assert [row["v"] for row in rows] == [9, 5, 3]
+    assert [row.change.operation for row in rows] == ["INSERT"] * 3
+
+
 def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
     sql = "SELECT s.v, c.name FROM sales s LEFT JOIN customers c ON c._id = s.customer WHERE CHANGE_DETECTED()"
     db.customers.insert_many([{"_id": at, "name": f"c{at}"} for at in range(3)])
@@ -167,6 +179,37 @@ def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
     rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at, "customer": at % 4} for at in range(400)]), 400)
     assert [row["name"] for row in rows[:4]] == ["c0", "c1", "c2", None]
     assert db.command("serverStatus")["opcounters"]["command"] - before < 100
+
+
+def test_subqueries_look_into_collections_as_they_are(ql: QueryLeaf, db: Db) -> None:
+    sql = (
+        "SELECT v, (SELECT COUNT(*) FROM visits w WHERE w.k = s.k) AS visits FROM sales s WHERE CHANGE_DETECTED()"
+        " AND k IN (SELECT _id FROM vips WHERE level > 2) AND k NOT IN (SELECT k FROM blocked WHERE hard)"
+        " AND EXISTS (SELECT 1 FROM shop WHERE open)"
+    )
+    db.vips.insert_many([{"_id": 1, "level": 3}, {"_id": 2, "level": 9}, {"_id": 3, "level": 1}])
+    db.visits.insert_many([{"k": 1}, {"k": [1, 2]}, {"k": 2}, {"k": 2}, {}])
+    db.blocked.insert_many([{"k": 4, "hard": True}, {"hard": False}])
+    db.shop.insert_one({"open": True})
+
+    def write() -> None:
+        db.sales.insert_many([{"k": at % 4, "v": at} for at in range(8)] + [{"v": 8}])
+        db.sales.insert_one({"k": 2, "v": 9})
+
+    rows = told(ql, sql, write, 5)
+    assert [(row["v"], row["visits"]) for row in rows] == [(1, 1), (2, 2), (5, 1), (6, 2), (9, 2)]
+
+
+def test_not_in_gives_nothing_where_there_is_a_null(ql: QueryLeaf, db: Db) -> None:
+    db.blocked.insert_one({"k": 1})
+    sql = "SELECT v FROM sales WHERE CHANGE_DETECTED() AND k NOT IN (SELECT k FROM blocked)"
+    with ql.stream(sql) as rows:
+        rows.poll()
+        db.sales.insert_many([{"k": 1, "v": 1}, {"v": 2}, {"k": 2, "v": 3}])
+        assert next(rows) == {"v": 3}
+        db.blocked.insert_one({})
+        db.sales.insert_one({"k": 2, "v": 4})
+        assert rows.poll() is None
 
 
 CHANGES = "WHERE CHANGE_DETECTED()"

@@ -24,20 +24,20 @@ from tests.streams.changes import Document, History
 
 
 class Documents:
-    """Collections that do not change; implements ``dataflow.operator.Tables``. Keys are not looked at: it may give more
-    than was asked for."""
+    """Collections that do not change; implements ``dataflow.operator.Tables``."""
 
     def __init__(self, plan: FlowPlan, documents: dict[str, list[Document]]) -> None:
         self._scans = {each.scan.number: DocumentScan(each.scan, {}) for each in plan.tables}
         self._of = {each.scan.number: documents[each.scan.collection] for each in plan.tables}
         self.asked = 0
 
-    def rows(self, scan: int, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
+    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
         self.asked += 1
         found: list[tuple[tuple[Any, ...], int]] = []
         for each in self._of[scan]:
-            self._scans[scan].add(each, 1, found)
-        return [row for row, _ in found]
+            if path is None or each.get(path) in keys:
+                self._scans[scan].add(each, 1, found)
+        return [row for row, _ in found][: None if path is not None else 1]
 
 
 class Stream:
@@ -51,6 +51,7 @@ class Stream:
         plan = statement.plan
         self.tables = Documents(plan, documents or {})
         self._plan = plan
+        self._now = datetime.min
         self._store = store
         self.restart()
         self._feeds = [
@@ -88,7 +89,8 @@ class Stream:
             feed.collect(each for each in events if each["ns"]["coll"] == feed.scan.collection)
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        return self.step(deltas, events[-1]["wallTime"])
+        self._now = max([self._now, *(each["wallTime"] for each in events)])
+        return self.step(deltas, self._now)
 
 
 def _stored(document: Document | None) -> Document | None:

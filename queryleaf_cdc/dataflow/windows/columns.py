@@ -13,6 +13,7 @@ from queryleaf_cdc.dataflow.windows.framed_values import LastValue, NthValue, Pi
 from queryleaf_cdc.dataflow.windows.frames import Bounds, bounds
 from queryleaf_cdc.dataflow.windows.neighbours import ComputedNeighbour, KnownNeighbour, Neighbour
 from queryleaf_cdc.dataflow.windows.ranking import CumeDist, DenseRank, Ntile, PercentRank, Rank, RowNumber
+from queryleaf_cdc.dataflow.windows.running import running_known, running_last_known
 from queryleaf_cdc.dataflow.windows.sessions import SessionBound
 from queryleaf_cdc.lowering.worker_face import Evaluator
 from queryleaf_cdc.plans.dataflow import WindowFunction
@@ -45,6 +46,10 @@ def column(function: WindowFunction, order_by: tuple[OrderItem, ...], order: Ord
     frame = bounds(function.frame, order_by, order, context)
     known = function.ignore_nulls
     match function.name:
+        case "FIRST_VALUE" if known and frame.runs_on:
+            return running_known(args[0], 1, frame)
+        case "LAST_VALUE" if known and frame.runs_on:
+            return running_last_known(args[0], frame)
         case "FIRST_VALUE" | "LAST_VALUE" if known or frame.exclude:
             return PickedValue(args[0], 1, function.name == "LAST_VALUE", known, frame)
         case "FIRST_VALUE":
@@ -73,6 +78,8 @@ def _neighbour(function: WindowFunction, args: list[Evaluator]) -> Column:
 def _nth_value(value: Evaluator, nth: Value, frame: Bounds, known: bool) -> Column:
     if not _is_integer(nth) or nth <= 0:
         return NthValue(_null, 1, frame)
+    if known and frame.runs_on:
+        return running_known(value, nth, frame)
     return PickedValue(value, nth, False, known, frame) if known or frame.exclude else NthValue(value, nth, frame)
 
 

@@ -107,6 +107,11 @@ class Bounds:
         return isinstance(self._start, Unbounded) and self._start.preceding and not self.exclude
 
     @property
+    def runs_on(self) -> bool:
+        """Whether rows only enter it, from the partition's first one on."""
+        return self.is_from_the_first_row and not self.is_to_the_last_row
+
+    @property
     def reach_of_last(self) -> Reach:
         """Of one that looks at the frame's last row. Below a value that a RANGE ends with it may be anywhere."""
         if self.is_from_the_first_row and not isinstance(self._end, RangeEdge):

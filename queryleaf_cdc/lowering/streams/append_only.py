@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
-from queryleaf_cdc.lowering.streams.lineage import definition, is_commit_time, is_stream
+from queryleaf_cdc.lowering.streams.lineage import is_commit_time, is_stream, is_united, scans_in
+from queryleaf_cdc.lowering.streams.lookups import lookup, swapped_lookup
+from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
 from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
-from queryleaf_cdc.lowering.views.relation import column, with_columns_at
+from queryleaf_cdc.lowering.views.relation import column, columns_read
 from queryleaf_cdc.plans.dataflow import (
     Along,
     Closing,
@@ -26,14 +27,13 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
+    Sort,
     Top,
     Unnest,
     While,
 )
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Field
-
-_SWAPPED = {"INNER": "INNER", "RIGHT": "LEFT"}
 
 
 @dataclass
@@ -59,14 +59,16 @@ class AppendOnly:
             case Concat(inputs):
                 return self._concat(replace(node, inputs=tuple(map(self.node, inputs))))
             case Join():
-                return self._join(replace(node, left=self.node(node.left), right=self.node(node.right)))
+                return self._join(node)
             case Over():
                 return self._over(node, self.node(node.input))
+            case Group(input) if (own := own_sessions(input)) is not None:
+                return self._sessions(node, own)
             case Group():
                 return self._group(node, self.node(node.input))
             case Combine() | Top() | While():
                 raise self._refusal(_NOT_IN_STREAMS[type(node)])
-            case Along() | Lookup() | Meet() | Closing():
+            case Along() | Lookup() | Meet() | Closing() | Sessions() | Sort():
                 return node
             case _:
                 assert_never(node)
@@ -83,17 +85,17 @@ class AppendOnly:
     # -- joins -----------------------------------------------------------------------------------------------------
 
     def _join(self, node: Join) -> Node:
-        if node.kind == "MARK":
-            raise self._refusal(
-                "IN and EXISTS with a subquery are not supported in a stream", "join the collection instead"
-            )
-        match is_stream(node.left), is_stream(node.right):
+        left, right = tuple(scans_in(node.left)), tuple(scans_in(node.right))
+        if {each.span for each in left if each.changes} & {each.span for each in right}:
+            text = "a subquery of a stream is tied to the change by equalities with fields of its collection"
+            raise self._refusal(text, "WHERE c.field = ... AND ..., or join the collection", "QL321")
+        match any(each.changes for each in left), any(each.changes for each in right):
             case True, True:
-                return self._meet(node)
-            case True, False if node.kind in ("INNER", "LEFT"):
-                return self._lookup(node)
-            case False, True if node.kind in _SWAPPED:
-                return self._swapped(node)
+                return self._meet(replace(node, left=self.node(node.left), right=self.node(node.right)))
+            case True, False if node.kind in ("INNER", "LEFT", "MARK"):
+                return lookup(replace(node, left=self.node(node.left)), self.span)
+            case False, True if node.kind in ("INNER", "RIGHT"):
+                return swapped_lookup(replace(node, right=self.node(node.right)), self.span)
             case False, False:
                 raise self._refusal("two collections joined with each other", "join each of them with the changes")
             case _:
@@ -101,6 +103,10 @@ class AppendOnly:
                 raise self._refusal(text, "LEFT JOIN the collection to the changes")
 
     def _meet(self, node: Join) -> Node:
+        if node.kind == "MARK":
+            raise self._refusal(
+                "IN and EXISTS of a stream look into a collection, not into changes", "join the changes"
+            )
         bound = bound_of(node)
         if bound is None:
             text = "a join of two streams needs a bound of time, or it would have to remember everything"
@@ -114,45 +120,6 @@ class AppendOnly:
             bound.before, bound.after, beyond_bound(node), node.left_width, node.right_width,
         )  # fmt: skip
 
-    def _lookup(self, node: Join) -> Node:
-        asked_by, path = self._path(node)
-        return Lookup(
-            node.left, node.right, node.kind, node.left_keys, node.right_keys, node.condition,
-            node.left_width, node.right_width, path, asked_by,
-        )  # fmt: skip
-
-    def _swapped(self, node: Join) -> Node:
-        """The changes first, then the columns in the order that was written."""
-        left, right = node.left_width, node.right_width
-
-        def place(at: int) -> int:
-            return at + right if at < left else at - left
-
-        condition = with_columns_at(node.condition, place) if node.condition is not None else None
-        turned = Join(
-            node.right, node.left, _SWAPPED[node.kind], node.right_keys, node.left_keys, node.null_safe, condition,
-            right, left,
-        )  # fmt: skip
-        return Map(self._lookup(turned), tuple(column(place(at)) for at in range(left + right)))
-
-    def _path(self, node: Join) -> tuple[int, str]:
-        """The field of the collection that rows are found by, and which of the keys it is."""
-        table = node.right
-        while isinstance(table, Map):
-            table = table.input
-        if not isinstance(table, Scan):
-            raise self._refusal("rows are looked up in a collection, not in what a query makes of one")
-        if any(node.null_safe):
-            raise self._refusal("IS NOT DISTINCT FROM cannot find rows of a collection", "join by =")
-        for at, key in enumerate(node.right_keys):
-            _, found = definition(node.right, key)
-            if isinstance(found, Field) and found.source == table.alias and _is_query_path(found):
-                return at, ".".join(map(str, found.path))
-        hint = f"ON {table.alias}._id = ..., and an index on the field"
-        raise self._refusal(
-            f"rows of {table.collection} are found by an equality with one of its fields", hint, "QL321"
-        )
-
     # -- windows, groups -------------------------------------------------------------------------------------------
 
     def _over(self, node: Over, input: Node) -> Node:
@@ -163,6 +130,8 @@ class AppendOnly:
             len(order) == 1 and not order[0].descending and is_commit_time(input, order[0].expr)
         )  # fmt: skip
         functions = tuple(looking_back(each, bool(order)) for each in node.functions)
+        if in_order and order and is_united(input):
+            input = Sort(input, order)
         return Along(input, node.partition_by, order, functions, in_order)
 
     def _group(self, node: Group, input: Node) -> Node:
@@ -175,13 +144,19 @@ class AppendOnly:
         start, size = ends if ends is not None else (-1, 0)
         return Closing(input, node.keys, node.aggregates, start, size, self.every_change)
 
+    def _sessions(self, node: Group, own: OwnSessions) -> Node:
+        if own.elsewhere or any(at in (own.start, own.end) for each in node.aggregates for at in columns_read(each)):
+            raise self._refusal("an aggregate of a stream cannot read where its session begins or ends")
+        input = self.node(own.rows.input)
+        if not is_stream(input):
+            raise self._refusal("a collection's groups cannot be joined with changes")
+        rows = replace(own.rows, input=input)
+        in_order = is_commit_time(rows, column(own.start))
+        return Sessions(rows, node.keys, node.aggregates, own.start, own.end, self.every_change, in_order)
+
 
 _NOT_IN_STREAMS: dict[type[Node], str] = {
     Combine: "DISTINCT, UNION, INTERSECT and EXCEPT do not fit a stream, which would have to remember every row",
     Top: "LIMIT, OFFSET and DISTINCT ON do not fit a stream, which never ends",
     While: "a moving clock does not fit a stream",
 }
-
-
-def _is_query_path(found: Field) -> bool:
-    return bool(found.path) and all(isinstance(part, str) and is_plain(part) for part in found.path)

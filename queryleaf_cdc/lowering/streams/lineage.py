@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from queryleaf_cdc.lowering.views.finish import width
-from queryleaf_cdc.plans.dataflow import ROW, Along, Closing, Concat, Lookup, Map, Meet, Node, Scan, Unnest
-from queryleaf_cdc.syntax.expressions import Expr, Field
+from queryleaf_cdc.plans.dataflow import (
+    ROW,
+    Along,
+    Closing,
+    Concat,
+    Lookup,
+    Map,
+    Meet,
+    Node,
+    Scan,
+    Sessions,
+    Sort,
+    Unnest,
+    inputs_of,
+)
+from queryleaf_cdc.syntax.expressions import Expr, Field, Literal
 from queryleaf_cdc.syntax.queries import CHANGE
 
 COMMIT_TIME = (CHANGE, "timestamp")
@@ -22,9 +38,11 @@ def definition(node: Node, expr: Expr, through_meetings: bool = False) -> tuple[
                 return node, columns[at]
             case Map(input, columns):
                 node, expr = input, columns[at]
-            case Along(input) | Unnest(input) if at < width(input):
+            case Along(input) | Unnest(input) | Sort(input) if at < width(input):
                 node = input
             case Meet() if not through_meetings:
+                return node, expr
+            case Lookup(kind="MARK", input_width=left) if at == left:
                 return node, expr
             case Lookup(input, other, input_width=left) | Meet(input, other, left_width=left):
                 node, expr = (input, expr) if at < left else (other, Field(ROW, (at - left,), expr.span))
@@ -43,14 +61,47 @@ def is_commit_time(node: Node, expr: Expr) -> bool:
     return isinstance(origin, Scan) and isinstance(found, Field) and found.path == COMMIT_TIME
 
 
+def scans_in(node: Node) -> Iterator[Scan]:
+    """Each as often as it is read."""
+    if isinstance(node, Scan):
+        yield node
+    for each in inputs_of(node):
+        yield from scans_in(each)
+
+
+def is_change_id(node: Node, expr: Expr) -> bool:
+    """Whether the expression is CHANGE_ID() of a change that the rows came of; NULL in a part that has none."""
+    origin, found = definition(node, expr, through_meetings=True)
+    if isinstance(origin, Concat):
+        ids = [is_change_id(each, found) for each in origin.inputs]
+        return any(ids) and all(is_id or _is_null(each, found) for is_id, each in zip(ids, origin.inputs, strict=True))
+    return isinstance(found, Field) and found.path == (CHANGE, "id")
+
+
+def _is_null(node: Node, expr: Expr) -> bool:
+    _, found = definition(node, expr)
+    return isinstance(found, Literal) and found.value is None
+
+
+def is_united(node: Node) -> bool:
+    """Whether the rows of one batch may not stand in the order of their commits, as they are those of several scans."""
+    match node:
+        case Concat():
+            return True
+        case Map(input) | Unnest(input) | Along(input) | Lookup(input):
+            return is_united(input)
+        case _:
+            return False
+
+
 def is_stream(node: Node) -> bool:
     """Whether the rows are changes, which stay."""
     match node:
         case Scan(changes=changes):
             return changes
-        case Along() | Lookup() | Meet() | Closing():
+        case Along() | Lookup() | Meet() | Closing() | Sessions():
             return True
-        case Map(input) | Unnest(input):
+        case Map(input) | Unnest(input) | Sort(input):
             return is_stream(input)
         case Concat(inputs):
             return bool(inputs) and all(map(is_stream, inputs))

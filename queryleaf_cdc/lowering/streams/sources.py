@@ -54,5 +54,5 @@ def _of_change(expr: Expr, alias: str) -> Expr:
     return rebuild(expr, lambda each: _of_change(each, alias))
 
 
-def table_scan(scan: Scan, path: str) -> TableScan:
+def table_scan(scan: Scan, path: str | None) -> TableScan:
     return TableScan(scan, lower_one_shot_query(scan_query(replace(scan, changes=False))), path)

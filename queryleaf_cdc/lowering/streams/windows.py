@@ -20,9 +20,9 @@ _UNITS = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": _DAY, "wee
 def looking_back(function: WindowFunction, ordered: bool) -> WindowFunction:
     """The function with its frame up to the row itself. Raises CompileError QL323 where it would look ahead."""
     if function.name in _LOOKING_AHEAD:
-        hint = (
-            "a materialized view revises its rows" if "SESSION" not in function.name else "GROUP BY SESSION of a view"
-        )
+        hint = "a materialized view revises its rows"
+        if "SESSION" in function.name:
+            hint = "GROUP BY SESSION(time, gap) gives a session once it has ended"
         raise CompileError("QL323", f"{function.name} looks ahead: a stream's rows are final", function.span, hint)
     frame = function.frame
     if frame is None:

@@ -26,6 +26,8 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -106,7 +108,7 @@ class _Describing:
                 keys = (node.left_keys, node.right_keys, node.null_safe)
                 return self._join(node, keys, *inputs)
             case Lookup():
-                keys = (node.input_keys, node.table_keys, (False,) * len(node.table_keys))
+                keys = (node.input_keys, node.table_keys, node.null_safe)
                 parameters, names = self._join(node, keys, *inputs)
                 return {**parameters, "found_by": node.path}, names
             case Meet():
@@ -115,11 +117,15 @@ class _Describing:
                 return {**parameters, "before_ms": node.before, "after_ms": node.after}, names
             case Group() | Closing():
                 return self._group(node, inputs[0])
+            case Sessions():
+                return self._sessions(node, inputs[0])
             case Over() | Along():
                 return self._over(node, inputs[0])
             case Top(partition_by=partition_by, order_by=order_by, limit=limit, offset=offset):
                 within = _within(partition_by, order_by, _names(inputs[0]))
                 return {**within, "limit": limit, "offset": offset or None}, inputs[0]
+            case Sort(order_by=order_by):
+                return _within((), order_by, _names(inputs[0])), inputs[0]
             case While(since=since, until=until):
                 name_of = _names(inputs[0])
                 return {"since": _optional(since, name_of), "until": _optional(until, name_of)}, inputs[0]
@@ -153,8 +159,21 @@ class _Describing:
         if isinstance(node, Closing):
             if node.size:
                 parameters |= {"window": input[node.start].sql, "window_ms": node.size}
-            parameters |= {"emit": "changes" if node.every_change else "on window close"}
+            parameters |= {"emit": _emit(node)}
         return parameters, (*input[: node.keys], *names)
+
+    def _sessions(
+        self, node: Sessions, input: tuple[Text, ...]
+    ) -> tuple[Mapping[str, Parameter | None], tuple[Text, ...]]:
+        listed, names = self._listed([_aggregate(each, input) for each in node.aggregates], None)
+        ends = {node.start: self._new("session_start"), node.end: self._new("session_end")}
+        parameters: dict[str, Parameter | None] = {
+            "by": _sql(input[at] for at in range(node.keys) if at not in ends),
+            "window": f"{input[node.start].sql} to {input[node.end].sql}",
+            "aggregates": listed,
+            "emit": _emit(node),
+        }
+        return parameters, (*(ends.get(at, input[at]) for at in range(node.keys)), *names)
 
     def _join(
         self, node: Join | Lookup | Meet, keys: _Keys, left: tuple[Text, ...], right: tuple[Text, ...]
@@ -224,7 +243,7 @@ def _nodes(root: Node) -> Iterable[Node]:
 def _wanted_names(plan: DataflowPlan) -> dict[int, dict[int, str]]:
     """The view's own names for what its last Map computes."""
     node = plan.root
-    while isinstance(node, Top | While):
+    while isinstance(node, Top | While | Sort):
         node = node.input
     return {id(node): {at: name for at, name in enumerate(plan.output.columns) if name is not None}}
 
@@ -255,6 +274,10 @@ def _last_part(text: str) -> str:
     """``city`` for ``c.address.city``; a word for what is no plain name."""
     found = re.fullmatch(r"(?:.*\.)?([A-Za-z_]\w*)", text)
     return found[1] if found is not None and text != "NULL" else "column"
+
+
+def _emit(node: Closing | Sessions) -> str:
+    return "changes" if node.every_change else "on window close"
 
 
 def _sql(texts: Iterable[Text]) -> list[str]:

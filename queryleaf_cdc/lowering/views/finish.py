@@ -24,6 +24,8 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -120,7 +122,7 @@ def with_inputs(node: Node, change: Callable[[Node], Node]) -> Node:
             return replace(node, input=change(input), table=change(table))
         case Map(input) | Unnest(input) | Group(input) | Over(input) | Top(input) | While(input):
             return replace(node, input=change(input))
-        case Along(input) | Closing(input):
+        case Along(input) | Closing(input) | Sessions(input) | Sort(input):
             return replace(node, input=change(input))
 
 
@@ -158,13 +160,17 @@ def width(node: Node) -> int:
             return width(inputs[0]) if inputs else 0
         case Join(kind=kind, left_width=left, right_width=right):
             return left + (1 if kind == "MARK" else right)
-        case Meet(left_width=left, right_width=right) | Lookup(input_width=left, table_width=right):
+        case Lookup(kind=kind, input_width=left, table_width=right):
+            return left + (1 if kind == "MARK" else right)
+        case Meet(left_width=left, right_width=right):
             return left + right
         case Unnest(input):
             return width(input) + 2
-        case Group(keys=keys, aggregates=aggregates) | Closing(keys=keys, aggregates=aggregates):
+        case Group(keys=keys, aggregates=aggregates):
+            return keys + len(aggregates)
+        case Closing(keys=keys, aggregates=aggregates) | Sessions(keys=keys, aggregates=aggregates):
             return keys + len(aggregates)
         case Over(input, functions=functions) | Along(input, functions=functions):
             return width(input) + len(functions)
-        case Top(input) | While(input):
+        case Top(input) | While(input) | Sort(input):
             return width(input)

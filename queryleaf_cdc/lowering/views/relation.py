@@ -10,7 +10,7 @@ from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.walk import children, conjuncts, rebuild
 from queryleaf_cdc.plans.dataflow import ROW, Map, Node, Scan
 from queryleaf_cdc.source import NO_SPAN
-from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, OrderItem, Path
 from queryleaf_cdc.syntax.queries import Query
 
 Columns = Mapping[Path, int]
@@ -37,6 +37,8 @@ class Relation:
     """columns that identify a row, with names; None where nobody wants to know"""
     stars: Mapping[str, tuple[tuple[str | None, int], ...]] = field(default_factory=dict)
     """alias → what its ``*`` stands for: names and columns; a None is a whole document"""
+    ordering: tuple[OrderItem, ...] = ()
+    """of a query's rows: its ORDER BY, where there is no LIMIT"""
 
     def over(self, expr: Expr) -> Expr:
         """The expression over this relation's row."""

@@ -22,6 +22,8 @@ from queryleaf_cdc.plans.dataflow import (
     Node,
     Over,
     Scan,
+    Sessions,
+    Sort,
     Top,
     Unnest,
     While,
@@ -156,7 +158,7 @@ ALONG = Rule(
     "for each partition the rows that frames may still reach; all of them, if ORDER BY is not the order of commits",
 )  # fmt: skip
 LOOKUP = Rule(
-    "lookup", "JOIN of a stream with a collection",
+    "lookup", "JOIN of a stream with a collection, IN, EXISTS and other subqueries",
     "each row meets the collection's rows as they are when it comes",
     "one question for each batch, by an index on the field",
     None,
@@ -174,12 +176,22 @@ CLOSING = Rule(
     "one step per aggregate",
     "for each group whose window has not ended its key and tallies, or its rows where an aggregate reads them all",
 )  # fmt: skip
+SESSIONS = Rule(
+    "sessions", "GROUP BY SESSION of a stream",
+    "each row joins the sessions of its key that it touches, which become one; a session comes when it has ended, or "
+    "with each row (EMIT CHANGES)",
+    "one step per aggregate",
+    "for each key its sessions that have not ended, each as a group; also their rows, if the time is not the commits'",
+)  # fmt: skip
+SORT = Rule(
+    "sort", "ORDER BY of a stream", "the rows that come with one batch are sorted", "a comparison or a few", None
+)
 
 RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
     GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
 )  # fmt: skip
-STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING)
+STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING, SESSIONS, SORT)
 
 
 def rule_of(node: Node) -> Rule:
@@ -192,6 +204,10 @@ def rule_of(node: Node) -> Rule:
             return MEET
         case Closing():
             return CLOSING
+        case Sessions():
+            return SESSIONS
+        case Sort():
+            return SORT
         case Scan(changes=changes):
             return CHANGES if changes else SCAN
         case Map():

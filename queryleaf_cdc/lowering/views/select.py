@@ -143,7 +143,7 @@ def limited(query: Query, rows: Relation, base: OuterValues | None, ordering: tu
     """LIMIT and OFFSET, for each of the base's rows; ORDER BY alone changes nothing in a view's rows."""
     limit, offset = _count(query.limit), _count(query.offset)
     if limit is None and not offset:
-        return rows
+        return replace(rows, ordering=ordering)
     partition = tuple(column(at) for at in outer_places(base, rows))
     if query.with_ties and limit is not None:
         return _with_ties(rows, partition, ordering, limit, offset or 0)
