@@ -41,8 +41,8 @@ bench: $(READY)  ## measure, and write docs/benchmarks.md
 soak: $(READY)  ## the long runs: 100,000 random expressions, crashes at random moments
 	$(BIN)/pytest -n 2 tests/properties tests/integration/test_runtime_exactly_once.py --faces-examples 100000 --timeout 3600
 
-fuzz: $(READY)  ## random views against DuckDB until it is stopped; what fails is kept as a test
-	$(BIN)/python -m tests.views.fuzz --seed $$(date +%s)
+fuzz: $(READY)  ## random views and streams against DuckDB until it is stopped; views that fail are kept as tests
+	$(BIN)/python -m tests.streams.fuzz --seed $$(date +%s) & $(BIN)/python -m tests.views.fuzz --seed $$(date +%s); wait
 
 clean:  ## remove what was made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

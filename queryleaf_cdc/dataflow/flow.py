@@ -64,6 +64,11 @@ class StreamFlow:
         return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups | SessionGroups))
 
     @property
+    def rows(self) -> int:
+        """Rows in memory; a key that is held without any counts as one."""
+        return self._state.rows
+
+    @property
     def next_due(self) -> datetime | None:
         """When rows may come by themselves, the next time."""
         return min((due for each in self._steps.timed if (due := each.next_due) is not None), default=None)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from tests.benchmarks.alternatives import alternatives
 from tests.benchmarks.crowd import hundred_triggers
+from tests.benchmarks.frames import frames
 from tests.benchmarks.joins import update_from
 from tests.benchmarks.latency import latency, view_latency
 from tests.benchmarks.memory import memory
@@ -41,6 +42,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     backfill,
     alternatives,
     streams,
+    frames,
 )
 
 

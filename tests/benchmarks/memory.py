@@ -35,7 +35,7 @@ def memory(place: Place) -> list[Row]:
             for done in range(_CHUNK, STEPS[-1] + 1, _CHUNK):
                 insert(ql.database.src, [dict(row) for row in rows])
                 _wait_for_rows(ql.database.out, done)
-                sizes.append(_resident_mb(worker.pid))
+                sizes.append(resident_mb(worker.pid))
         finally:
             worker.terminate()
             worker.wait(30)
@@ -58,7 +58,7 @@ def _wait_for_rows(collection: Collection[dict[str, Any]], count: int) -> None:
         time.sleep(0.02)
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int | str) -> float:
     """Linux only; elsewhere this figure cannot be measured."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
