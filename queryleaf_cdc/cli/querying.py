@@ -30,19 +30,18 @@ def query_command(
     """Run one-shot SQL, or print the rows of a streaming SELECT.
 
     SQL is text, or the name of a file that ends in .sql."""
-    from queryleaf_cdc.compiler import compile_sql
     from queryleaf_cdc.plans.program import ChangelogStatement, FlowStatement, StreamStatement
 
     form = "jsonl" if as_json else form or formats.default_format()
     text, name = _text(sql)
-    statements = compile_sql(text, name=name).statements
-    endless = [isinstance(each, StreamStatement | FlowStatement | ChangelogStatement) for each in statements]
-    streams = endless == [True]
-    if any(endless) and not streams:
-        raise click.UsageError("a streaming SELECT never ends: give it alone, and the other statements before")
-    if since is not None and not streams:
-        raise click.UsageError("--since says where a streaming SELECT begins, and this is none")
     with connection.open() as ql:
+        statements = ql.compile(text, name=name).statements
+        endless = [isinstance(each, StreamStatement | FlowStatement | ChangelogStatement) for each in statements]
+        streams = endless == [True]
+        if any(endless) and not streams:
+            raise click.UsageError("a streaming SELECT never ends: give it alone, and the other statements before")
+        if since is not None and not streams:
+            raise click.UsageError("--since says where a streaming SELECT begins, and this is none")
         if streams:
             with ql.stream(text, since=since) as stream:
                 _let_collect()

@@ -58,7 +58,7 @@ class CatchUp:
             await_ms=_AWAIT_MS,
         )
         state = state_of(trigger.entry)
-        flows = [RunningFlow(each, database, state) for each in program.flows.values()]
+        flows = engine.patiently(lambda: [RunningFlow(each, database, state) for each in program.flows.values()])
         sql = {trigger.name: trigger.entry.sql}
         lane = CatchUpLane(trigger.name, program, position, sql, main, Views.of((), flows))
         return cls(trigger.name, trigger, engine, lane, source)

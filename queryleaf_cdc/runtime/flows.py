@@ -8,10 +8,11 @@ from datetime import datetime
 
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
 from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
+from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.lowering.shared_stream import in_worker
 from queryleaf_cdc.mongo.catalog import CatalogEntry
-from queryleaf_cdc.mongo.faults import BatchTooLarge
+from queryleaf_cdc.mongo.faults import BatchTooLarge, Unreachable
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, create_state, state_name, state_ops
 from queryleaf_cdc.plans.program import TriggerStatement
@@ -21,6 +22,8 @@ from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
 from queryleaf_cdc.runtime.stream_rows import LookedUpTables, wall_time
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
+
+_UNREACHABLE = "QL503"
 
 
 class CompiledFlow:
@@ -107,6 +110,10 @@ class RunningFlow:
             rows = self._flow.step(deltas, self._clock)
         except TooMuchAtOnce as error:
             raise BatchTooLarge(str(error)) from error
+        except ServerError as error:  # of a lookup
+            if error.code == _UNREACHABLE:
+                raise Unreachable(str(error)) from error
+            raise
         buffer = firing.buffer
         buffer.exact[self.state] = None
         buffer.ops += state_ops(self.state, self._flow.state_changes())

@@ -306,3 +306,13 @@ def test_a_changelog_goes_on_behind_its_last_line(environment: dict[str, str], d
     db.products.update_one({"_id": 1}, {"$set": {"name": "c"}})
     (line,) = piped(environment, FOLLOWED, "--since", last["id"], "--limit", "1").splitlines()
     assert json.loads(line)["row"] == {"_id": 1, "name": "c"}
+
+
+def test_a_named_stream(environment: dict[str, str], db: Db, token: str) -> None:
+    piped(environment, "CREATE VIEW named AS SELECT _id, name FROM products WHERE CHANGE_DETECTED()")
+    db.products.insert_many([{"_id": n, "name": name} for n, name in enumerate(("pen", "ink"), 1)])
+    sql = "SELECT name, COUNT(*) AS n FROM named GROUP BY name EMIT CHANGES"
+    assert piped(environment, sql, "--limit=2", f"--since={token}").splitlines() == [
+        '{"name": "pen", "n": 1}',
+        '{"name": "ink", "n": 1}',
+    ]
