@@ -31,5 +31,9 @@ def describe(reader: StatementReader, node: Node) -> Describe:
 
 
 def explain(reader: StatementReader, node: Node) -> Explain | None:
+    """Of a statement, or of what is registered under a name: then the explained statement is its DESCRIBE."""
+    target = tree(node, "path")
+    if target is not None:
+        return Explain(Describe(single(target, "what is explained"), span(target), span(node)), span(node))
     explained = reader.statement(node.children[-1])
     return Explain(explained, span(node)) if explained is not None else None

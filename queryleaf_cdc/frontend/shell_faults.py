@@ -110,10 +110,7 @@ def unknown_statement(token: Tok, known: Sequence[str]) -> CompileError:
 def _hint(tokens: Sequence[Tok], position: int, expected: set[str]) -> str | None:
     token = tokens[position]
     if token.kind is Kind.WORD:
-        close = did_you_mean(token.text, ["SELECT" if each == "QUERY" else each for each in expected])
-        if close is None and tokens[position - 1].upper == "EXPLAIN":
-            return f"EXPLAIN stands before a statement; DESCRIBE {token.text} tells of what is registered"
-        return close
+        return did_you_mean(token.text, ["SELECT" if each == "QUERY" else each for each in expected])
     if token.kind is Kind.STRING and "NAME" in expected:
         return 'names are written without quotes, or in "double quotes"'
     return None

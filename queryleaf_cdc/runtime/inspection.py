@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from queryleaf_cdc.compiler import compile_sql
 from queryleaf_cdc.errors import InputError, did_you_mean
 from queryleaf_cdc.lowering.explain import explain
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
@@ -47,6 +48,8 @@ class Inspection:
     def of(self, source: Source, statement: InspectionStatement) -> Table:
         """Raises InputError QL411 for a name that there is not, ServerError."""
         match statement:
+            case ExplainStatement(DescribeStatement(node)):
+                return self._explained_name(source, node)
             case ExplainStatement():
                 return _explained(source, statement)
             case ShowStatement(node) if node.what == "COLLECTIONS":
@@ -83,6 +86,14 @@ class Inspection:
 
     def _views(self) -> dict[str, Any]:
         return {each.name: each.view for each in self._catalog.list() if each.view is not None}
+
+    def _explained_name(self, source: Source, node: Describe) -> Table:
+        entry = self._catalog.get(node.name)
+        if entry is None:
+            hint = "EXPLAIN takes a statement, or the name of a trigger, view or sink"
+            raise InputError("QL411", f"there is nothing registered as {node.name}", node.name_span, hint, source)
+        program = compile_sql(entry.sql, name=entry.name)
+        return _explained(program.source, ExplainStatement(program.statements[-1], ()))
 
     # -- DESCRIBE ------------------------------------------------------------------------------------------------
 

@@ -166,3 +166,10 @@ def test_explain_tells_and_does_nothing(ql: QueryLeaf, db: Db) -> None:
 
 def test_what_is_explained_may_be_created_behind_it(ql: QueryLeaf) -> None:
     assert ql.execute(f"EXPLAIN {TRIGGER}; {TRIGGER};").status == "created"
+
+
+def test_what_is_registered_is_explained_by_its_name(registered: QueryLeaf) -> None:
+    assert list(registered.execute("EXPLAIN note")) == list(registered.execute(f"EXPLAIN {TRIGGER}"))
+    assert registered.execute("EXPLAIN totals")[0] == {"plan": "materialized view totals"}
+    with pytest.raises(InputError, match=r"QL411.*nothing registered as orders"):
+        registered.execute("EXPLAIN orders")
