@@ -92,6 +92,11 @@ class RowStream(ABC, Iterator[Row]):
         """Gives back what the server holds. May be called again."""
 
     @property
+    def late(self) -> int:
+        """How many changes were left out so far, as their window of time had ended before they came."""
+        return 0
+
+    @property
     def closed(self) -> bool:
         return self._closing.is_set()
 

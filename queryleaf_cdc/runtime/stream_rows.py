@@ -37,6 +37,10 @@ class StreamRows(Protocol):
     """whether events are better worked on together"""
 
     @property
+    def late(self) -> int:
+        """How many rows came after their window of time had ended, and were left out."""
+
+    @property
     def waits(self) -> bool:
         """Whether rows will come with time alone."""
 
@@ -60,6 +64,7 @@ class OneByOne:
         self._run = FiringCompiler(plan.name, True).body(plan.actions)
         self._functions = functions
 
+    late = 0
     waits = False
 
     def by(self, now: datetime) -> list[Row]:

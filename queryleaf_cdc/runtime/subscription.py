@@ -38,6 +38,10 @@ class Subscription(RowStream):
         self._rows = rows
         self._events: deque[Event] = deque()
 
+    @property
+    def late(self) -> int:
+        return self._rows.late
+
     def _end(self) -> None:
         self._source.close()
 

@@ -237,3 +237,14 @@ def test_what_does_not_fit_a_stream(ql: QueryLeaf, sql: str, code: str, said: st
         ql.stream(sql)
     assert raised.value.code == code
     assert said in f"{raised.value}"
+
+
+def test_late_rows_are_counted(ql: QueryLeaf, db: Db) -> None:
+    sql = "SELECT COUNT(*) AS n FROM t WHERE CHANGE_DETECTED() GROUP BY TUMBLE(at, INTERVAL '1 minute')"
+    with ql.stream(sql) as rows:
+        db.t.insert_one({"at": datetime(2020, 1, 1)})
+        assert next(rows) == {"n": 1}
+        db.t.insert_one({"at": datetime(2020, 1, 1)})
+        while not rows.late:
+            assert rows.poll() is None
+    assert rows.late == 1
