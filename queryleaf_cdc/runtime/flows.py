@@ -20,7 +20,7 @@ from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
-from queryleaf_cdc.runtime.stream_rows import LookedUpTables, wall_time
+from queryleaf_cdc.runtime.stream_rows import LookedUpTables, passed_by, wall_time
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
 
 _UNREACHABLE = "QL503"
@@ -90,7 +90,7 @@ class RunningFlow:
         """The events of the batch, whatever they are of: they tell the time."""
         for event in events:
             self._known[event["_id"]["_data"]] = event
-        self.pass_time(max(map(wall_time, events), default=self._clock))
+        self.pass_time(passed_by(events))
 
     def pass_time(self, moment: datetime) -> None:
         """No later change is before this moment."""

@@ -14,6 +14,7 @@ from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import database_pipeline, share
+from queryleaf_cdc.mongo.deployment import IN_FLIGHT
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.lookups import lookup
 from queryleaf_cdc.mongo.one_shot import run_query
@@ -135,7 +136,7 @@ class Flowing:
                 raise _lacking(lacking.event) from lacking
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        self._clock = max([self._clock, *map(wall_time, changes)])
+        self._clock = max(self._clock, passed_by(changes))
         if not deltas and not self._flow.is_due(self._clock):
             return []
         known = {event["_id"]["_data"]: event for event in changes}
@@ -169,6 +170,11 @@ def _row(row: FlowRow, known: dict[str, Event]) -> Row:
     if events:
         return Row(row.values, change_of(max(events, key=lambda event: str(event["_id"]["_data"]))))
     return Row(row.values, RowChange(max(row.changes, default=""), "", None, None, None))
+
+
+def passed_by(events: Sequence[Event]) -> datetime:
+    """A time that no change behind these is before, unless a clock is set back."""
+    return max(map(wall_time, events)) - IN_FLIGHT if events else datetime.min
 
 
 def wall_time(event: Event) -> datetime:

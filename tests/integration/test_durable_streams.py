@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,3 +185,65 @@ def test_what_is_refused(ql: QueryLeaf, sql: str, message: str) -> None:
     ql.execute(PAID)
     with pytest.raises(CompileError, match=message):
         ql.execute(sql)
+
+
+def test_rows_that_leave_the_database(ql: QueryLeaf, db: Db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    into_file = STEPS.replace("INTO order_steps", "INTO FILE 'steps.jsonl'")
+    ql.execute(f"{PAID}; {into_file}")
+    with ql:
+        pay(db, 0, 10)
+        ql.drain()
+    rows = [json.loads(line)["row"] for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
+    assert {each["order_id"]: each["step"] for each in rows} == steps(10)
+
+
+def test_another_definition_begins_anew_where_the_old_one_was(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(f"{PAID}; {STEPS}")
+    with ql:
+        pay(db, 0, 10)
+        ql.drain()
+        ql.execute(STEPS.replace("CREATE SINK", "CREATE OR REPLACE SINK").replace("LAG(total)", "LAG(total, 1)"))
+        pay(db, 10, 20)
+        ql.drain()
+    found = {each["order_id"]: each["step"] for each in db.order_steps.find()}
+    later = {n: step if n > 13 else None for n, step in steps(20).items() if n >= 10}
+    assert found == {**steps(10), **later}
+    states = [name for name in db.list_collection_names() if name.startswith("_queryleaf.state.")]
+    assert len(states) == 1
+
+
+def test_a_sink_that_begins_with_what_the_oplog_has(ql: QueryLeaf, db: Db) -> None:
+    db.create_collection("orders", changeStreamPreAndPostImages={"enabled": True})
+    pay(db, 0, 20)
+    from_the_start = STEPS.replace("SINK steps AS", "SINK steps WITH (start = 'beginning') AS")
+    ql.execute(f"{PAID}; {from_the_start}")
+    with ql:
+        pay(db, 20, 30)
+        ql.drain()
+    assert {each["order_id"]: each["step"] for each in db.order_steps.find()} == steps(30)
+
+
+def test_no_change_of_many_clients_is_late(ql: QueryLeaf, db: Db) -> None:
+    """Their times are not quite in the order of the stream."""
+    ql.execute(
+        "CREATE SINK rates AS SELECT window_start, COUNT(*) AS n FROM clicks WHERE CHANGE_DETECTED() "
+        "GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 milliseconds') INTO click_rates"
+    )
+    db.create_collection("clicks", changeStreamPreAndPostImages={"enabled": True})
+    writers = [
+        threading.Thread(target=lambda: [db.clicks.insert_one({}) for _ in range(300)], daemon=True) for _ in range(8)
+    ]
+    with ql:
+        for each in writers:
+            each.start()
+        for each in writers:
+            each.join()
+        ql.drain()
+        pause, counted = threading.Event(), 0
+        for _ in range(300):
+            counted = sum(each["n"] for each in db.click_rates.find())
+            if counted == 2400:
+                break
+            pause.wait(0.05)
+    assert counted == 2400
