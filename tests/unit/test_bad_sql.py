@@ -37,7 +37,7 @@ STATEMENTS = [
     ("BEGIN", "QL105", "BEGIN"),
     ("SHOW TABLES", "QL150", "TABLES"),
     ("DESCRIBE a.b", "QL106", "a.b"),
-    ("EXPLAIN SHOW TRIGGERS", "QL106", "SHOW"),
+    ("EXPLAIN SHOW TRIGGERS", "QL106", "TRIGGERS"),
     ("EXPLAIN SELECT a FROM", "QL107", "FROM"),
     ("(1)", "QL106", "1"),
     ("'x'", "QL105", "'x'"),
