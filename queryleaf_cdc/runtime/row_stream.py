@@ -6,9 +6,8 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
@@ -21,8 +20,7 @@ _RETRIES = 30
 _PASSING = (Todo.RESUME, Todo.INVALIDATED)
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(NamedTuple):
     """The change that a row came from; of several the last one.
 
     ``id`` is what CHANGE_ID() gives, "" for a row that was there before; ``operation`` is INSERT, UPDATE, DELETE, or
@@ -101,7 +99,7 @@ class RowStream(ABC, Iterator[Row]):
         return self._closing.is_set()
 
     def __next__(self) -> Row:
-        while not self.closed:
+        while not self._closing.is_set():
             row = self.poll()
             if row is not None:
                 return row
@@ -109,9 +107,10 @@ class RowStream(ABC, Iterator[Row]):
 
     def poll(self) -> Row | None:
         """The next row, or None when there is none within half a second."""
-        if not self._ready:
+        ready = self._ready
+        if not ready:
             self._fill()
-        return self._ready.popleft() if self._ready and not self.closed else None
+        return ready.popleft() if ready and not self._closing.is_set() else None
 
     def take(self) -> list[Row]:
         """All rows that are at hand, waiting half a second for the first; none when closed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -34,8 +34,6 @@ class StreamRows(Protocol):
     images: tuple[str, str]
     collections: frozenset[str]
     """whose changes are read"""
-    takes_many: bool
-    """whether events are better worked on together"""
 
     @property
     def late(self) -> int:
@@ -45,8 +43,9 @@ class StreamRows(Protocol):
     def waits(self) -> bool:
         """Whether rows will come with time alone."""
 
-    def of(self, events: Sequence[Event]) -> list[Row]:
-        """The rows that come with these changes. Raises RunError QL607."""
+    def of(self, events: Iterable[Event]) -> Iterable[Row]:
+        """The rows that come with these changes. Raises RunError QL607: then those that were not taken are still there,
+        and so are the rows that were given."""
 
     def by(self, now: datetime) -> list[Row]:
         """The rows that have come by this time, which no later change is before."""
@@ -54,8 +53,6 @@ class StreamRows(Protocol):
 
 class OneByOne:
     """Each row comes of one change alone."""
-
-    takes_many = False
 
     def __init__(self, plan: TriggerPlan, functions: Functions) -> None:
         stream = plan.stream
@@ -71,18 +68,19 @@ class OneByOne:
     def by(self, now: datetime) -> list[Row]:
         return []
 
-    def of(self, events: Sequence[Event]) -> list[Row]:
-        return [row for event in events for row in self._rows(event)]
-
-    def _rows(self, event: Event) -> list[Row]:
-        if event.get("operationType") not in ACTIONS or event["ns"]["coll"] not in self.collections:
-            return []  # the catalog's own events come, too
-        computed = event.get("_ql") or {}
-        if computed.get("missing"):
-            raise _lacking(event)
-        collected = _Collecting()
-        self._run(Frame(event, collected, computed, self._functions))  # type: ignore[arg-type]
-        return [Row(document, change_of(event)) for document in collected.rows]
+    def of(self, events: Iterable[Event]) -> Iterator[Row]:
+        run, functions, collections = self._run, self._functions, self.collections
+        collected: Any = _Collecting()
+        for event in events:
+            if event.get("operationType") not in ACTIONS or event["ns"]["coll"] not in collections:
+                continue  # the catalog's own events come, too
+            computed = event.get("_ql") or {}
+            if computed.get("missing"):
+                raise _lacking(event)
+            run(Frame(event, collected, computed, functions))
+            for document in collected.rows:
+                yield Row(document, change_of(event))
+            collected.rows.clear()
 
 
 class _Collecting:
@@ -97,8 +95,6 @@ class _Collecting:
 
 class Flowing:
     """Rows come of several changes, which a dataflow remembers in memory."""
-
-    takes_many = True
 
     def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
         stream = share([TriggerStatement(each.plan, each.node, ()) for each in plan.sources], ("wallTime",))
@@ -125,7 +121,7 @@ class Flowing:
         self._clock = max(self._clock, now)
         return [_row(each, {}) for each in self._step({})] if self._flow.is_due(self._clock) else []
 
-    def of(self, events: Sequence[Event]) -> list[Row]:
+    def of(self, events: Iterable[Event]) -> list[Row]:
         changes = [event for event in events if event.get("operationType") in ACTIONS]
         deltas: dict[int, Delta] = {}
         for feed in self._feeds:

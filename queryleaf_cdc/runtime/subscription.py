@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.mongo.change_source import ChangeSource
@@ -51,8 +52,9 @@ class Subscription(RowStream):
             if batch is not None and not batch.events:
                 yield from self._by_time(batch.position)
             self._events.extend(batch.events if batch is not None else ())
-        while self._events:
-            yield from self._rows.of(self._run())
+        with without_collections():  # rows stay until they are read: there is nothing to collect
+            while self._events:
+                yield from self._rows.of(self._taken())
 
     def _by_time(self, position: Position) -> list[Row]:
         if not self._rows.waits:
@@ -61,16 +63,17 @@ class Subscription(RowStream):
             now = quiet_until(self._database, position.time)
         return self._rows.by(now) if now is not None else []
 
-    def _run(self) -> list[Event]:
-        """The next events that are worked on together, up to one that cannot be read. Raises RunError for that."""
-        run: list[Event] = []
-        while self._events and (self._rows.takes_many or not run):
-            poison = self._events[0].get("poison")
-            if poison is not None and run:
-                break
-            event = self._events.popleft()
+    def _taken(self) -> Iterator[Event]:
+        """The next events, up to one that cannot be read. Raises RunError where that is the first."""
+        events, is_first = self._events, True
+        while events:
+            poison = events[0].get("poison")
             if poison is None:
-                run.append(event)
-            elif event["ns"].get("coll") in self._rows.collections:
-                raise RunError(poison["code"], f"{poison['message']} (key {event.get('documentKey')})")
-        return run
+                is_first = False
+                yield events.popleft()
+            elif not is_first:
+                return
+            else:
+                event = events.popleft()
+                if event["ns"].get("coll") in self._rows.collections:
+                    raise RunError(poison["code"], f"{poison['message']} (key {event.get('documentKey')})")
