@@ -89,7 +89,6 @@ class Met:
             fetch([side.rows.wanting(keys) for side in self._sides])
         output: Delta = []
         for arrival in arrivals:
-            self._go_until(arrival.time, output)
             self._come(arrival, output)
         self._go_until(clock, output)
         if arrivals or going:

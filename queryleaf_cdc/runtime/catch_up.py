@@ -49,6 +49,8 @@ class CatchUp:
     ) -> CatchUp:
         program = build_program([(trigger.name, trigger.entry.sql)], ())
         position = Position.of(trigger.held_at or {})
+        state = state_of(trigger.entry)
+        flows = engine.patiently(lambda: [RunningFlow(each, database, state) for each in program.flows.values()])
         source = ChangeSource(
             database,
             program.pipeline,
@@ -57,8 +59,6 @@ class CatchUp:
             batch_size=limits.max_batch_events,
             await_ms=_AWAIT_MS,
         )
-        state = state_of(trigger.entry)
-        flows = engine.patiently(lambda: [RunningFlow(each, database, state) for each in program.flows.values()])
         sql = {trigger.name: trigger.entry.sql}
         lane = CatchUpLane(trigger.name, program, position, sql, main, Views.of((), flows))
         return cls(trigger.name, trigger, engine, lane, source)

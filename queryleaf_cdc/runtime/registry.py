@@ -38,8 +38,9 @@ class Registry:
     def register(self, program: Program, statement: Registered, replace: bool) -> str:
         """Returns created, replaced or unchanged. Raises InputError QL410 to QL414, QL418."""
         node, entry = statement.node, entry_of_statement(program, statement)
-        dependents = list(self._restated(entry)) if entry.kind == "view" else []
-        status = self._store(entry, node.or_replace or replace, node.if_not_exists)
+        replaces = node.or_replace or replace
+        dependents = list(self._restated(entry)) if replaces and entry.kind == "view" else []
+        status = self._store(entry, replaces, node.if_not_exists)
         if status == "replaced":
             for each in dependents:
                 self._store(each, True, False)

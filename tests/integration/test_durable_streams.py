@@ -177,14 +177,32 @@ def test_a_stream_that_is_read_stays(ql: QueryLeaf) -> None:
         ("CREATE TRIGGER t AFTER DELETE ON paid BEGIN DELETE FROM x; END", "QL258"),
         ("CREATE TRIGGER t AFTER INSERT ON paid BEGIN UPDATE orders SET a = 1; END", "QL259"),
         ("INSERT INTO paid (x) VALUES (1)", "QL257"),
+        ("CREATE MATERIALIZED VIEW v AS SELECT n FROM sessions", "QL303.*grouped by windows of time"),
+        ("CREATE VIEW paid AS SELECT _id AS id FROM orders WHERE CHANGE_DETECTED()", "QL410"),
         ("CREATE TRIGGER t AFTER INSERT ON paid BEGIN INSERT INTO l (x) VALUES (NEW.y); END", "unknown column 'y'"),
         ("CREATE OR REPLACE VIEW paid AS SELECT * FROM paid WHERE total > 1", "QL239"),
     ],
 )  # fmt: skip
 def test_what_is_refused(ql: QueryLeaf, sql: str, message: str) -> None:
-    ql.execute(PAID)
-    with pytest.raises(CompileError, match=message):
+    grouped = "SELECT customer, COUNT(*) AS n FROM paid GROUP BY customer, SESSION(at, INTERVAL '1 minute')"
+    ql.execute(f"{PAID}; CREATE VIEW sessions AS {grouped}")
+    with pytest.raises((CompileError, InputError), match=message):
         ql.execute(sql)
+
+
+def test_a_row_that_the_target_refuses_is_tried_again_and_then_a_dead_letter(ql: QueryLeaf, db: Db) -> None:
+    db.create_collection("order_steps", validator={"order_id": {"$ne": 7}})
+    retried = STEPS.replace("SINK steps AS", "SINK steps WITH (max_retries = 1) AS")
+    ql.execute(f"{PAID}; {retried}")
+    with ql:
+        pay(db, 0, 12)
+        ql.drain()
+        status = ql.status()["steps"]
+    assert {each["order_id"]: each["step"] for each in db.order_steps.find()} == {
+        n: step for n, step in steps(12).items() if n != 7
+    }
+    (letter,) = db["_queryleaf.dead_letters"].find()
+    assert (letter["trigger"], letter["code"], status["dead_letters"]) == ("steps", "QL602", 1)
 
 
 def test_rows_that_leave_the_database(ql: QueryLeaf, db: Db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,15 @@ CREATE SINK steps AS
 SELECT n, k, v - LAG(v) OVER (PARTITION BY k ORDER BY at) AS step,
        COUNT(*) OVER (PARTITION BY k ORDER BY at ROWS UNBOUNDED PRECEDING) AS nth
 FROM readings INTO target;
-CREATE SINK sums AS SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k EMIT CHANGES INTO totals
+CREATE SINK sums AS SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k EMIT CHANGES INTO totals;
+CREATE VIEW answered AS SELECT _id AS n, CHANGE_TIMESTAMP() AS at FROM answers WHERE CHANGE_DETECTED();
+CREATE SINK pairs AS
+SELECT r.n, a.n AS answer FROM readings r
+LEFT JOIN answered a ON a.n = r.n AND a.at BETWEEN r.at AND r.at + INTERVAL '5 seconds' INTO answered_readings;
+CREATE SINK windows AS
+SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, TUMBLE(at, INTERVAL '100 milliseconds') INTO tenths;
+CREATE SINK visits AS
+SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, SESSION(at, INTERVAL '10 milliseconds') INTO sessions
 """
 
 
@@ -59,18 +67,25 @@ def test_killed_at_any_moment(db: Db, mongo_uri: str, seed: int) -> None:
         load.join()
     with ql:
         ql.drain(60)
+        wait_for_time(db)
     written = list(db.source.find().sort("_id", 1))
     assert list(db.target.find({}, {"_id": 0}).sort("n", 1)) == expected(written)
-    totals = {k: [each["v"] for each in written if each["k"] == k] for k in range(KEYS)}
-    assert {each["k"]: (each["n"], each["v"]) for each in db.totals.find()} == {
-        k: (len(values), sum(values)) for k, values in totals.items()
-    }
+    by_key = {k: [each["v"] for each in written if each["k"] == k] for k in range(KEYS)}
+    totals = {k: (len(values), sum(values)) for k, values in by_key.items()}
+    assert {each["k"]: (each["n"], each["v"]) for each in db.totals.find()} == totals
+    for windows in (db.tenths, db.sessions):
+        summed = windows.aggregate([{"$group": {"_id": "$k", "n": {"$sum": "$n"}, "v": {"$sum": "$v"}}}])
+        assert {each["_id"]: (each["n"], each["v"]) for each in summed} == totals
+    pairs = [(each["n"], each["answer"]) for each in db.answered_readings.find().sort("n", 1)]
+    assert pairs == [(n, n if n % 2 else None) for n in range(len(written))]
 
 
 def write(db: Db, stop: threading.Event, seed: int) -> None:
     random, n = Random(seed), 0
     while not stop.wait(0.002):
         db.source.insert_one({"_id": n, "k": random.randrange(KEYS), "v": random.randrange(100)})
+        if n % 2:
+            db.answers.insert_one({"_id": n})
         n += 1
 
 
@@ -82,6 +97,17 @@ def wait_for_more(db: Db) -> None:
             return
         pause.wait(0.02)
     raise AssertionError("the worker does nothing")
+
+
+def wait_for_time(db: Db) -> None:
+    """Until all has come that comes with the time alone."""
+    pause, count = threading.Event(), db.source.count_documents({})
+    for _ in range(600):
+        grouped = [sum(each["n"] for each in windows.find()) for windows in (db.tenths, db.sessions)]
+        if [*grouped, db.answered_readings.count_documents({})] == [count] * 3:
+            return
+        pause.wait(0.05)
+    raise AssertionError("some rows did not come")
 
 
 def expected(written: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -41,11 +41,17 @@ class Documents:
 
 
 class Stream:
-    """With a ``store``, every step is written to it; ``restart`` goes on from there with nothing in memory."""
+    """With a ``store``, every step is written to it; ``restart`` goes on from there with nothing in memory. The time
+    that has passed is ``slack`` behind the changes."""
 
     def __init__(
-        self, sql: str, documents: dict[str, list[Document]] | None = None, store: MemoryStore | None = None
+        self,
+        sql: str,
+        documents: dict[str, list[Document]] | None = None,
+        store: MemoryStore | None = None,
+        slack: timedelta = timedelta(0),
     ) -> None:
+        self._slack = slack
         (statement,) = compile_sql(sql).statements
         assert isinstance(statement, FlowStatement)
         plan = statement.plan
@@ -89,7 +95,7 @@ class Stream:
             feed.collect(each for each in events if each["ns"]["coll"] == feed.scan.collection)
             if feed.rows:
                 deltas[feed.scan.number] = feed.rows
-        self._now = max([self._now, *(each["wallTime"] for each in events)])
+        self._now = max([self._now, *(each["wallTime"] - self._slack for each in events)])
         return self.step(deltas, self._now)
 
 

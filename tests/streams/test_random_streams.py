@@ -50,7 +50,8 @@ def check(question: Question, seed: int, events: int = 200) -> None:
     history = draw_history(random, events)
     names, expected = ask(oracle(history), question.duckdb)
     store = MemoryStore() if seed % 2 else None
-    rows = list(Stream(question.sql, {"c": NAMES}, store).run(history, random))
+    stream = Stream(question.sql, {"c": NAMES}, store, timedelta(seconds=seed % 3))
+    rows = list(stream.run(history, random))
     found = [tuple(row.values.get(name) for name in names) for row in rows]
     wrong = difference(found, expected)
     assert wrong is None, f"{question.sql}\n{question.duckdb}\n{wrong}"

@@ -11,7 +11,7 @@ from queryleaf_cdc.lowering.views.finish import finished
 from queryleaf_cdc.lowering.views.pruning import pruned
 from queryleaf_cdc.lowering.views.select import build_query
 from queryleaf_cdc.lowering.views.sources import view_source
-from queryleaf_cdc.plans.dataflow import Closing, DataflowPlan, Lookup, Meet, Node, Output, inputs_of
+from queryleaf_cdc.plans.dataflow import Closing, DataflowPlan, Lookup, Meet, Node, Output, Sessions, inputs_of
 from queryleaf_cdc.plans.stream import ChangeScan
 from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
@@ -70,7 +70,7 @@ def _refuse_twice(node: CreateMaterializedView, names: list[str | None]) -> None
 
 def _refuse_waiting(node: CreateMaterializedView, root: Node) -> None:
     """A view's clock is that of its worker, a stream's that of the commits."""
-    if isinstance(root, Lookup | Meet | Closing):
+    if isinstance(root, Lookup | Meet | Closing | Sessions):
         text = f"{node.name} reads a stream that is joined, or grouped by windows of time"
         hint = "pour the stream into a collection with CREATE SINK, and make the view of that"
         raise CompileError("QL303", text, node.query.span, hint)
