@@ -42,7 +42,8 @@ soak: $(READY)  ## the long runs: 100,000 random expressions, crashes at random 
 	$(BIN)/pytest -n 2 tests/properties tests/integration/test_runtime_exactly_once.py --faces-examples 100000 --timeout 3600
 
 fuzz: $(READY)  ## random views and streams against DuckDB until it is stopped; views that fail are kept as tests
-	$(BIN)/python -m tests.streams.fuzz --seed $$(date +%s) & $(BIN)/python -m tests.views.fuzz --seed $$(date +%s); wait
+	$(BIN)/python -m tests.streams.fuzz --seed $$(date +%s) & streams=$$!; \
+	$(BIN)/python -m tests.views.fuzz --seed $$(date +%s); views=$$?; wait $$streams && exit $$views
 
 clean:  ## remove what was made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from tests.benchmarks.alternatives import alternatives
 from tests.benchmarks.crowd import hundred_triggers
+from tests.benchmarks.first_row import first_row
 from tests.benchmarks.frames import frames
 from tests.benchmarks.joins import update_from
 from tests.benchmarks.latency import latency, view_latency
@@ -34,6 +35,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     hundred_triggers,
     latency,
     start_up,
+    first_row,
     update_from,
     memory,
     views,

@@ -4,10 +4,12 @@ What fails is named with its seed, and repeated by ``--seed N --seeds 1 --kind N
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from itertools import count
 from random import Random
+from threading import Event
 from time import monotonic
 
 import click
@@ -33,17 +35,16 @@ KINDS: dict[str, Callable[[Random], Question]] = {
 @click.option("--kind", type=click.Choice(list(KINDS)), help="only these")
 def main(seed: int, seeds: int | None, seconds: float | None, kind: str | None) -> None:
     """Runs from seed to seed; the exit code is 1 when something failed."""
+    stop = Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())  # a shell's background has it ignored, and DuckDB its own way
     started, done, failed = monotonic(), 0, 0
-    try:
-        for at in count(seed) if seeds is None else range(seed, seed + seeds):
-            for name in (kind,) if kind is not None else KINDS:
-                failed += not _holds(name, at)
-                done += 1
-            click.echo(f"\rstreams: seed {at}, {done} queries, {failed} failed", nl=not sys.stdout.isatty())
-            if seconds is not None and monotonic() - started > seconds:
-                break
-    except KeyboardInterrupt:
-        pass
+    for at in count(seed) if seeds is None else range(seed, seed + seeds):
+        for name in (kind,) if kind is not None else KINDS:
+            failed += not _holds(name, at)
+            done += 1
+        click.echo(f"\rstreams: seed {at}, {done} queries, {failed} failed", nl=not sys.stdout.isatty())
+        if stop.is_set() or (seconds is not None and monotonic() - started > seconds):
+            break
     sys.exit(failed > 0)
 
 
