@@ -17,6 +17,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, create_state, state_name, state_ops
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.sink import Destination
+from queryleaf_cdc.runtime.computing import Computing
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
@@ -55,36 +56,26 @@ def _uid(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-class RunningFlow:
+class RunningFlow(Computing):
     """``state`` is the collection of what it remembers. Its clock is that of the commits: see ``pass_time``."""
 
     def __init__(self, compiled: CompiledFlow, database: Db, state: str) -> None:
         self.uid = compiled.uid
-        self.compiled = compiled
+        self.compiled: CompiledFlow
         self.state = state
         self._database = database
         is_empty = create_state(database, state)
-        self._store = MongoStateStore(database, state.removeprefix(state_name("")), is_empty)
+        store = MongoStateStore(database, state.removeprefix(state_name("")), is_empty)
         flow, functions = compiled.flow, compiled.functions
         tables = LookedUpTables(flow, functions, database)
-        self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, self._store)
+        self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
+        super().__init__(compiled, store, self._flow)
         self._clock = datetime.min
         self._known: dict[str, Event] = {}
-        self._stepped = False
-
-    @property
-    def next_due(self) -> datetime | None:
-        """When rows come by themselves, the next time, by the clock of the commits."""
-        return self._flow.next_due
-
-    @property
-    def collections(self) -> frozenset[str]:
-        return frozenset(feed.scan.collection for feed in self.compiled.feeds.values())
 
     def clear(self) -> None:
+        super().clear()
         self._known = {}
-        for feed in self.compiled.feeds.values():
-            feed.rows = []
 
     def see(self, events: Sequence[Event]) -> None:
         """The events of the batch, whatever they are of: they tell the time."""
@@ -97,7 +88,7 @@ class RunningFlow:
         self._clock = max(self._clock, moment)
 
     def is_concerned(self) -> bool:
-        if any(feed.rows for feed in self.compiled.feeds.values()):
+        if self.has_rows():
             return True
         due = self.next_due
         return due is not None and due <= self._clock
@@ -135,14 +126,3 @@ class RunningFlow:
             "wallTime": max(map(wall_time, events), default=self._clock),
             "_depth": depth,
         }
-
-    def commit(self) -> None:
-        if self._stepped:
-            self._stepped = False
-            self._store.is_empty = False
-            self._flow.commit()
-
-    def rollback(self) -> None:
-        if self._stepped:
-            self._stepped = False
-            self._flow.rollback()

@@ -283,7 +283,7 @@ class Tenure:
         if known is not None and known.is_view and (entry is None or entry.view is None):
             self.engine.patiently(partial(self.views.removed, known))
         elif known is not None and (entry is None or state_of(entry) != state_of(known.entry)):
-            self.engine.patiently(partial(self.views.forget, known))
+            self.engine.patiently(partial(self.views.flows.forget, known))
         if entry is None:
             self.active.pop(name, None)
             self.engine.apply(self.lane, lambda buffer: remove_active(buffer, name), here)
@@ -342,7 +342,7 @@ class Tenure:
             known = self.active.get(entry.name)
             if entry.view is None and (known is None or known.is_view or known.state == "running"):
                 self._take(entry.name, entry, self.lane.position)
-                self.engine.patiently(partial(self.views.forget, self.active[entry.name]))
+                self.engine.patiently(partial(self.views.flows.forget, self.active[entry.name]))
                 self._fail(entry.name, _LOST, None)
             elif known is None or known.entry != entry:
                 self._take(entry.name, entry, self.lane.position)

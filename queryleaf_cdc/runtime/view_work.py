@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.errors import QueryLeafError
 from queryleaf_cdc.events import Event, Program
 from queryleaf_cdc.mongo.active import ActiveEntry, Copied, blocked, owner_of
-from queryleaf_cdc.mongo.deployment import cluster_now, quiet_until, signal
+from queryleaf_cdc.mongo.deployment import cluster_now, signal
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
     BatchTooLarge,
@@ -38,7 +38,7 @@ from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.dead_letters import error_text
 from queryleaf_cdc.runtime.engine import Engine, Extra, TriggerStopped
 from queryleaf_cdc.runtime.feeds import Watermarks, event_time
-from queryleaf_cdc.runtime.flows import CompiledFlow, RunningFlow, state_of
+from queryleaf_cdc.runtime.flow_work import FlowWork
 from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.view_copy import Copying
@@ -67,15 +67,17 @@ class ViewWork:
     active: dict[str, ActiveEntry]
     save_now: Callable[[], None]
     """raises Fenced when another worker has taken over"""
+    flows: FlowWork = field(init=False)
     _running: dict[str, RunningView] = field(default_factory=dict)
-    _flows: dict[str, RunningFlow] = field(default_factory=dict)
     _copying: Copying | None = None
     _mark: Timestamp | None = None
     """of the build whose copy is complete: what the position must pass"""
     _ticked_at: float = 0.0
-    _passed_at: float = 0.0
     _littered: bool = False
     """a build was given up since the last cleaning"""
+
+    def __post_init__(self) -> None:
+        self.flows = FlowWork(self.database, self.engine, self.limits, self.lane, self.active, self.save_now)
 
     # -- what is at work -----------------------------------------------------------------------------------------
 
@@ -121,10 +123,8 @@ class ViewWork:
         self._running = running
         for view in running.values():
             view.reads = self._read_by(view)
-        self._flows = {
-            name: self._attached_flow(name, compiled, self._flows.get(name)) for name, compiled in program.flows.items()
-        }
-        self.lane.views = Views.of(running.values(), self._flows.values())
+        self.flows.attach(program)
+        self.lane.views = Views.of(running.values(), self.flows.running.values())
         if self._littered:
             self._littered = False
             self.clean_up()
@@ -145,13 +145,6 @@ class ViewWork:
             create_collections(self.database, uid, compiled.plan.options.indexes)
             self._copying_of(view).accept(entry.build)
         return view
-
-    def _attached_flow(self, name: str, compiled: CompiledFlow, flow: RunningFlow | None) -> RunningFlow:
-        state = state_of(self.active[name].entry)
-        if flow is None or flow.state != state:
-            return RunningFlow(compiled, self.database, state)
-        flow.compiled = compiled
-        return flow
 
     def _read_by(self, view: RunningView) -> dict[int, str]:
         """Scan → the build of another view that feeds it."""
@@ -234,14 +227,6 @@ class ViewWork:
                     break
         return stopped
 
-    def forget(self, entry: ActiveEntry) -> None:
-        """What a trigger's stream remembers is of no use any more. Also before the position moves behind that."""
-        self._flows.pop(entry.name, None)
-        state = state_of(entry.entry)
-        if state in collections_of_builds(self.database):
-            self.save_now()
-            drop_collections(self.database, [state])
-
     def removed(self, entry: ActiveEntry) -> None:
         """A view was dropped. May happen again after a crash: it comes before the position moves behind it."""
         self.save_now()
@@ -272,14 +257,14 @@ class ViewWork:
         waits += [
             _seconds(each.build.not_before, now) for each in self.entries() if each.build and each.build.not_before
         ]
-        dues = [self.lane.views.next_due, *(flow.next_due for flow in self.lane.views.flows)]
+        dues = [self.lane.views.next_due, *(flow.next_due for flow in self.flows.running.values())]
         waits += [max(self.limits.tick_seconds, _seconds(due, now)) for due in dues if due is not None]
         return min(waits)
 
     def step(self) -> bool:
         """Does a part of what is to be done. True when the program has changed."""
         self._tick()
-        self._pass_time()
+        self.flows.pass_time()
         entry = self._next_build(self.engine.clock.now())
         if entry is None:
             return False
@@ -316,27 +301,6 @@ class ViewWork:
         except (BatchTooLarge, BatchRefused) as fault:
             self.engine.stop_due(self.lane, fault)
             raise
-
-    def _pass_time(self) -> None:
-        """Rows of streams come with the time alone, once the server tells that no change is under way any more."""
-        now, mono = self.engine.clock.now(), self.engine.clock.monotonic()
-        due = [flow for flow in self.lane.views.flows if flow.next_due is not None and flow.next_due <= now]
-        if not due or mono - self._passed_at < self.limits.tick_seconds:
-            return
-        self._passed_at = mono
-        position = self.lane.position.time
-        moment = self.engine.patiently(lambda: quiet_until(self.database, position))
-        if moment is None:
-            return
-        for flow in self.lane.views.flows:
-            flow.pass_time(moment)
-        if not any(flow.is_concerned() for flow in due):
-            return
-        try:
-            self.engine.compute(self.lane, Extra())
-        except (BatchTooLarge, BatchRefused) as fault:
-            reason = f"QL606: what comes with the time is too much at once: {fault}"
-            raise TriggerStopped(tuple(flow.uid for flow in due), reason) from fault
 
     def _next_build(self, now: datetime) -> ActiveEntry | None:
         """The build that is under way, or due. One at a time; a view that reads others comes after them."""
@@ -436,7 +400,7 @@ class ViewWork:
         for each in self.entries():
             for version in each.versions():
                 needed |= {state_name(version.uid), rows_name(version.uid)}
-        needed |= {state_of(each.entry) for each in self.active.values() if not each.is_view}
+        needed |= self.flows.states()
         if found - needed:
             self.save_now()
             drop_collections(self.database, sorted(found - needed))

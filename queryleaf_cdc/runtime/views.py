@@ -18,6 +18,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, row_ops, state_name, state_ops
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.plans.view import ViewPlan
+from queryleaf_cdc.runtime.computing import Computing
 from queryleaf_cdc.runtime.dead_letters import error_text
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
@@ -58,7 +59,7 @@ class CompiledView:
         }
 
 
-class RunningView:
+class RunningView(Computing):
     """One build of a view with its dataflow, whose caches outlive the programs that feed it.
 
     ``rows`` is the collection that its rows are written to, with the UUID ``collection`` once that is the target;
@@ -66,35 +67,24 @@ class RunningView:
 
     def __init__(self, compiled: CompiledView, database: Db, rows: str, is_new: bool) -> None:
         self.uid = compiled.uid
-        self.compiled = compiled
+        self.compiled: CompiledView
+        store = MongoStateStore(database, compiled.uid, is_new)
+        self._flow = compiled.dataflow(store)
+        super().__init__(compiled, store, self._flow)
         self.rows = rows
         self.collection: Binary | None = None
         self.reads: dict[int, str] = {}
         self.scans = compiled.scans_of_views()
         self.inputs: dict[int, Delta] = {}
-        self.store = MongoStateStore(database, compiled.uid, is_new)
         self._state = state_name(compiled.uid)
-        self._flow = compiled.dataflow(self.store)
-        self._stepped = False
 
     def attach(self, compiled: CompiledView) -> None:
         """Goes on in a new program."""
         self.compiled = compiled
         self.scans = compiled.scans_of_views()
 
-    @property
-    def next_due(self) -> datetime | None:
-        return self._flow.next_due
-
-    @property
-    def collections(self) -> frozenset[str]:
-        """whose changes it reads from the stream"""
-        return frozenset(feed.scan.collection for feed in self.compiled.feeds.values())
-
     def clear(self) -> None:
-        for feed in self.compiled.feeds.values():
-            if feed.rows:
-                feed.rows = []
+        super().clear()
         if self.inputs:
             self.inputs = {}
 
@@ -102,7 +92,7 @@ class RunningView:
         self.inputs.setdefault(scan, []).extend(rows)
 
     def is_concerned(self, now: datetime) -> bool:
-        if self.inputs or any(feed.rows for feed in self.compiled.feeds.values()):
+        if self.inputs or self.has_rows():
             return True
         due = self._flow.next_due
         return due is not None and due <= now
@@ -126,17 +116,6 @@ class RunningView:
         except Exception as error:
             raise ViewFailed(self.uid, error_text(error)) from error
         return changes
-
-    def commit(self) -> None:
-        if self._stepped:
-            self._stepped = False
-            self.store.is_empty = False
-            self._flow.commit()
-
-    def rollback(self) -> None:
-        if self._stepped:
-            self._stepped = False
-            self._flow.rollback()
 
 
 @dataclass(slots=True)
