@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from bson import Int64
 
@@ -35,6 +36,10 @@ class _Arrival:
     name: Hashable
     """of the key; None where it meets nothing"""
     row: Row
+
+
+_Outcome = tuple[int, Row, int]
+"""(when it became certain, row, weight)"""
 
 
 class _Side:
@@ -87,13 +92,14 @@ class Met:
         }
         if keys:
             fetch([side.rows.wanting(keys) for side in self._sides])
-        output: Delta = []
+        output: list[_Outcome] = []
         for arrival in arrivals:
             self._come(arrival, output)
         self._go_until(clock, output)
         if arrivals or going:
             self._watermark.pass_to(clock)
-        return output
+        output.sort(key=itemgetter(0))
+        return [(row, weight) for _, row, weight in output]
 
     def _arrivals(self, side: _Side, delta: Delta) -> Iterator[_Arrival]:
         for row, weight in delta:
@@ -103,7 +109,7 @@ class Met:
 
     # -- coming ----------------------------------------------------------------------------------------------------
 
-    def _come(self, arrival: _Arrival, output: Delta) -> None:
+    def _come(self, arrival: _Arrival, output: list[_Outcome]) -> None:
         own = self._sides[arrival.side]
         met = arrival.name is not None and self._meets(arrival, output)
         if arrival.name is not None:
@@ -116,7 +122,7 @@ class Met:
             waiting = (Int64(arrival.time + own.later), Int64(own.number), *arrival.row)
             self._waiting.change(ONLY).add(waiting, 1)
 
-    def _meets(self, arrival: _Arrival, output: Delta) -> bool:
+    def _meets(self, arrival: _Arrival, output: list[_Outcome]) -> bool:
         own, other = self._sides[arrival.side], self._sides[1 - arrival.side]
         first, last = arrival.time - own.earlier, arrival.time + own.later
         partners = other.rows.change(arrival.name)
@@ -125,7 +131,7 @@ class Met:
             row = tuple(values)
             both = arrival.row + row if own.number == _LEFT else row + arrival.row
             if self._test is None or self._test(both):
-                output.append((both, weight))
+                output.append((arrival.time, both, weight))
                 met = True
                 if other.outer:
                     partners.set_mark(place, 1)
@@ -133,7 +139,7 @@ class Met:
 
     # -- going -----------------------------------------------------------------------------------------------------
 
-    def _go_until(self, time: int, output: Delta) -> None:
+    def _go_until(self, time: int, output: list[_Outcome]) -> None:
         """Rows that nothing can meet any more: every later change is of this time, or after it."""
         waiting = self._waiting.get(ONLY)
         for place, entry, weight in list(up_to(waiting.entries(), time - 1)):
@@ -145,7 +151,7 @@ class Met:
         side, row = self._sides[int(entry[1])], entry[2:]
         return _Arrival(entry[0] - side.later, side.number, side.name(side.key(row)), row)
 
-    def _go(self, gone: _Arrival, output: Delta) -> None:
+    def _go(self, gone: _Arrival, output: list[_Outcome]) -> None:
         side = self._sides[gone.side]
         met = False
         if gone.name is not None:
@@ -155,7 +161,8 @@ class Met:
             kept.add_at(place, timed, -1)
         if side.outer and not met:
             left_alone = gone.side == _LEFT
-            output.append((gone.row + self._nothing[_RIGHT] if left_alone else self._nothing[_LEFT] + gone.row, 1))
+            row = gone.row + self._nothing[_RIGHT] if left_alone else self._nothing[_LEFT] + gone.row
+            output.append((gone.time + side.later, row, 1))
 
 
 def _timed(arrival: _Arrival) -> Row:
