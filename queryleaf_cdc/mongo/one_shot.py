@@ -22,9 +22,13 @@ _ATTEMPTS = 20
 
 
 def connect(uri: str, timeout_ms: int = 5000) -> MongoClient[dict[str, Any]]:
-    """A client; the server is asked by the first command. Raises ServerError QL520 for a URI that is none."""
+    """A client; the server is asked by the first command. The timeout is that for finding a server, where the URI names
+    none. Raises ServerError QL520 for a URI that is none."""
+    timeout: dict[str, Any] = (
+        {} if "serverselectiontimeoutms=" in uri.lower() else {"serverSelectionTimeoutMS": timeout_ms}
+    )
     try:
-        return MongoClient(uri, serverSelectionTimeoutMS=timeout_ms, appname="queryleaf-cdc")
+        return MongoClient(uri, appname="queryleaf-cdc", **timeout)
     except (InvalidURI, ConfigurationError, ValueError) as error:
         raise ServerError("QL520", f"the connection string cannot be used: {error}") from None
 

@@ -20,6 +20,8 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.source import Source
 from queryleaf_cdc.syntax.statements import CreateStream
 
+_UNREACHABLE = "QL503"
+
 Compile = Callable[[str, str, Mapping[str, str]], Program]
 """(text, name, registered streams) → program"""
 
@@ -117,7 +119,8 @@ def _own_text(sql: str) -> str:
 
 
 class _Streams(Mapping[str, str]):
-    """Read from the catalog once, and only when somebody asks. Whoever may not read that knows of none."""
+    """Read from the catalog once, and only when somebody asks. Whoever may not read that knows of none; a server that
+    does not answer raises ServerError QL503, as it would for what the statement asks of it."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -127,7 +130,9 @@ class _Streams(Mapping[str, str]):
         if self._found is None:
             try:
                 self._found = {each.name: each.sql for each in self._catalog.list() if each.kind == "view"}
-            except ServerError:
+            except ServerError as error:
+                if error.code == _UNREACHABLE:
+                    raise
                 self._found = {}
         return self._found
 

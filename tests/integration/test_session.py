@@ -215,3 +215,9 @@ class TestStatements:
             db.a.insert_one({})
             with pytest.raises(TimeoutError):
                 ql.drain(0.5)
+
+
+@pytest.mark.parametrize(("option", "seconds"), [("?serverSelectionTimeoutMS=50", 0.05), ("", 5.0)])
+def test_how_long_a_server_is_looked_for_is_the_uris_to_say(option: str, seconds: float) -> None:
+    with QueryLeaf(f"mongodb://127.0.0.1:1/{option}", database="shop").client as client:
+        assert client.options.server_selection_timeout == seconds
