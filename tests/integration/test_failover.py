@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import random
 import threading
 import time
@@ -21,6 +22,15 @@ Db = Database[dict[str, Any]]
 
 SIZES = "CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n"
 NOTE = "CREATE TRIGGER note AFTER INSERT ON events BEGIN INSERT INTO log (k) VALUES (NEW._id); END"
+STREAMS = """
+CREATE VIEW happened AS
+SELECT _id AS k, CHANGE_TIMESTAMP() AS at FROM events WHERE CHANGE_DETECTED();
+CREATE SINK in_order AS
+SELECT k, k - LAG(k) OVER (ORDER BY at) AS step, COUNT(*) OVER (ORDER BY at ROWS UNBOUNDED PRECEDING) AS nth
+FROM happened INTO events_in_order;
+CREATE SINK counts AS
+SELECT window_start, COUNT(*) AS n FROM happened GROUP BY TUMBLE(at, INTERVAL '100 milliseconds') INTO tenths
+"""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +91,35 @@ def test_the_primary_goes_again_and_again(nodes: ThreeNodes) -> None:
         assert sorted(log) == sorted(each["_id"] for each in db.events.find())
         assert set(log) >= confirmed
         assert leftovers(db) == set()
+    ql.close()
+
+
+def test_what_a_stream_remembers_goes_on_with_another_primary(nodes: ThreeNodes) -> None:
+    """One client inserts one key after the other, so their order is that of the commits."""
+    ql = QuickLeaf(nodes.uri, "streams")
+    db = ql.database
+    ql.limits = dataclasses.replace(QUICK, max_batch_events=20)
+    ql.execute(STREAMS)
+    with ql:
+        with writing(nodes, "streams") as confirmed:
+            wait_for(lambda: len(confirmed) > 20)
+            nodes.step_down()
+            seen = len(confirmed)
+            wait_for(lambda: len(confirmed) > seen + 20)
+            gone = nodes.primary()
+            nodes.kill(gone)
+            wait_for(lambda: nodes.primary() != gone)
+            nodes.start(gone)
+            seen = len(confirmed)
+            wait_for(lambda: len(confirmed) > seen + 20)
+        ql.drain(30)
+        keys = sorted(each["_id"] for each in db.events.find())
+        wait_for(lambda: sum(each["n"] for each in db.tenths.find()) == len(keys))
+    steps = [None, *(after - before for before, after in itertools.pairwise(keys))]
+    assert [(each["k"], each["nth"], each["step"]) for each in db.events_in_order.find().sort("nth", 1)] == [
+        (key, nth, step) for nth, (key, step) in enumerate(zip(keys, steps, strict=True), 1)
+    ]
+    assert set(keys) >= confirmed
     ql.close()
 
 
