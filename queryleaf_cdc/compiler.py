@@ -27,9 +27,9 @@ from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.row_trigger import over_rows
 from queryleaf_cdc.lowering.sink import lower_sink
-from queryleaf_cdc.lowering.streams import lower_stream
+from queryleaf_cdc.lowering.stream import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
-from queryleaf_cdc.lowering.views import lower_view
+from queryleaf_cdc.lowering.view import lower_view
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,

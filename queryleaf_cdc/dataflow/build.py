@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
@@ -44,6 +44,9 @@ from queryleaf_cdc.plans.dataflow import (
     inputs_of,
 )
 
+Waiting = Met | WindowGroups | SessionGroups
+"""operators of streams that give out rows, or forget some, once nothing earlier can come"""
+
 
 @dataclass
 class Steps:
@@ -52,12 +55,27 @@ class Steps:
     operators: list[tuple[Operator, tuple[int, ...]]] = field(default_factory=list)
     scans: list[tuple[int, int]] = field(default_factory=list)
     """(number, place of its delta)"""
-    timed: list[Timed | Met | WindowGroups | SessionGroups] = field(default_factory=list)
+    timed: list[Timed] = field(default_factory=list)
     """that do something when time passes"""
+    waiting: list[Waiting] = field(default_factory=list)
+    """that do something when the time of commits has passed"""
     size: int = 0
 
-    def run(self, deltas: Mapping[int, Delta], now: datetime) -> Delta:
-        """The root's delta."""
+    @property
+    def next_due(self) -> datetime | None:
+        return _first(self.timed)
+
+    @property
+    def closes_at(self) -> datetime | None:
+        return _first(self.waiting)
+
+    @property
+    def late(self) -> int:
+        """How many rows came after their window of time had ended, and were left out."""
+        return sum(each.late for each in self.waiting if isinstance(each, WindowGroups | SessionGroups))
+
+    def run(self, deltas: Mapping[int, Delta], now: datetime, passed: datetime) -> Delta:
+        """The root's delta. ``passed`` is a time that no later change was committed before; streams wait by it."""
         outputs: list[Delta] = []
         arriving = {place: deltas.get(number, []) for number, place in self.scans}
         operators = iter(self.operators)
@@ -66,8 +84,13 @@ class Steps:
                 outputs.append(arriving[place])
             else:
                 operator, sources = next(operators)
-                outputs.append(operator.step([outputs[source] for source in sources], now))
+                clock = passed if isinstance(operator, Waiting) else now
+                outputs.append(operator.step([outputs[source] for source in sources], clock))
         return outputs[-1]
+
+
+def _first(operators: Sequence[Timed | Waiting]) -> datetime | None:
+    return min((due for each in operators if (due := each.next_due) is not None), default=None)
 
 
 def build(plan: DataflowPlan, context: Context) -> Steps:
@@ -87,8 +110,10 @@ def _place(node: Node, context: Context, steps: Steps, known: dict[int, int]) ->
         steps.scans.append((node.number, steps.size))
     else:
         operator = _operator(node, context)
-        if isinstance(operator, Timed | Met | WindowGroups | SessionGroups):
+        if isinstance(operator, Timed):
             steps.timed.append(operator)
+        elif isinstance(operator, Waiting):
+            steps.waiting.append(operator)
         steps.operators.append((operator, sources))
     known[id(node)] = steps.size
     steps.size += 1
@@ -141,7 +166,7 @@ def _looked_up(node: Lookup, context: Context) -> LookedUp:
     ((scan, _),) = steps.scans
 
     def compute(rows: Delta, now: datetime) -> Delta:
-        found = consolidated(steps.run({scan: rows}, now))
+        found = consolidated(steps.run({scan: rows}, now, now))
         state.rollback()
         state.commit()
         return found

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queryleaf_cdc.dataflow.build import Steps, build
-from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.counting import Counter
 from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
-from queryleaf_cdc.dataflow.sessions import SessionGroups
 from queryleaf_cdc.dataflow.state import NoStore, State, StateChange, StateStore
 from queryleaf_cdc.dataflow.view import row_id
 from queryleaf_cdc.plans.dataflow import DataflowPlan
@@ -61,7 +59,7 @@ class StreamFlow:
 
     @property
     def late(self) -> int:
-        return sum(each.late for each in self._steps.timed if isinstance(each, WindowGroups | SessionGroups))
+        return self._steps.late
 
     @property
     def rows(self) -> int:
@@ -69,22 +67,23 @@ class StreamFlow:
         return self._state.rows
 
     @property
-    def next_due(self) -> datetime | None:
+    def closes_at(self) -> datetime | None:
         """When rows may come by themselves, the next time."""
-        return min((due for each in self._steps.timed if (due := each.next_due) is not None), default=None)
+        return self._steps.closes_at
 
     @property
     def waits(self) -> bool:
         """Whether rows will come with time alone."""
-        return any(each.next_due is not None for each in self._steps.timed)
+        return self.closes_at is not None
 
     def is_due(self, now: datetime) -> bool:
         """Whether rows may come by this time, without any change."""
-        return any(due is not None and due <= now for due in (each.next_due for each in self._steps.timed))
+        due = self.closes_at
+        return due is not None and due <= now
 
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         """``now`` is a time that no later change is before; it never goes back."""
-        rows = [row for row, weight in self._steps.run(deltas, now) for _ in range(weight)]
+        rows = [row for row, weight in self._steps.run(deltas, now, now) for _ in range(weight)]
         return list(map(self._row, rows, self._tokens(rows))) if self._is_stored else list(map(self._row, rows))
 
     def state_changes(self) -> list[StateChange]:

@@ -11,7 +11,7 @@ from typing import Any
 from bson import Binary, ObjectId, Regex
 
 from queryleaf_cdc.dataflow.build import Steps, build
-from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.operator import Context, NoTables, Tables
 from queryleaf_cdc.dataflow.ordering import encode
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated, identity
 from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
@@ -46,19 +46,26 @@ class ViewDataflow:
         functions: Mapping[str, Callable[..., Value]],
         store: StateStore,
         cache_rows: int = 100_000,
+        tables: Tables | None = None,
     ) -> None:
         self._state = State(store, cache_rows)
-        self._steps: Steps = build(plan, Context(self._state, functions))
+        self._steps: Steps = build(plan, Context(self._state, functions, tables or NoTables()))
         self._output = _RowChanges(plan.output)
 
     @property
     def next_due(self) -> datetime | None:
         """When rows come or go by themselves, the next time."""
-        return min((due for timed in self._steps.timed if (due := timed.next_due) is not None), default=None)
+        return self._steps.next_due
 
-    def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[RowChange]:
-        """What rows of the view change. ``deltas`` are by number of the scan; ``now`` never goes back."""
-        return self._output.of(self._steps.run(deltas, now))
+    @property
+    def closes_at(self) -> datetime | None:
+        """When rows of the streams that it reads come by themselves, the next time."""
+        return self._steps.closes_at
+
+    def step(self, deltas: Mapping[int, Delta], now: datetime, passed: datetime = datetime.min) -> list[RowChange]:
+        """What rows of the view change. ``deltas`` are by number of the scan; ``now`` never goes back, nor does
+        ``passed``, a time that no later change was committed before."""
+        return self._output.of(self._steps.run(deltas, now, passed))
 
     def state_changes(self) -> list[StateChange]:
         """What is to be written to the state; to be asked once per step."""

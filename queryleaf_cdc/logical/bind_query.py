@@ -288,7 +288,7 @@ class _Selecting:
             hint = "CREATE MATERIALIZED VIEW knows it"
             raise CompileError("QL302", "SESSION is not supported here", window.start.span, hint)
         start, end = self.binder.expr(window.start, scope), self.binder.expr(window.end, scope)
-        scope.merged.update(window_start=start, window_end=end)
+        scope.merged.update(window_start=start, window_end=end, WINDOW_START=start, WINDOW_END=end)
 
     def _items(self, query: Select, scope: Scope) -> tuple[SelectItem, ...]:
         """Items in order; each may use the aliases of all others. Aliases in a circle (a swap) mean the fields."""

@@ -5,6 +5,7 @@ join's condition read the left row's columns, then the right's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -266,6 +267,23 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return (input,)
         case _:
             assert_never(node)
+
+
+def at_work(root: Node) -> Iterator[Node]:
+    """The nodes that rows run through, each once. Not the tables of lookups: these are asked for rows."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting += (node.input,) if isinstance(node, Lookup) else inputs_of(node)
+
+
+def fed_scans(root: Node) -> set[int]:
+    """The numbers of the scans that change streams feed."""
+    return {each.number for each in at_work(root) if isinstance(each, Scan)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from queryleaf_cdc.plans.actions import QueryTemplate
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
-from queryleaf_cdc.plans.stream import ChangeScan
+from queryleaf_cdc.plans.stream import ChangeScan, TableScan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
 from queryleaf_cdc.source import Source, Span
 from queryleaf_cdc.syntax.statements import CreateTrigger
@@ -46,6 +46,8 @@ class ViewPlan:
     sources: tuple[ViewSource, ...]
     changes: tuple[ChangeScan, ...]
     """of the named streams that it reads: these have no rows at the start, only what comes"""
+    tables: tuple[TableScan, ...]
+    """in which these streams look rows up"""
     dataflow: DataflowPlan
     options: ViewOptions
     requires: Requires

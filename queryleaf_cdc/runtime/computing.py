@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
 from queryleaf_cdc.dataflow.flow import StreamFlow
+from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.view import ViewDataflow
+from queryleaf_cdc.errors import ServerError
+from queryleaf_cdc.mongo.faults import BatchTooLarge, Unreachable
 from queryleaf_cdc.mongo.view_state import MongoStateStore
 from queryleaf_cdc.runtime.feeds import ViewFeed
+
+_UNREACHABLE = "QL503"
 
 
 class Compiled(Protocol):
@@ -20,18 +26,30 @@ class Compiled(Protocol):
 
 class Computing:
     """``compiled`` is what a program has of it; caches outlive the program. A step is kept or undone with the batch's
-    transaction."""
+    transaction.
+
+    ``passed`` is the clock of streams: no later change was committed before it."""
 
     def __init__(self, compiled: Compiled, store: MongoStateStore, flow: ViewDataflow | StreamFlow) -> None:
         self.compiled = compiled
         self.store = store
+        self.passed = datetime.min
         self._dataflow = flow
         self._stepped = False
 
     @property
-    def next_due(self) -> datetime | None:
-        """When rows come or go by themselves, the next time: by the clock that it steps with."""
-        return self._dataflow.next_due
+    def closes_at(self) -> datetime | None:
+        """When rows of a stream come by themselves, the next time: once the clock of streams has got there."""
+        return self._dataflow.closes_at
+
+    def pass_time(self, moment: datetime) -> None:
+        self.passed = max(self.passed, moment)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether rows of a stream are to come, be there changes or not."""
+        due = self.closes_at
+        return due is not None and due <= self.passed
 
     @property
     def collections(self) -> frozenset[str]:
@@ -56,3 +74,16 @@ class Computing:
         if self._stepped:
             self._stepped = False
             self._dataflow.rollback()
+
+
+@contextmanager
+def computing_faults() -> Iterator[None]:
+    """What a step meets as faults of the worker."""
+    try:
+        yield
+    except TooMuchAtOnce as error:
+        raise BatchTooLarge(str(error)) from error
+    except ServerError as error:  # of a lookup
+        if error.code == _UNREACHABLE:
+            raise Unreachable(str(error)) from error
+        raise

@@ -58,8 +58,8 @@ class FlowWork:
 
     def pass_time(self) -> None:
         """Rows come with the time alone, once the server tells that no change is under way any more."""
-        now, mono = self.engine.clock.now(), self.engine.clock.monotonic()
-        due = [flow for flow in self.running.values() if flow.next_due is not None and flow.next_due <= now]
+        views, mono = self.lane.views, self.engine.clock.monotonic()
+        due = views.closing(self.engine.clock.now())
         if not due or mono - self._passed_at < self.limits.tick_seconds:
             return
         self._passed_at = mono
@@ -67,12 +67,11 @@ class FlowWork:
         moment = self.engine.patiently(lambda: quiet_until(self.database, position))
         if moment is None:
             return
-        for flow in self.running.values():
-            flow.pass_time(moment)
-        if not any(flow.is_concerned() for flow in due):
+        views.pass_time(moment)
+        if not any(each.is_closing for each in due):
             return
         try:
             self.engine.compute(self.lane, Extra())
         except (BatchTooLarge, BatchRefused) as fault:
             reason = f"QL606: what comes with the time is too much at once: {fault}"
-            raise TriggerStopped(tuple(flow.uid for flow in due), reason) from fault
+            raise TriggerStopped(tuple(each.uid for each in due), reason) from fault

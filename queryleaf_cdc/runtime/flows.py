@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
-from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
-from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.lowering.shared_stream import in_worker
 from queryleaf_cdc.mongo.catalog import CatalogEntry
-from queryleaf_cdc.mongo.faults import BatchTooLarge, Unreachable
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, create_state, state_name, state_ops
 from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.sink import Destination
-from queryleaf_cdc.runtime.computing import Computing
+from queryleaf_cdc.runtime.computing import Computing, computing_faults
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
-from queryleaf_cdc.runtime.stream_rows import LookedUpTables, passed_by, wall_time
+from queryleaf_cdc.runtime.stream_rows import LookedUpTables, wall_time
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
-
-_UNREACHABLE = "QL503"
 
 
 class CompiledFlow:
@@ -57,7 +51,7 @@ def _uid(text: str) -> str:
 
 
 class RunningFlow(Computing):
-    """``state`` is the collection of what it remembers. Its clock is that of the commits: see ``pass_time``."""
+    """``state`` is the collection of what it remembers."""
 
     def __init__(self, compiled: CompiledFlow, database: Db, state: str) -> None:
         self.uid = compiled.uid
@@ -67,10 +61,9 @@ class RunningFlow(Computing):
         is_empty = create_state(database, state)
         store = MongoStateStore(database, state.removeprefix(state_name("")), is_empty)
         flow, functions = compiled.flow, compiled.functions
-        tables = LookedUpTables(flow, functions, database)
+        tables = LookedUpTables(flow.tables, functions, database)
         self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
         super().__init__(compiled, store, self._flow)
-        self._clock = datetime.min
         self._known: dict[str, Event] = {}
 
     def clear(self) -> None:
@@ -78,33 +71,19 @@ class RunningFlow(Computing):
         self._known = {}
 
     def see(self, events: Sequence[Event]) -> None:
-        """The events of the batch, whatever they are of: they tell the time."""
+        """The events of the batch, whatever they are of."""
         for event in events:
             self._known[event["_id"]["_data"]] = event
-        self.pass_time(passed_by(events))
-
-    def pass_time(self, moment: datetime) -> None:
-        """No later change is before this moment."""
-        self._clock = max(self._clock, moment)
 
     def is_concerned(self) -> bool:
-        if self.has_rows():
-            return True
-        due = self.next_due
-        return due is not None and due <= self._clock
+        return self.has_rows() or self.is_closing
 
     def step(self, firing: Firing, depth: int) -> None:
         """Adds the batch's writes to the buffer. Raises BatchTooLarge, and what firing raises."""
         deltas = {number: feed.rows for number, feed in self.compiled.feeds.items() if feed.rows}
         self._stepped = True
-        try:
-            rows = self._flow.step(deltas, self._clock)
-        except TooMuchAtOnce as error:
-            raise BatchTooLarge(str(error)) from error
-        except ServerError as error:  # of a lookup
-            if error.code == _UNREACHABLE:
-                raise Unreachable(str(error)) from error
-            raise
+        with computing_faults():
+            rows = self._flow.step(deltas, self.passed)
         buffer = firing.buffer
         buffer.exact[self.state] = None
         buffer.ops += state_ops(self.state, self._flow.state_changes())
@@ -123,6 +102,6 @@ class RunningFlow(Computing):
             },
             "documentKey": {"_id": row.id},
             "fullDocument": row.values,
-            "wallTime": max(map(wall_time, events), default=self._clock),
+            "wallTime": max(map(wall_time, events), default=self.passed),
             "_depth": depth,
         }

@@ -75,7 +75,9 @@ class CompiledProgram:
         self.uses_depth = any(each.plan.reads_depth for each in triggers) or _feeds_itself(
             self.targets, [(each.plan.name, each.plan.collection) for each in ordered], sources
         )
-        stream = share(statements, _kept_fields(self.uses_depth, bool(views), bool(flows)))
+        stream = share(
+            statements, _kept_fields(self.uses_depth, bool(views), any(each.scan.changes for _, each in sources))
+        )
         self.pipeline = pipeline_json(stream.pipeline)
         self.images = (stream.full_document or "default", stream.before_change or "off")
         members = stream.members[: len(ordered)]
@@ -133,10 +135,10 @@ class CompiledProgram:
         return {place: Crowd(place[1], guarded) for place, guarded in found.items()}
 
 
-def _kept_fields(uses_depth: bool, has_views: bool, has_flows: bool) -> tuple[str, ...]:
+def _kept_fields(uses_depth: bool, has_views: bool, reads_streams: bool) -> tuple[str, ...]:
     """Of events, for the runtime: whose transaction it was; of a rename, to what; when it was."""
     depth = ("lsid", "txnNumber") if uses_depth else ()
-    return (*depth, *(("to",) if has_views else ()), *(("wallTime",) if has_flows else ()))
+    return (*depth, *(("to",) if has_views else ()), *(("wallTime",) if reads_streams else ()))
 
 
 def _feeds_itself(

@@ -19,7 +19,7 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.lookups import lookup
 from queryleaf_cdc.mongo.one_shot import run_query
 from queryleaf_cdc.plans.program import TriggerStatement
-from queryleaf_cdc.plans.stream import FlowPlan
+from queryleaf_cdc.plans.stream import FlowPlan, TableScan
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.feeds import ImageLacking, SnapshotScan, ViewFeed
@@ -105,7 +105,9 @@ class Flowing:
             ViewFeed(plan.name, source, member, functions)
             for source, member in zip(plan.sources, stream.members, strict=True)
         ]
-        self._flow = StreamFlow(plan.dataflow, plan.changes, functions, LookedUpTables(plan, functions, database))
+        self._flow = StreamFlow(
+            plan.dataflow, plan.changes, functions, LookedUpTables(plan.tables, functions, database)
+        )
         self._clock = datetime.min
 
     @property
@@ -148,9 +150,9 @@ class Flowing:
 class LookedUpTables:
     """Implements ``dataflow.operator.Tables``."""
 
-    def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
+    def __init__(self, tables: Sequence[TableScan], functions: Functions, database: Db) -> None:
         self._database = database
-        self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in plan.tables}
+        self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in tables}
 
     def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
         table, snapshot = self._tables[scan]

@@ -257,7 +257,7 @@ class ViewWork:
         waits += [
             _seconds(each.build.not_before, now) for each in self.entries() if each.build and each.build.not_before
         ]
-        dues = [self.lane.views.next_due, *(flow.next_due for flow in self.flows.running.values())]
+        dues = [self.lane.views.next_due, self.lane.views.closes_at]
         waits += [max(self.limits.tick_seconds, _seconds(due, now)) for due in dues if due is not None]
         return min(waits)
 

@@ -8,23 +8,23 @@ from datetime import datetime
 
 from bson.binary import Binary
 
-from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.dataflow.state import StateStore
 from queryleaf_cdc.dataflow.view import RowChange, ViewDataflow
 from queryleaf_cdc.events import Event, MissingImage
-from queryleaf_cdc.mongo.faults import BatchTooLarge, WorkerFault
+from queryleaf_cdc.mongo.faults import WorkerFault
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import MongoStateStore, row_ops, state_name, state_ops
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.plans.view import ViewPlan
-from queryleaf_cdc.runtime.computing import Computing
+from queryleaf_cdc.runtime.computing import Computing, computing_faults
 from queryleaf_cdc.runtime.dead_letters import error_text
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
 from queryleaf_cdc.runtime.firing import Firing, FiringFailed, ImageMissing, Restart
 from queryleaf_cdc.runtime.flows import RunningFlow
 from queryleaf_cdc.runtime.metrics import Metrics
+from queryleaf_cdc.runtime.stream_rows import LookedUpTables, passed_by
 
 
 class ViewFailed(Exception):
@@ -47,8 +47,10 @@ class CompiledView:
         self.functions = functions
         self.feeds = {number: feed for (owner, number), feed in feeds.items() if owner == uid}
 
-    def dataflow(self, store: StateStore) -> ViewDataflow:
-        return ViewDataflow(self.plan.dataflow, self.functions, store, self.plan.options.cache_rows)
+    def dataflow(self, store: StateStore, database: Db) -> ViewDataflow:
+        plan = self.plan
+        tables = LookedUpTables(plan.tables, self.functions, database)
+        return ViewDataflow(plan.dataflow, self.functions, store, plan.options.cache_rows, tables)
 
     def scans_of_views(self) -> dict[int, DocumentScan]:
         """The scans that read what another view maintains."""
@@ -69,7 +71,7 @@ class RunningView(Computing):
         self.uid = compiled.uid
         self.compiled: CompiledView
         store = MongoStateStore(database, compiled.uid, is_new)
-        self._flow = compiled.dataflow(store)
+        self._flow = compiled.dataflow(store, database)
         super().__init__(compiled, store, self._flow)
         self.rows = rows
         self.collection: Binary | None = None
@@ -77,6 +79,11 @@ class RunningView(Computing):
         self.scans = compiled.scans_of_views()
         self.inputs: dict[int, Delta] = {}
         self._state = state_name(compiled.uid)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When rows come or go by themselves, the next time: by the worker's clock."""
+        return self._flow.next_due
 
     def attach(self, compiled: CompiledView) -> None:
         """Goes on in a new program."""
@@ -92,9 +99,9 @@ class RunningView(Computing):
         self.inputs.setdefault(scan, []).extend(rows)
 
     def is_concerned(self, now: datetime) -> bool:
-        if self.inputs or self.has_rows():
+        if self.inputs or self.has_rows() or self.is_closing:
             return True
-        due = self._flow.next_due
+        due = self.next_due
         return due is not None and due <= now
 
     def step(self, buffer: WriteBuffer, now: datetime) -> Sequence[RowChange]:
@@ -105,14 +112,13 @@ class RunningView(Computing):
                 deltas[number] = [*deltas[number], *feed.rows] if number in deltas else feed.rows
         self._stepped = True
         try:
-            changes = self._flow.step(deltas, now)
+            with computing_faults():
+                changes = self._flow.step(deltas, now, self.passed)
             buffer.exact |= {self._state: None, self.rows: self.collection}
             buffer.ops += state_ops(self._state, self._flow.state_changes())
             buffer.ops += row_ops(self.rows, changes)
         except WorkerFault:
             raise
-        except TooMuchAtOnce as error:
-            raise BatchTooLarge(str(error)) from error
         except Exception as error:
             raise ViewFailed(self.uid, error_text(error)) from error
         return changes
@@ -127,10 +133,14 @@ class Views:
     marks: list[tuple[int, str]] = field(default_factory=list)
     """(index of a view's first effect in the buffer, the view's build)"""
     _tally: dict[str, int] = field(default_factory=dict)
+    _waiting: Sequence[RunningView | RunningFlow] = ()
+    """that read streams, and may wait for their time"""
 
     @classmethod
     def of(cls, views: Iterable[RunningView], flows: Iterable[RunningFlow] = ()) -> Views:
-        return cls(_in_order({each.uid: each for each in views}), tuple(flows))
+        ordered, over_streams = _in_order({each.uid: each for each in views}), tuple(flows)
+        waiting: list[RunningView | RunningFlow] = [each for each in ordered if each.compiled.plan.changes]
+        return cls(ordered, over_streams, _waiting=[*waiting, *over_streams])
 
     def __len__(self) -> int:
         return len(self.ordered) + len(self.flows)
@@ -147,6 +157,19 @@ class Views:
     def due(self, now: datetime) -> tuple[str, ...]:
         """The builds in which rows come or go by the time alone."""
         return tuple(each.uid for each in self.ordered if (due := each.next_due) is not None and due <= now)
+
+    def closing(self, moment: datetime) -> list[RunningView | RunningFlow]:
+        """Those in which rows of streams come with the time alone, by this moment."""
+        return [each for each in self._waiting if (due := each.closes_at) is not None and due <= moment]
+
+    @property
+    def closes_at(self) -> datetime | None:
+        return min((due for each in self._waiting if (due := each.closes_at) is not None), default=None)
+
+    def pass_time(self, moment: datetime) -> None:
+        """No later change was committed before this moment."""
+        for each in self._waiting:
+            each.pass_time(moment)
 
     def get(self, uid: str) -> RunningView | None:
         return next((each for each in self.ordered if each.uid == uid), None)
@@ -172,6 +195,8 @@ class Views:
         self._tally = {name: len(found) for name, found in by_collection.items()}
         for flow in self.flows:
             flow.see(events)
+        if self._waiting:
+            self.pass_time(passed_by(events))
         for view in self._all:
             for feed in view.compiled.feeds.values():
                 concerned = by_collection.get(feed.scan.collection)

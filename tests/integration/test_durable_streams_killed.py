@@ -1,4 +1,4 @@
-"""A sink of a stream that remembers, under SIGKILL at any moment: each row once, and right."""
+"""Sinks of streams that remember, and views over them, under SIGKILL at any moment: each row once, and right."""
 
 from __future__ import annotations
 
@@ -36,11 +36,15 @@ SELECT n, k, v - LAG(v) OVER (PARTITION BY k ORDER BY at) AS step,
 FROM readings INTO target;
 CREATE SINK sums AS SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k EMIT CHANGES INTO totals;
 CREATE VIEW answered AS SELECT _id AS n, CHANGE_TIMESTAMP() AS at FROM answers WHERE CHANGE_DETECTED();
-CREATE SINK pairs AS
+CREATE VIEW paired AS
 SELECT r.n, a.n AS answer FROM readings r
-LEFT JOIN answered a ON a.n = r.n AND a.at BETWEEN r.at AND r.at + INTERVAL '5 seconds' INTO answered_readings;
-CREATE SINK windows AS
-SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, TUMBLE(at, INTERVAL '100 milliseconds') INTO tenths;
+LEFT JOIN answered a ON a.n = r.n AND a.at BETWEEN r.at AND r.at + INTERVAL '5 seconds';
+CREATE SINK pairs AS SELECT n, answer FROM paired INTO answered_readings;
+CREATE MATERIALIZED VIEW answer_counts AS SELECT COUNT(*) AS n, COUNT(answer) AS answered FROM paired;
+CREATE VIEW tenth AS
+SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, TUMBLE(at, INTERVAL '100 milliseconds');
+CREATE SINK windows AS SELECT k, n, v FROM tenth INTO tenths;
+CREATE MATERIALIZED VIEW tenths_by_key AS SELECT k, SUM(n) AS n, SUM(v) AS v FROM tenth GROUP BY k;
 CREATE SINK visits AS
 SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, SESSION(at, INTERVAL '10 milliseconds') INTO sessions
 """
@@ -50,6 +54,8 @@ SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY k, SESSION(at, INTER
 def test_killed_at_any_moment(db: Db, mongo_uri: str, seed: int) -> None:
     ql, random = QueryLeaf(client=db.client, database=db.name), Random(seed)
     ql.execute(_SQL)
+    with ql:
+        ql.drain()  # views hold what comes once they are there
     stop = threading.Event()
     load = threading.Thread(target=write, args=(db, stop, seed))
     load.start()
@@ -76,6 +82,9 @@ def test_killed_at_any_moment(db: Db, mongo_uri: str, seed: int) -> None:
     for windows in (db.tenths, db.sessions):
         summed = windows.aggregate([{"$group": {"_id": "$k", "n": {"$sum": "$n"}, "v": {"$sum": "$v"}}}])
         assert {each["_id"]: (each["n"], each["v"]) for each in summed} == totals
+    assert {each["k"]: (each["n"], each["v"]) for each in db.tenths_by_key.find()} == totals
+    counts = [(each["n"], each["answered"]) for each in db.answer_counts.find()]
+    assert counts == [(len(written), len(written) // 2)]
     pairs = [(each["n"], each["answer"]) for each in db.answered_readings.find().sort("n", 1)]
     assert pairs == [(n, n if n % 2 else None) for n in range(len(written))]
 

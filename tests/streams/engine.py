@@ -52,7 +52,7 @@ class Stream:
         slack: timedelta = timedelta(0),
     ) -> None:
         self._slack = slack
-        (statement,) = compile_sql(sql).statements
+        *_, statement = compile_sql(sql).statements
         assert isinstance(statement, FlowStatement)
         plan = statement.plan
         self.tables = Documents(plan, documents or {})

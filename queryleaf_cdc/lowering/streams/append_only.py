@@ -86,7 +86,7 @@ class AppendOnly:
 
     def _join(self, node: Join) -> Node:
         left, right = tuple(scans_in(node.left)), tuple(scans_in(node.right))
-        if {each.span for each in left if each.changes} & {each.span for each in right}:
+        if {each.number for each in left if each.changes} & {each.number for each in right}:
             text = "a subquery of a stream is tied to the change by equalities with fields of its collection"
             raise self._refusal(text, "WHERE c.field = ... AND ..., or join the collection", "QL321")
         match any(each.changes for each in left), any(each.changes for each in right):

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from queryleaf_cdc.logical.bind import EVENT_FUNCTIONS
 from queryleaf_cdc.lowering.sql_text import NameOf, Text, below, frame_text, identifier, order_text, sql_text
-from queryleaf_cdc.lowering.views.rules import Rule, rule_of
+from queryleaf_cdc.lowering.views.rules import TABLE, Rule, rule_of
 from queryleaf_cdc.plans.dataflow import (
     ROW,
     Along,
@@ -32,6 +32,7 @@ from queryleaf_cdc.plans.dataflow import (
     Unnest,
     While,
     WindowFunction,
+    fed_scans,
     inputs_of,
 )
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Field, OrderItem
@@ -56,6 +57,7 @@ class Operator:
     """what the operators above call its columns"""
     number: int | None
     scan: Scan | None
+    """set where a change stream feeds it"""
 
 
 def described(plan: DataflowPlan) -> Operator:
@@ -64,6 +66,7 @@ def described(plan: DataflowPlan) -> Operator:
 
 class _Describing:
     def __init__(self, plan: DataflowPlan) -> None:
+        self._fed = fed_scans(plan.root)
         self._qualified = len(plan.scans) > 1
         self._readers = Counter(id(each) for node in _nodes(plan.root) for each in inputs_of(node))
         self._known: dict[int, Operator] = {}
@@ -77,8 +80,9 @@ class _Describing:
             parameters, columns = self._described(node, [each.columns for each in inputs])
             given = {name: value for name, value in parameters.items() if value not in (None, [], False)}
             number = self._number() if self._readers[id(node)] > 1 else None
-            scan = node if isinstance(node, Scan) else None
-            self._known[id(node)] = Operator(rule_of(node), given, inputs, columns, number, scan)
+            scan = node if isinstance(node, Scan) and node.number in self._fed else None
+            rule = TABLE if isinstance(node, Scan) and scan is None else rule_of(node)
+            self._known[id(node)] = Operator(rule, given, inputs, columns, number, scan)
         return self._known[id(node)]
 
     def _number(self) -> int:

@@ -8,6 +8,7 @@ from queryleaf_cdc.lowering.tree import Node, stream_tree
 from queryleaf_cdc.lowering.views.described import Operator, Parameter, described
 from queryleaf_cdc.lowering.views.images import Image, images
 from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan
+from queryleaf_cdc.plans.trigger import Requires
 from queryleaf_cdc.plans.view import ViewOptions, ViewPlan, ViewSource
 
 
@@ -18,14 +19,17 @@ def view_tree(plan: ViewPlan) -> Node:
     )
     dataflow.children.append(_operator(root, set()))
     streams = [
-        stream_tree(each.plan.stream, f"server: change stream {number} on {each.scan.collection}")
-        for number, each in enumerate(plan.feeds)
+        stream_tree(each.plan.stream, f"server: change stream {each.scan.number} on {each.scan.collection}")
+        for each in plan.feeds
     ]
     scans = {each.scan.number: each for each in _each(root, set()) if each.scan is not None}
     for source, stream in zip(plan.feeds, streams, strict=True):
         stream.children += _computed(source, scans[source.scan.number])
     options = plan.options
-    return Node(f"materialized view {plan.name}", [_rows(plan, root), dataflow, *streams, _options(options)])
+    return Node(
+        f"materialized view {plan.name}",
+        [_rows(plan, root), dataflow, *streams, *_indexes(plan.requires), _options(options)],
+    )
 
 
 def flow_tree(plan: FlowPlan) -> Node:
@@ -37,8 +41,11 @@ def flow_tree(plan: FlowPlan) -> Node:
         stream_tree(each.plan.stream, f"server: change stream {each.scan.number} on {each.scan.collection}")
         for each in plan.sources
     ]
-    indexes = [Node(f"needs an index on {name} ({', '.join(path)})") for name, path in plan.requires.indexes]
-    return Node("stream", [dataflow, *streams, *indexes])
+    return Node("stream", [dataflow, *streams, *_indexes(plan.requires)])
+
+
+def _indexes(requires: Requires) -> list[Node]:
+    return [Node(f"needs an index on {name} ({', '.join(path)})") for name, path in requires.indexes]
 
 
 def _rows(plan: ViewPlan, root: Operator) -> Node:

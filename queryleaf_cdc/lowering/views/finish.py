@@ -93,7 +93,7 @@ def _with_columns(expr: Expr, places: dict[str, Field]) -> Expr:
 
 
 def _numbered(scan: Scan, scans: dict[str, Scan]) -> Scan:
-    text = repr(replace(scan, alias="", columns=(), condition=None, span=NO_SPAN)) + repr(
+    text = repr(replace(scan, number=-1, alias="", columns=(), condition=None, span=NO_SPAN)) + repr(
         [_renamed(each, scan.alias) for each in (*scan.columns, *conjuncts(scan.condition))]
     )
     return scans.setdefault(text, replace(scan, number=len(scans)))

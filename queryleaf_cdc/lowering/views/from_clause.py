@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.logical.walk import any_node, conjunction
+from queryleaf_cdc.lowering.streams.append_only import AppendOnly
 from queryleaf_cdc.lowering.views.correlation import computed, pairs_of
 from queryleaf_cdc.lowering.views.leaves import (
     Leaf,
@@ -40,6 +42,9 @@ from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Path, S
 from queryleaf_cdc.syntax.queries import CHANGE, FromItem, Query, Select, SubqueryRef, TableRef, UnnestRef
 from queryleaf_cdc.syntax.queries import Join as JoinClause
 
+_SCANS = count()
+"""Each scan that is built has another number, until those that are equal are put together."""
+
 
 def from_clause(
     query: Select, base: OuterValues | None, want_key: bool, build: BuildQuery
@@ -64,9 +69,6 @@ def from_clause(
 
 def _arriving(node: Node, query: Query, span: Span) -> Node:
     """A named stream's rows are computed as they come, whatever reads them."""
-    # here, since streams are built by this module, too
-    from queryleaf_cdc.lowering.streams.append_only import AppendOnly
-
     return AppendOnly(span, isinstance(query, Select) and query.emit == "CHANGES").node(node)
 
 
@@ -191,7 +193,7 @@ class _From:
         whole, own = Field(alias, (), item.span), _own_key(item)
         order = {text: at for at, text in enumerate(leaves)}
         return Relation(
-            Scan(-1, item.name, alias, tuple(leaves.values()), None, item.span, item.changes),
+            Scan(next(_SCANS), item.name, alias, tuple(leaves.values()), None, item.span, item.changes),
             len(leaves),
             {alias: {leaf.path: order[text] for text, leaf in leaves.items() if isinstance(leaf, Field)}},
             {text: column(order[text]) for text, leaf in leaves.items() if isinstance(leaf, Call)},

@@ -48,6 +48,12 @@ SCAN = Rule(
     "one event of the change stream, of which only what the view reads travels",
     None,
 )  # fmt: skip
+TABLE = Rule(
+    "scan", "a collection that rows are looked up in",
+    "its documents as they are when they are asked for",
+    "the documents that are found, of which only what the query reads travels",
+    None,
+)  # fmt: skip
 CHANGES = Rule(
     "changes", "a collection's changes",
     "each change that meets the condition comes as a row, and stays",
