@@ -15,6 +15,7 @@ from queryleaf_cdc.lowering.client_columns import finisher
 from queryleaf_cdc.lowering.default_order import Order, in_order, unordered_source
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
+from queryleaf_cdc.mongo.async_clients import AsyncClients
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.sampling import SampledTables
@@ -123,6 +124,7 @@ class QueryLeaf:
         self._compiled: dict[tuple[str, str, tuple[str, ...]], Registered] = {}
         self._catalog = Catalog(self.database)
         self._registry = Registry(self._catalog, self._compile_with)
+        self._async_clients = AsyncClients(self.database)
         self._streams = Streams(self.database, self._catalog, self._functions)
 
     # -- the user's own functions -------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ class QueryLeaf:
 
     def astream(self, text: str, *, since: Since | None = None) -> AsyncRowStream:
         """The same for ``async for``. It begins with ``async with``, or with the first row that is asked for."""
-        return AsyncRowStream(lambda: self.stream(text, since=since))
+        return AsyncRowStream(lambda: self.stream(text, since=since), self._async_clients)
 
     def subscribe(self, name: str) -> RowStream:
         """The rows of a materialized view or a collection, each as an INSERT, and then how they change.

@@ -6,19 +6,18 @@ socket without the interpreter's lock instead of executing Python per event. The
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 from bson.errors import InvalidBSON
-from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.conversation import Close, Command, Conversation, Server
 from queryleaf_cdc.mongo.decoding import decode_reply
 from queryleaf_cdc.mongo.faults import Todo, said, stream_todo
 from queryleaf_cdc.mongo.large_events import TOO_LARGE_CODE, Pipeline, isolate_large_event
@@ -78,7 +77,9 @@ def stream_pipeline(pipeline: Pipeline, moves: bool = False) -> Pipeline:
 
 
 class ChangeSource:
-    """One database-level change stream. Not thread-safe, except for ``close``."""
+    """One database-level change stream. Not thread-safe, except for ``close``.
+
+    What it asks of the server it says as a conversation, so that it can be read with or without a thread that waits."""
 
     def __init__(
         self,
@@ -91,12 +92,11 @@ class ChangeSource:
         await_ms: int = _AWAIT_MS,
         moves: bool = False,
     ) -> None:
-        self._database = database
+        self._server = Server(database)
         self._pipeline = stream_pipeline(pipeline, moves)
         self._images = images
         self._batch_size = batch_size
         self._await_ms = await_ms
-        self._session: ClientSession | None = None
         self._cursor_id = 0
         self.position = start
         self._done: str | None = None
@@ -108,26 +108,43 @@ class ChangeSource:
         After any failure the stream is closed, and the next call goes on after the last batch given out.
         Raises StreamFault."""
         try:
-            return self._read()
-        except (PyMongoError, InvalidBSON) as error:
+            return self._server.converse(self.conversation())
+        except (KeyboardInterrupt, SystemExit):
             self.close()
-            if stream_todo(error) is not Todo.TOO_LARGE:
-                return self._without_token(error)
-        try:
-            return self._isolate_large_event()
-        except (PyMongoError, InvalidBSON) as error:
-            self.close()
-            return self._without_token(error)
+            raise
 
-    def _without_token(self, error: PyMongoError | InvalidBSON) -> ChangeBatch:
+    def conversation(self) -> Conversation[ChangeBatch]:
+        """The same, for whoever answers it. Who gives it up closes what ``given_up`` says."""
+        try:
+            return (yield from self._read())
+        except (PyMongoError, InvalidBSON) as error:
+            yield self.given_up()
+            if stream_todo(error) is not Todo.TOO_LARGE:
+                return (yield from self._without_token(error))
+        try:
+            return (yield from self._isolate_large_event())
+        except (PyMongoError, InvalidBSON) as error:
+            yield self.given_up()
+            return (yield from self._without_token(error))
+
+    def given_up(self) -> Close:
+        """The server's cursor, which is not read any more."""
+        cursor_id, self._cursor_id = self._cursor_id, 0
+        return Close(cursor_id)
+
+    def close(self) -> None:
+        """Ends the server's cursor. Never fails."""
+        self._server.close(self.given_up())
+
+    def _without_token(self, error: PyMongoError | InvalidBSON) -> Conversation[ChangeBatch]:
         """The next batch, if it only failed because our pipeline, or an isolation's, drops the token's event."""
         todo = stream_todo(error)
-        if todo is Todo.BAD_POSITION and self._is_filtered_out():
+        if todo is Todo.BAD_POSITION and (yield from self._is_filtered_out()):
             self._done = token_key(self.position.token or {})
-            return self.next_batch()
+            return (yield from self.conversation())
         raise StreamFault(todo, error) from error
 
-    def _is_filtered_out(self) -> bool:
+    def _is_filtered_out(self) -> Conversation[bool]:
         """Whether the token is refused only because our pipeline drops its event, as after a change of the program:
         the server wants to meet the event again, behind the $match (280). Then the stream is opened at the event's
         time, and what is done is left out here. A token that no pipeline finds stays a fault."""
@@ -135,45 +152,26 @@ class ChangeSource:
         if token is None or self._done is not None or token_time(token) is None:
             return False
         try:
-            self._open([{"$project": {"_id": 1}}], ("default", "off"), 1)
+            reply = decode_reply((yield self._opening([{"$project": {"_id": 1}}], ("default", "off"), 1)))
         except PyMongoError:
+            yield self.given_up()
             return False
-        finally:
-            self.close()
+        self._cursor_id = reply["cursor"]["id"]
+        yield self.given_up()
         return True
 
-    def close(self) -> None:
-        """Ends the server's cursor. Never fails."""
-        cursor_id, self._cursor_id = self._cursor_id, 0
-        session, self._session = self._session, None
-        with contextlib.suppress(Exception):
-            if cursor_id:
-                self._database.command("killCursors", "$cmd.aggregate", cursors=[cursor_id], session=session)
-        with contextlib.suppress(Exception):
-            if session is not None:
-                session.end_session()
-
-    def _read(self) -> ChangeBatch:
+    def _read(self) -> Conversation[ChangeBatch]:
         if self._cursor_id == 0:
-            reply = self._open(self._pipeline, self._images)
-            batch = self._batch(reply, "firstBatch")
+            batch = self._batch((yield self._opening(self._pipeline, self._images)), "firstBatch")
             if batch.events:
                 return batch
-        return self._batch(self._get_more(self._batch_size, self._await_ms), "nextBatch")
+        return self._batch((yield self._more(self._batch_size, self._await_ms)), "nextBatch")
 
-    def _get_more(self, batch_size: int, await_ms: int) -> RawBSONDocument:
-        reply: RawBSONDocument = self._database.command(
-            "getMore",
-            self._cursor_id,
-            collection="$cmd.aggregate",
-            batchSize=batch_size,
-            maxTimeMS=await_ms,
-            session=self._session,
-            codec_options=DEFAULT_RAW_BSON_OPTIONS,
-        )
-        return reply
+    def _more(self, batch_size: int, await_ms: int) -> Command:
+        options = {"collection": "$cmd.aggregate", "batchSize": batch_size, "maxTimeMS": await_ms}
+        return Command("getMore", self._cursor_id, options)
 
-    def _open(self, pipeline: Pipeline, images: tuple[str, str], batch_size: int | None = None) -> RawBSONDocument:
+    def _opening(self, pipeline: Pipeline, images: tuple[str, str], batch_size: int | None = None) -> Command:
         options: dict[str, Any] = self.position.stream_options()
         if self._done is not None and self.position.token is not None:
             options = {"startAtOperationTime": self.position.time}
@@ -182,17 +180,12 @@ class ChangeSource:
             options["fullDocument"] = after
         if before != "off":
             options["fullDocumentBeforeChange"] = before
-        self._session = self._database.client.start_session(causal_consistency=False)
-        reply: RawBSONDocument = self._database.command(
-            "aggregate",
-            1,
-            pipeline=[{"$changeStream": options}, *self.position.stages(), *pipeline],
-            cursor={} if batch_size is None else {"batchSize": batch_size},
-            readConcern={"level": "majority"},
-            session=self._session,
-            codec_options=DEFAULT_RAW_BSON_OPTIONS,
-        )
-        return reply
+        command = {
+            "pipeline": [{"$changeStream": options}, *self.position.stages(), *pipeline],
+            "cursor": {} if batch_size is None else {"batchSize": batch_size},
+            "readConcern": {"level": "majority"},
+        }
+        return Command("aggregate", 1, command, begins=True)
 
     def _batch(self, raw: RawBSONDocument, field: str) -> ChangeBatch:
         reply = decode_reply(raw)
@@ -218,8 +211,8 @@ class ChangeSource:
         self._done = None
         return True
 
-    def _isolate_large_event(self) -> ChangeBatch:
-        events = isolate_large_event(self._probe)
+    def _isolate_large_event(self) -> Conversation[ChangeBatch]:
+        events = yield from isolate_large_event(self._probe)
         if events:
             last = events[-1]
             too_large = "poison" in last and last["poison"]["code"] == TOO_LARGE_CODE
@@ -230,23 +223,27 @@ class ChangeSource:
         passed = [event for event in events if "poison" not in event or event["poison"]["code"]]
         return ChangeBatch(passed, self.position, 0, None)
 
-    def _probe(self, stages: Pipeline, in_full: bool, count: int) -> list[Event] | None:
+    def _probe(self, stages: Pipeline, in_full: bool, count: int) -> Conversation[list[Event] | None]:
         """See ``large_events.Probe``. ``count`` events, fewer when there are no more for now."""
-        pipeline = [*stages, *self._pipeline] if in_full else stages
-        found: list[Event] = []
+        pipeline, images = ([*stages, *self._pipeline], self._images) if in_full else (stages, ("off", "off"))
         try:
-            reply = decode_reply(self._open(pipeline, self._images if in_full else ("off", "off"), count))
-            field = "firstBatch"
-            while True:
-                self._cursor_id = reply["cursor"]["id"]
-                found += self._ahead(reply["cursor"][field])
-                if len(found) >= count or (field == "nextBatch" and not reply["cursor"][field]):
-                    return found[:count]
-                field = "nextBatch"
-                reply = decode_reply(self._get_more(count - len(found), await_ms=100))
+            found = yield from self._first(pipeline, images, count)
         except PyMongoError as error:
+            yield self.given_up()
             if stream_todo(error) is Todo.TOO_LARGE:
                 return None
             raise
-        finally:
-            self.close()
+        yield self.given_up()
+        return found[:count]
+
+    def _first(self, pipeline: Pipeline, images: tuple[str, str], count: int) -> Conversation[list[Event]]:
+        found: list[Event] = []
+        reply = decode_reply((yield self._opening(pipeline, images, count)))
+        field = "firstBatch"
+        while True:
+            self._cursor_id = reply["cursor"]["id"]
+            found += self._ahead(reply["cursor"][field])
+            if len(found) >= count or (field == "nextBatch" and not reply["cursor"][field]):
+                return found
+            field = "nextBatch"
+            reply = decode_reply((yield self._more(count - len(found), await_ms=100)))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from queryleaf_cdc.events import Event
+from queryleaf_cdc.mongo.conversation import Conversation
 from queryleaf_cdc.mongo.decoding import stub
 
 Pipeline = list[dict[str, Any]]
@@ -23,24 +24,24 @@ _REDUCED: Pipeline = [
     {"$project": {"updateDescription": 0, "fullDocument": 0}},
 ]
 
-Probe = Callable[[Pipeline, bool, int], "list[Event] | None"]
+Probe = Callable[[Pipeline, bool, int], "Conversation[list[Event] | None]"]
 """(stages put in front of or instead of the pipeline, with the pipeline and images?, how many) → the first events
 after the current position, or None when the server met an event that is too large"""
 
 
-def isolate_large_event(probe: Probe, one_by_one: int = 100, reduced: int = 1000) -> list[Event]:
+def isolate_large_event(probe: Probe, one_by_one: int = 100, reduced: int = 1000) -> Conversation[list[Event]]:
     """The next events after a position at which the stream failed: those in front of the large event in full, or, if
     it comes first, a stub of it. Never empty unless the stream has nothing more at all."""
-    readable = _readable_prefix(probe, one_by_one)
+    readable = yield from _readable_prefix(probe, one_by_one)
     if readable:
         return readable
-    candidates = probe(_REDUCED, False, reduced) or []
+    candidates = (yield from probe(_REDUCED, False, reduced)) or []
     if not candidates:
         return []
     low, high = 0, len(candidates)  # the large event is candidates[low:high+1], or none of them
     while low < high:
         middle = (low + high) // 2
-        if probe(_up_to(candidates[middle]), True, 1) is None:
+        if (yield from probe(_up_to(candidates[middle]), True, 1)) is None:
             high = middle
         else:
             low = middle + 1
@@ -54,11 +55,12 @@ def _up_to(event: Event) -> Pipeline:
     return [{"$match": {"_id._data": {"$lte": event["_id"]["_data"]}}}]
 
 
-def _readable_prefix(probe: Probe, limit: int) -> list[Event]:
+def _readable_prefix(probe: Probe, limit: int) -> Conversation[list[Event]]:
     """What comes before the large event, found by asking for 1, 2, 4 ... events until that fails."""
-    count, found = 1, []
+    found: list[Event] = []
+    count = 1
     while count <= limit:
-        more = probe([], True, count)
+        more = yield from probe([], True, count)
         if more is None:
             break
         found = more

@@ -1,20 +1,21 @@
 """``async for`` over a stream of rows.
 
-The change stream itself is read by a thread of the stream's own: one mechanism, tested once, for both ways of waiting.
-The thread reads only when somebody waits, so it is never ahead by more than the batch at hand. A batch costs one hop
-between threads, and so does half a second without rows."""
+Changes are waited for by pymongo's asynchronous client: no thread waits. What may block is done by a thread of the
+loop's own: opening, what a batch becomes (lookups ask the server), closing. It reads only when somebody waits, so it is
+never ahead by more than the batch at hand."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Self
 
-from queryleaf_cdc.runtime.row_stream import Row, RowStream
-
-T = TypeVar("T")
+from queryleaf_cdc.mongo.async_clients import AsyncClients
+from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
+from queryleaf_cdc.mongo.conversation import AsyncServer
+from queryleaf_cdc.runtime.row_stream import Row, RowStream, pause_after
 
 
 class AsyncRowStream(AsyncIterator[Row]):
@@ -22,36 +23,56 @@ class AsyncRowStream(AsyncIterator[Row]):
 
     It begins with ``async with``, or with the first row that is asked for."""
 
-    def __init__(self, start: Callable[[], RowStream]) -> None:
+    def __init__(self, start: Callable[[], RowStream], clients: AsyncClients) -> None:
         self._start = start
-        self._thread = ThreadPoolExecutor(1, "queryleaf-stream")
-        self._stream: RowStream | None = None
-        self._opening: asyncio.Future[RowStream] | None = None
-        self._taking: asyncio.Future[list[Row]] | None = None
+        self._clients = clients
+        self._opening: asyncio.Task[tuple[RowStream, AsyncServer]] | None = None
+        self._taking: asyncio.Task[list[Row]] | None = None
         self._ready: deque[Row] = deque()
+        self._source: ChangeSource | None = None
+        """whose cursor may be open"""
         self._closed = False
 
     async def __anext__(self) -> Row:
-        stream = await self._opened()
+        stream, server = await self._opened()
         while not self._ready:
             if self._closed or stream.closed:
+                await self.aclose()
                 raise StopAsyncIteration
             if self._taking is None:
-                self._taking = self._run(stream.take)
-            rows = await asyncio.shield(self._taking)
-            self._taking = None
+                self._taking = asyncio.create_task(self._take(stream, server))
+            taking = self._taking
+            try:
+                rows = await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                if self._closed:
+                    raise StopAsyncIteration from None
+                raise
+            finally:
+                if taking.done():
+                    self._taking = None
             self._ready.extend(rows)
         return self._ready.popleft()
 
     async def aclose(self) -> None:
-        """No row comes after this; a task that waits for one ends within half a second."""
+        """No row comes after this; a task that waits for one ends at once."""
+        if self._closed:
+            return
         self._closed = True
         self._ready.clear()
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
-        if self._stream is not None:
-            await asyncio.to_thread(self._stream.close)
-        self._thread.shutdown(wait=False)
+        if self._opening is None:
+            return
+        try:
+            stream, server = await self._opening
+        except Exception:
+            return
+        if self._taking is not None:
+            self._taking.cancel()
+            await asyncio.gather(self._taking, return_exceptions=True)
+        if self._source is not None:
+            await server.close(self._source.given_up())
+        await asyncio.to_thread(stream.close)
+        await self._clients.give_back()
 
     async def __aenter__(self) -> Self:
         await self._opened()
@@ -60,13 +81,31 @@ class AsyncRowStream(AsyncIterator[Row]):
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    async def _opened(self) -> RowStream:
-        if self._stream is None:
-            if self._closed:
-                raise StopAsyncIteration
-            self._opening = self._opening or self._run(self._start)
-            self._stream = await asyncio.shield(self._opening)
-        return self._stream
+    async def _opened(self) -> tuple[RowStream, AsyncServer]:
+        if self._closed:
+            raise StopAsyncIteration
+        self._opening = self._opening or asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
 
-    def _run(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _open(self) -> tuple[RowStream, AsyncServer]:
+        database = self._clients.take()
+        try:
+            return await asyncio.to_thread(self._start), AsyncServer(database)
+        except BaseException:
+            await self._clients.give_back()
+            raise
+
+    async def _take(self, stream: RowStream, server: AsyncServer) -> list[Row]:
+        source = stream.waits_for
+        batch = await self._batch(source, server) if source is not None else None
+        return await asyncio.to_thread(stream.take, batch)
+
+    async def _batch(self, source: ChangeSource, server: AsyncServer) -> ChangeBatch:
+        """Raises ServerError QL521."""
+        self._source = source
+        for attempt in itertools.count():
+            try:
+                return await server.converse(source.conversation())
+            except StreamFault as fault:
+                await asyncio.sleep(pause_after(fault, attempt))
+        raise AssertionError

@@ -13,7 +13,7 @@ from bson.timestamp import Timestamp
 
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
-from queryleaf_cdc.mongo.change_source import ChangeSource
+from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
 from queryleaf_cdc.mongo.deployment import latest_time, require_replica_set
 from queryleaf_cdc.mongo.faults import WorkerFault, server_errors
 from queryleaf_cdc.mongo.handles import Db
@@ -97,17 +97,20 @@ class Changelog(RowStream):
         self._events = []
         self._dropped = False
 
-    def _read(self) -> Iterable[Row]:
+    def _source_of_next(self) -> ChangeSource | None:
+        return self._source if self._content is None and not self._events else None
+
+    def _rows_of(self, batch: ChangeBatch | None) -> Iterable[Row]:
         if self._content is None:
-            return self._changes()
+            return self._changes(batch)
         try:
-            batch = next(self._content, None)
+            documents = next(self._content, None)
         except (SnapshotGone, WorkerFault) as fault:
             return self._again(fault)
-        if batch is None:
+        if documents is None:
             self._content, self._starts = None, 0
             return ()
-        return self._present(batch)
+        return self._present(documents)
 
     def _present(self, documents: list[Document]) -> Iterator[Row]:
         at = datetime.fromtimestamp(self._time.time, UTC).replace(tzinfo=None)
@@ -140,11 +143,9 @@ class Changelog(RowStream):
 
     # -- how it changes ------------------------------------------------------------------------------------------
 
-    def _changes(self) -> Iterator[Row]:
-        assert self._source is not None
-        if not self._events:
-            batch = self._next_batch(self._source)
-            self._events = batch.events[::-1] if batch is not None else []
+    def _changes(self, batch: ChangeBatch | None) -> Iterator[Row]:
+        if batch is not None:
+            self._events = batch.events[::-1]
         while self._events and not self.closed:
             yield from self._rows(self._events.pop())
 

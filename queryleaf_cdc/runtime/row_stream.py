@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -81,9 +82,13 @@ class RowStream(ABC, Iterator[Row]):
         self._reading = threading.Lock()
 
     @abstractmethod
-    def _read(self) -> Iterable[Row]:
-        """The next rows; none when there are none within half a second. What it raises ends nothing: the next call
-        goes on behind it."""
+    def _source_of_next(self) -> ChangeSource | None:
+        """What a batch must be read from before there can be more rows; None where there may be some without."""
+
+    @abstractmethod
+    def _rows_of(self, batch: ChangeBatch | None) -> Iterable[Row]:
+        """The next rows, of this batch, or without one; perhaps none. What it raises ends nothing: the next call goes
+        on behind it."""
 
     @abstractmethod
     def _end(self) -> None:
@@ -112,10 +117,16 @@ class RowStream(ABC, Iterator[Row]):
             self._fill()
         return ready.popleft() if ready and not self._closing.is_set() else None
 
-    def take(self) -> list[Row]:
-        """All rows that are at hand, waiting half a second for the first; none when closed."""
+    @property
+    def waits_for(self) -> ChangeSource | None:
+        """What ``take`` would wait for a batch of."""
+        return None if self._ready or self._failure or self.closed else self._source_of_next()
+
+    def take(self, batch: ChangeBatch | None = None) -> list[Row]:
+        """All rows that are at hand, waiting half a second for the first; none when closed. ``batch`` is of what it
+        waits for, where somebody else has waited."""
         if not self._ready:
-            self._fill()
+            self._fill(batch)
         rows = list(self._ready) if not self.closed else []
         self._ready.clear()
         return rows
@@ -135,14 +146,17 @@ class RowStream(ABC, Iterator[Row]):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _fill(self) -> None:
+    def _fill(self, batch: ChangeBatch | None = None) -> None:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
         with self._reading:
             try:
+                source = None if self.closed or batch is not None else self._source_of_next()
+                if source is not None:
+                    batch = self._next_batch(source)
                 if not self.closed:
-                    self._ready.extend(self._read())
+                    self._ready.extend(self._rows_of(batch))
             except Exception as error:
                 if not self._ready:
                     raise
@@ -155,13 +169,18 @@ class RowStream(ABC, Iterator[Row]):
     def _next_batch(self, source: ChangeSource) -> ChangeBatch | None:
         """None when closed meanwhile. Raises ServerError QL521 when the stream cannot go on, however often it is
         tried."""
-        for attempt in range(_RETRIES):
+        for attempt in itertools.count():
             try:
                 return source.next_batch()
             except StreamFault as fault:
                 if self.closed:
                     return None
-                if fault.todo not in _PASSING or attempt + 1 == _RETRIES:
-                    raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
-                self._closing.wait(backoff(attempt, 0.05, 2.0))
+                self._closing.wait(pause_after(fault, attempt))
         return None
+
+
+def pause_after(fault: StreamFault, attempt: int) -> float:
+    """Seconds to wait before the next attempt; they count from 0. Raises ServerError QL521 where none is left."""
+    if fault.todo not in _PASSING or attempt + 1 == _RETRIES:
+        raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
+    return backoff(attempt, 0.05, 2.0)

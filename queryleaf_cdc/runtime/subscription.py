@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event
-from queryleaf_cdc.mongo.change_source import ChangeSource
+from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
 from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, quiet_until, require_replica_set
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.handles import Db
@@ -46,12 +46,14 @@ class Subscription(RowStream):
     def _end(self) -> None:
         self._source.close()
 
-    def _read(self) -> Iterator[Row]:
-        if not self._events:
-            batch = self._next_batch(self._source)
-            if batch is not None and not batch.events:
+    def _source_of_next(self) -> ChangeSource | None:
+        return self._source if not self._events else None
+
+    def _rows_of(self, batch: ChangeBatch | None) -> Iterator[Row]:
+        if batch is not None:
+            if not batch.events:
                 yield from self._by_time(batch.position)
-            self._events.extend(batch.events if batch is not None else ())
+            self._events.extend(batch.events)
         with without_collections():  # rows stay until they are read: there is nothing to collect
             while self._events:
                 yield from self._rows.of(self._taken())

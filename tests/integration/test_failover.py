@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from three_nodes import ThreeNodes, three_nodes
 from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for
+
+from queryleaf_cdc import QueryLeaf
 
 Db = Database[dict[str, Any]]
 
@@ -64,6 +67,41 @@ def writing(nodes: ThreeNodes, name: str) -> Iterator[set[int]]:
         thread.join()
 
 
+@contextlib.contextmanager
+def reading(ql: QueryLeaf) -> Iterator[list[list[int]]]:
+    """Readers of events in this process: yields what each has got so far, which is complete in the end."""
+    sql = "SELECT _id AS k, COUNT(*) OVER (ORDER BY CHANGE_TIMESTAMP()) AS nth FROM events WHERE CHANGE_DETECTED()"
+    rows, changes = ql.stream(sql), ql.stream("SELECT _id AS k FROM events EMIT CHANGES")
+    found: list[list[int]] = [[], [], []]
+
+    def follow(rows: Iterable[dict[str, Any]], keys: list[int]) -> None:
+        keys.extend(row["k"] for row in rows)
+
+    async def follow_too(keys: list[int]) -> None:
+        async with ql.astream(sql) as rows:
+            opened.set()
+            async for row in rows:
+                keys.append(row["k"])
+
+    opened = threading.Event()
+    works = [
+        threading.Thread(target=follow, args=(rows, found[0])),
+        threading.Thread(target=follow, args=(changes, found[1])),
+        threading.Thread(target=lambda: asyncio.run(follow_too(found[2]))),
+    ]
+    for work in works:
+        work.start()
+    opened.wait(30)
+    try:
+        yield found
+    finally:
+        rows.close()
+        changes.close()
+        ql.close()
+        for work in works:
+            work.join()
+
+
 def test_the_primary_goes_again_and_again(nodes: ThreeNodes) -> None:
     ql = QuickLeaf(nodes.uri, "shop")
     db = ql.database
@@ -100,7 +138,7 @@ def test_what_a_stream_remembers_goes_on_with_another_primary(nodes: ThreeNodes)
     db = ql.database
     ql.limits = dataclasses.replace(QUICK, max_batch_events=20)
     ql.execute(STREAMS)
-    with ql:
+    with reading(QuickLeaf(nodes.uri, "streams")) as found, ql:
         with writing(nodes, "streams") as confirmed:
             wait_for(lambda: len(confirmed) > 20)
             nodes.step_down()
@@ -115,6 +153,7 @@ def test_what_a_stream_remembers_goes_on_with_another_primary(nodes: ThreeNodes)
         ql.drain(30)
         keys = sorted(each["_id"] for each in db.events.find())
         wait_for(lambda: sum(each["n"] for each in db.tenths.find()) == len(keys))
+        wait_for(lambda: found == [keys] * 3)
     steps = [None, *(after - before for before, after in itertools.pairwise(keys))]
     assert [(each["k"], each["nth"], each["step"]) for each in db.events_in_order.find().sort("nth", 1)] == [
         (key, nth, step) for nth, (key, step) in enumerate(zip(keys, steps, strict=True), 1)

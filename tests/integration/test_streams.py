@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -225,6 +226,48 @@ def test_aclose_ends_a_task_that_waits(ql: QueryLeaf) -> None:
 
 async def collect(rows: Any) -> list[Any]:
     return [row async for row in rows]
+
+
+def test_no_thread_waits(ql: QueryLeaf, db: Db) -> None:
+    async def read(ready: asyncio.Semaphore) -> int:
+        async with ql.astream(SQL) as rows:
+            ready.release()
+            return int((await anext(rows))["n"])
+
+    async def read_all() -> list[int]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        ready = asyncio.Semaphore(0)
+        tasks = [asyncio.create_task(read(ready)) for _ in range(20)]
+        for _ in tasks:
+            await ready.acquire()
+        await asyncio.to_thread(db.t.insert_one, {"n": 7})
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(read_all()) == [7] * 20
+
+
+def test_streams_of_a_loop_share_a_client(ql: QueryLeaf) -> None:
+    async def read() -> list[int]:
+        clients = ql._async_clients._by_loop
+        async with ql.astream(SQL), ql.astream(SQL):
+            users = [each.users for each in clients.values()]
+        return [*users, len(clients)]
+
+    assert asyncio.run(read()) == [2, 0]
+
+
+def test_a_cursor_ends_with_its_stream(ql: QueryLeaf, db: Db) -> None:
+    async def read() -> None:
+        async with ql.astream(SQL) as rows:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(rows), 0.3)
+            assert open_cursors(db) == 1
+
+    asyncio.run(read())
+    deadline = time.monotonic() + 10
+    while open_cursors(db):  # the server ends a wait after a moment
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_mistake_is_raised_where_it_is_awaited(ql: QueryLeaf) -> None:

@@ -83,13 +83,16 @@ def test_bisection_finds_the_large_event(large: int) -> None:
     """A stream of seven changes of which only one concerns the pipeline, and that one is too large."""
     events = [_event(f"82{n}") for n in range(7)]
 
-    def probe(stages: list[dict[str, Any]], in_full: bool, count: int) -> list[dict[str, Any]] | None:
+    def probe(stages: list[dict[str, Any]], in_full: bool, count: int) -> Any:
+        yield from ()
         if not in_full:
             return events[:count]
         limit = stages[0]["$match"]["_id._data"]["$lte"] if stages else "83"
         return None if f"82{large}" <= limit else []
 
-    [found] = isolate_large_event(probe)
+    with pytest.raises(StopIteration) as end:
+        next(isolate_large_event(probe))
+    [found] = end.value.value
     assert (found["_id"], found["poison"]["code"]) == ({"_data": f"82{large}"}, TOO_LARGE_CODE)
 
 
