@@ -12,8 +12,9 @@ from typing import Any
 
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.partitions import Order, order_of, partition_identity
+from queryleaf_cdc.dataflow.row_log import PageWriter, RowLog, pages_of, read_log
 from queryleaf_cdc.dataflow.rows import Delta, Row, projection
-from queryleaf_cdc.dataflow.state import Cell, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Found, StateChange
 from queryleaf_cdc.dataflow.windows.column import Running
 from queryleaf_cdc.dataflow.windows.columns import column
 from queryleaf_cdc.dataflow.windows.reach import together
@@ -38,7 +39,7 @@ class AlongStream:
         self._reach = together(each.reach for each in self._columns)
         self._before = self._reach.reads_before.walk()
         self._sees_peers = bool(self._reach.reads_after.rules)
-        self._partitions = context.state.cells(_Codec(self._running, self._order))
+        self._partitions = context.state.cells(_Codec(self._running, self._order), _pages)
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         (delta,) = inputs
@@ -96,15 +97,13 @@ class AlongStream:
     def _values(self, partition: _Partition, rows: list[Row], place: int) -> list[Row]:
         """Puts rows in at a place, and gives their values, for which the rows behind them are not there."""
         start = self._first_read(partition, rows[0], place)
-        head = partition.head if partition.base + start else ()
+        head = partition.head(self._reach.head) if partition.base + start else ()
         stretch = Stretch(
             [*partition.rows[start:place], *rows], self._order, partition.base + start, 0, head, partition.carried
         )
         first, end = place - start, place - start + len(rows)
         values = list(zip(*[each.values(stretch, first, end) for each in self._columns], strict=True))
         partition.put(place, rows, list(map(self._order, rows)))
-        if self._reach.head and not partition.base:
-            partition.head = partition.rows[: self._reach.head]
         came_last = place == len(partition.rows) - len(rows)
         if self._running and came_last and len(partition.rows) - partition.memo >= 2 * _SLACK:
             self._move_memo(partition, self._keep_from(partition))
@@ -152,62 +151,78 @@ class AlongStream:
         if self._running:
             self._move_memo(partition, at)
             at = partition.memo
-        if partition.base + at >= self._reach.head:
-            partition.drop(at)
+        if at and partition.base + at >= self._reach.head:
+            partition.drop(at, self._reach.head)
         partition.enough = 2 * len(partition.rows) + _SLACK
 
 
 class _Partition:
-    """``base`` rows came before ``rows`` and are forgotten; ``carried`` is what each running function has made of all
-    rows before ``rows[memo]``."""
+    """``base`` rows came before ``rows`` and are forgotten, but for the ``first`` ones, if functions read these;
+    ``carried`` is what each running function has made of all rows before ``rows[memo]``."""
 
-    __slots__ = ("base", "carried", "enough", "head", "memo", "orders", "rows")
+    __slots__ = ("base", "carried", "enough", "first", "log", "memo", "orders", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, log: RowLog, orders: list[bytes]) -> None:
         self.base = 0
-        self.rows: list[Row] = []
-        self.orders: list[bytes] = []
-        self.head: list[Row] = []
+        self.log = log
+        self.rows = log.rows
+        self.orders = orders
+        self.first: RowLog | None = None
         self.memo = 0
         self.carried: Mapping[object, Any] = {}
         self.enough = _SLACK
 
+    def head(self, count: int) -> list[Row]:
+        """So many of the first rows."""
+        return self.rows[:count] if self.first is None else self.first.rows
+
     def put(self, place: int, rows: list[Row], orders: list[bytes]) -> None:
-        self.rows[place:place] = rows
+        self.log.put(place, rows)
         self.orders[place:place] = orders
 
-    def drop(self, count: int) -> None:
-        del self.rows[:count]
+    def drop(self, count: int, head: int) -> None:
+        """Forgets rows, of which ``head`` are read for ever."""
+        if head and self.first is None:
+            self.first = RowLog()
+            self.first.rows += self.rows[:head]
+        self.log.drop(count)
         del self.orders[:count]
         self.base += count
         self.memo = max(self.memo - count, 0)
 
 
 class _Codec:
-    """Documents: ``r`` the rows, ``b`` how many came before them, ``h`` the first ones, ``m`` the memo's place, and
-    ``c`` what running functions carry, in the order of the functions."""
+    """Documents: ``r`` the rows, ``b`` how many came before them, ``h`` the first ones of all, ``m`` the memo's place,
+    and ``c`` what running functions carry, in the order of the functions."""
 
     def __init__(self, running: Sequence[Running], order: Order) -> None:
         self._running = running
         self._order = order
 
     def new(self, key: Row) -> _Partition:
-        return _Partition()
+        return _Partition(RowLog(), [])
 
-    def load(self, key: Row, id: bytes, document: Document) -> _Partition:
-        found = _Partition()
-        found.rows = list(map(tuple, document["r"]))
-        found.orders = list(map(self._order, found.rows))
-        found.base, found.memo = document["b"], document["m"]
-        found.head = list(map(tuple, document["h"]))
-        if document["c"]:
-            found.carried = dict(zip(self._running, document["c"], strict=True))
-        return found
+    def load(self, key: Row, id: bytes, found: Found) -> _Partition:
+        document = found[id]
+        log = read_log(id, document["r"], found)
+        partition = _Partition(log, list(map(self._order, log.rows)))
+        partition.base, partition.memo = document["b"], document["m"]
+        if "h" in document:
+            partition.first = read_log(id, document["h"], found)
+        if "c" in document:
+            partition.carried = dict(zip(self._running, document["c"], strict=True))
+        return partition
 
     def changes(self, cell: Cell[_Partition]) -> Iterator[StateChange]:
-        found = cell.value
-        carried = [found.carried[each] for each in self._running] if found.carried else []
-        document = {"r": found.rows, "b": found.base, "m": found.memo, "h": found.head, "c": carried}
+        partition = cell.value
+        first = partition.first
+        pages = PageWriter(cell.id, [partition.log] if first is None else [partition.log, first])
+        document = {"r": pages.document(partition.log), "b": partition.base, "m": partition.memo}
+        if first is not None:
+            document["h"] = pages.document(first)
+        if partition.carried:
+            document["c"] = [partition.carried[each] for each in self._running]
+        yield from pages.changes
         yield StateChange(cell.id, document, not cell.is_stored)
 
     def stored(self, value: _Partition) -> None:
@@ -215,3 +230,7 @@ class _Codec:
 
     def size(self, value: _Partition) -> int:
         return len(value.rows) or 1
+
+
+def _pages(id: bytes, document: Document) -> list[bytes]:
+    return [*pages_of(id, document["r"]), *pages_of(id, document.get("h", {}))]

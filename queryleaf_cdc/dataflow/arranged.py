@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from queryleaf_cdc.dataflow.pages import Page
+from queryleaf_cdc.dataflow.pages import Page, page_id
 from queryleaf_cdc.dataflow.places import Order, encoded_in, placed
 from queryleaf_cdc.dataflow.rows import Row, exact
 from queryleaf_cdc.dataflow.state import NegativeWeight, StateChange, StateStore
@@ -216,6 +216,9 @@ class Arranged:
         yield StateChange(self._id, self._directory(), not is_stored)
 
     def stored(self) -> None:
+        """Or nobody stores anything."""
+        if self.pages[0].number:
+            self._drop_empty_pages()
         self._removed.clear()
         for page in self.pages:
             if page.changed:
@@ -223,7 +226,7 @@ class Arranged:
                 page.is_stored = page.number > 0
 
     def page_id(self, number: int) -> bytes:
-        return self._id + b"\xff" + number.to_bytes(4, "big")
+        return page_id(self._id, number)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.places import Order, place_by
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange, fetch
-from queryleaf_cdc.values import Document
+from queryleaf_cdc.dataflow.state import Cell, Cells, Found, State, StateChange, fetch
 
 
 class _Codec:
@@ -22,10 +21,10 @@ class _Codec:
     def new(self, key: Row) -> Arranged:
         return Arranged(self.id_of(key), self._state.store, self._order)
 
-    def load(self, key: Row, id: bytes, document: Document) -> Arranged:
-        found = Arranged(id, self._state.store, self._order)
-        found.load(document)
-        return found
+    def load(self, key: Row, id: bytes, found: Found) -> Arranged:
+        arranged = Arranged(id, self._state.store, self._order)
+        arranged.load(found[id])
+        return arranged
 
     def changes(self, cell: Cell[Arranged]) -> Iterator[StateChange]:
         return cell.value.changes(cell.is_stored)

@@ -9,15 +9,15 @@ from bson import Int64
 
 from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.by_moment import KEYS, LONG, ONLY, moment_order, up_to
-from queryleaf_cdc.dataflow.open_groups import Aggregates, OpenGroup
+from queryleaf_cdc.dataflow.open_groups import Aggregates, OpenGroup, pages_of_group
 from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.row_log import PageWriter
 from queryleaf_cdc.dataflow.rows import Delta, Row, identity_of
-from queryleaf_cdc.dataflow.state import Cell, StateChange, fetch
+from queryleaf_cdc.dataflow.state import Cell, Found, StateChange, fetch
 from queryleaf_cdc.dataflow.watermark import Watermark
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import from_ms
 from queryleaf_cdc.plans.dataflow import Closing
-from queryleaf_cdc.values import Document
 
 
 class WindowGroups:
@@ -27,7 +27,7 @@ class WindowGroups:
         self._keys, self._start, self._size, self._every = node.keys, node.start, node.size, node.every_change
         self._group_of = identity_of(node.keys)
         self._aggregates = Aggregates(node.aggregates, context)
-        self._groups = context.state.cells(_Codec(self._aggregates))
+        self._groups = context.state.cells(_Codec(self._aggregates), pages_of_group)
         self._ends = Arrangement(context.state, moment_order)
         self._watermark = Watermark(context.state)
 
@@ -92,6 +92,7 @@ class WindowGroups:
             if not self._every:
                 output.append((self._row(group), 1))
             group.count = 0
+            group.log.clear()
         if entries:
             self._watermark.pass_to(clock)
 
@@ -108,17 +109,19 @@ class _Codec:
     def new(self, key: Row) -> OpenGroup:
         return self._aggregates.new(key)
 
-    def load(self, key: Row, id: bytes, document: Document) -> OpenGroup:
-        return self._aggregates.load(document)
+    def load(self, key: Row, id: bytes, found: Found) -> OpenGroup:
+        return self._aggregates.load(id, found[id], found)
 
     def changes(self, cell: Cell[OpenGroup]) -> Iterator[StateChange]:
-        if cell.value.count:
-            yield StateChange(cell.id, self._aggregates.document(cell.value), not cell.is_stored)
-        elif cell.is_stored:
-            yield StateChange(cell.id, None, False)
+        group = cell.value
+        pages = PageWriter(cell.id, [group.log])
+        document = self._aggregates.document(group, pages) if group.count else None
+        yield from pages.changes
+        if document is not None or cell.is_stored:
+            yield StateChange(cell.id, document, not cell.is_stored)
 
     def stored(self, value: OpenGroup) -> None:
         pass
 
     def size(self, value: OpenGroup) -> int:
-        return max(1, len(value.rows)) if value.count else 0
+        return max(1, len(value.log.rows)) if value.count else 0

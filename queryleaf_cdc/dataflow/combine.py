@@ -7,9 +7,8 @@ from datetime import datetime
 
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, row_identity
-from queryleaf_cdc.dataflow.state import Cell, NegativeWeight, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Found, NegativeWeight, StateChange
 from queryleaf_cdc.plans.dataflow import Combine
-from queryleaf_cdc.values import Document
 
 Counts = list[int]
 """How often a row is in each input."""
@@ -79,8 +78,8 @@ class _Codec:
     def new(self, key: Row) -> _Counted:
         return _Counted(key, self._none)
 
-    def load(self, key: Row, id: bytes, document: Document) -> _Counted:
-        return _Counted(tuple(document["r"]), document["n"])
+    def load(self, key: Row, id: bytes, found: Found) -> _Counted:
+        return _Counted(tuple(found[id]["r"]), found[id]["n"])
 
     def changes(self, cell: Cell[_Counted]) -> Iterator[StateChange]:
         counted = cell.value

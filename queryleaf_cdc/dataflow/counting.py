@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from queryleaf_cdc.dataflow.by_moment import KEYS, ONLY
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import Cell, State, StateChange
-from queryleaf_cdc.values import Document
+from queryleaf_cdc.dataflow.state import Cell, Found, State, StateChange
 
 
 class Counter:
@@ -29,8 +28,8 @@ class _Codec:
     def new(self, key: Row) -> list[int]:
         return [0]
 
-    def load(self, key: Row, id: bytes, document: Document) -> list[int]:
-        return [int(document["n"])]
+    def load(self, key: Row, id: bytes, found: Found) -> list[int]:
+        return [int(found[id]["n"])]
 
     def changes(self, cell: Cell[list[int]]) -> Iterator[StateChange]:
         yield StateChange(cell.id, {"n": cell.value[0]}, not cell.is_stored)

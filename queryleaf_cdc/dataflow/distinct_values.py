@@ -8,9 +8,9 @@ from collections.abc import Hashable, Iterator
 from queryleaf_cdc.dataflow.group_feeds import Values
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Row, Touched, identity
-from queryleaf_cdc.dataflow.state import Cell, Cells, NegativeWeight, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Cells, Found, NegativeWeight, StateChange
 from queryleaf_cdc.functions.server_numbers import is_number
-from queryleaf_cdc.values import Document, Value
+from queryleaf_cdc.values import Value
 
 
 class Count:
@@ -29,7 +29,8 @@ class _Codec:
     def new(self, key: Row) -> Count:
         return Count(key[-1])
 
-    def load(self, key: Row, id: bytes, document: Document) -> Count:
+    def load(self, key: Row, id: bytes, found: Found) -> Count:
+        document = found[id]
         return Count(document.get("v", key[-1]), document["n"])
 
     def changes(self, cell: Cell[Count]) -> Iterator[StateChange]:

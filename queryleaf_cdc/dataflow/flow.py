@@ -35,8 +35,8 @@ class FlowRow:
 class StreamFlow:
     """Rows come in the order of the changes they came of.
 
-    Without a ``store`` its state lives in memory only. With one, ``state_changes`` is asked for after each step, and
-    what it says is written; ``commit`` or ``rollback`` follows."""
+    Without a ``store`` its state lives in memory only; ``commit`` follows each step. With one, ``state_changes`` is
+    asked for before that, and what it says is written; or ``rollback`` follows."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from queryleaf_cdc.aggregates import Tally
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import Cell, StateChange
+from queryleaf_cdc.dataflow.state import Cell, Found, StateChange
 from queryleaf_cdc.values import Document
 
 
@@ -37,12 +37,13 @@ class GroupCodec:
     def new(self, key: Row) -> Kept:
         return Kept(key, tuple([make() for make in self._make]))
 
-    def load(self, key: Row, id: bytes, document: Document) -> Kept:
+    def load(self, key: Row, id: bytes, found: Found) -> Kept:
+        document = found[id]
         tallies = [load(each) for load, each in zip(self._load, document.get("a", ()), strict=True)]
-        found = Kept(tuple(document.get("k", ())), tuple(tallies))
-        found.rows = document["n"]
-        found.is_out = True
-        return found
+        kept = Kept(tuple(document.get("k", ())), tuple(tallies))
+        kept.rows = document["n"]
+        kept.is_out = True
+        return kept
 
     def changes(self, cell: Cell[Kept]) -> Iterator[StateChange]:
         kept = cell.value

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from queryleaf_cdc.aggregates import AGGREGATES, Linear, Tally
 from queryleaf_cdc.dataflow.group_feeds import Feeds
 from queryleaf_cdc.dataflow.operator import Context
+from queryleaf_cdc.dataflow.row_log import PageWriter, RowLog, pages_of, read_log
 from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.dataflow.state import Found
 from queryleaf_cdc.dataflow.windows.framed_aggregates import aggregate
 from queryleaf_cdc.dataflow.windows.frames import bounds
 from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
@@ -21,13 +23,13 @@ Result = Callable[["OpenGroup"], Value]
 class OpenGroup:
     """Its key as first seen, how many rows it has, its tallies, and, where they are needed, the rows themselves."""
 
-    __slots__ = ("count", "key", "rows", "tallies")
+    __slots__ = ("count", "key", "log", "tallies")
 
     def __init__(self, key: Row, tallies: list[Tally]) -> None:
         self.key = key
         self.count = 0
         self.tallies = tallies
-        self.rows: list[Row] = []
+        self.log = RowLog()
 
 
 class Aggregates:
@@ -50,7 +52,7 @@ class Aggregates:
         self._keeps_rows = True
         of_all = WindowFunction(node.name, node.args, node.distinct, node.filter, node.order_by, None, node.span)
         function = aggregate(of_all, bounds(None, (), _no_order, context), context)
-        return lambda group: function.values(Stretch(group.rows, _no_order, 0, 0, (), {}), 0, 1)[0]
+        return lambda group: function.values(Stretch(group.log.rows, _no_order, 0, 0, (), {}), 0, 1)[0]
 
     def new(self, key: Row) -> OpenGroup:
         return OpenGroup(key, [make() for make in self._tallies])
@@ -62,21 +64,29 @@ class Aggregates:
             for position in positions:
                 group.tallies[position].add(values, 1)
         if self._keeps_rows:
-            group.rows += rows
+            group.log.rows += rows
 
     def values(self, group: OpenGroup) -> Row:
         return tuple([result(group) for result in self._results])
 
-    def document(self, group: OpenGroup) -> Document:
-        """``k`` the key, ``n`` the number of rows, ``a`` the tallies, ``r`` the rows."""
-        tallies = [tally.document() for tally in group.tallies]
-        return {"k": group.key, "n": group.count, "a": tallies, "r": group.rows}
+    def document(self, group: OpenGroup, pages: PageWriter) -> Document:
+        """``k`` the key, ``n`` the number of rows, ``a`` the tallies, ``r`` the rows, where they are kept."""
+        document: Document = {"k": group.key, "n": group.count, "a": [tally.document() for tally in group.tallies]}
+        if group.log.rows:
+            document["r"] = pages.document(group.log)
+        return document
 
-    def load(self, document: Document) -> OpenGroup:
+    def load(self, id: bytes, document: Document, found: Found) -> OpenGroup:
         tallies = [kind.load(each) for kind, each in zip(self._tallies, document["a"], strict=True)]
-        found = OpenGroup(tuple(document["k"]), tallies)
-        found.count, found.rows = document["n"], list(map(tuple, document["r"]))
-        return found
+        group = OpenGroup(tuple(document["k"]), tallies)
+        group.count = document["n"]
+        if "r" in document:
+            group.log = read_log(id, document["r"], found)
+        return group
+
+
+def pages_of_group(id: bytes, document: Document) -> list[bytes]:
+    return pages_of(id, document["r"]) if "r" in document else []
 
 
 def _no_order(row: Row) -> bytes:

@@ -77,6 +77,11 @@ class Page:
         return upper
 
 
+def page_id(id: bytes, number: int) -> bytes:
+    """Of the cell with this id."""
+    return id + b"\xff" + number.to_bytes(4, "big")
+
+
 def _separator(below: bytes, above: bytes) -> bytes:
     """The shortest start of ``above`` that comes after ``below``: directories stay small."""
     pairs = zip(below, above, strict=False)

@@ -14,7 +14,7 @@ from queryleaf_cdc.dataflow.rows import Row, exact
 
 Order = Callable[[Row], bytes]
 
-_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _LENGTH = 4
 _LONG = 1024
 
@@ -39,7 +39,7 @@ def encoded_in(place: bytes) -> bytes:
 
 def read(stored: bytes, order: Order) -> tuple[list[bytes], list[Row], list[bytes]]:
     """Places, rows, and encoded rows, from encoded rows one after another."""
-    rows = [tuple(each[""]) for each in bson.decode_all(stored, _OPTIONS)]
+    rows = [tuple(each[""]) for each in bson.decode_all(stored, OPTIONS)]
     encoded = list(_cut(stored))
     return [placed(order(row), each) for row, each in zip(rows, encoded, strict=True)], rows, encoded
 

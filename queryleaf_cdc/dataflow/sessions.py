@@ -10,11 +10,12 @@ from bson import Int64
 
 from queryleaf_cdc.dataflow.arrangement import Arrangement
 from queryleaf_cdc.dataflow.by_moment import KEYS, ONLY, moment_order, up_to
-from queryleaf_cdc.dataflow.open_groups import Aggregates, OpenGroup
+from queryleaf_cdc.dataflow.open_groups import Aggregates, OpenGroup, pages_of_group
 from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.partitions import partition_identity
+from queryleaf_cdc.dataflow.row_log import PageWriter
 from queryleaf_cdc.dataflow.rows import Delta, Row, projection
-from queryleaf_cdc.dataflow.state import Cell, StateChange, fetch
+from queryleaf_cdc.dataflow.state import Cell, Found, StateChange, fetch
 from queryleaf_cdc.dataflow.watermark import Watermark
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import from_ms
@@ -33,14 +34,18 @@ class _Session:
 
 class _Open:
     """The sessions of one key that have not ended; ``due`` is when that is looked at, where there are any: at the
-    latest when the first of them ends."""
+    latest when the first of them ends; ``gone`` are the pages of rows that the others had."""
 
-    __slots__ = ("due", "key", "sessions")
+    __slots__ = ("due", "gone", "key", "sessions")
 
     def __init__(self, key: Row) -> None:
         self.key = key
         self.sessions: list[_Session] = []
         self.due: int | None = None
+        self.gone: list[int] = []
+
+    def leave_pages(self, session: _Session) -> None:
+        self.gone += session.group.log.release()
 
 
 class SessionGroups:
@@ -52,7 +57,7 @@ class SessionGroups:
         self._key = projection([itemgetter(at) for at in others])
         self._name = partition_identity(len(others))
         self._aggregates = Aggregates(node.aggregates, context, keeps_rows=not node.in_order)
-        self._open = context.state.cells(_Codec(self._aggregates))
+        self._open = context.state.cells(_Codec(self._aggregates), _pages)
         self._dues = Arrangement(context.state, moment_order)
         self._watermark = Watermark(context.state)
 
@@ -109,19 +114,22 @@ class SessionGroups:
         for other in touched[1:]:
             self._merge(first, other)
             open.sessions.remove(other)
+            open.leave_pages(other)
         first.start, first.end = min(first.start, start), max(first.end, end)
         self._aggregates.add(first.group, [row])
         return first
 
     def _merge(self, session: _Session, other: _Session) -> None:
         session.start, session.end = min(session.start, other.start), max(session.end, other.end)
-        self._aggregates.add(session.group, other.group.rows)
+        self._aggregates.add(session.group, other.group.log.rows)
 
     def _ended(self, name: Hashable, clock: int) -> list[_Session]:
         """Of one key, taken out of those that are open."""
         open = self._open.get(name)
         ended = [each for each in open.sessions if each.end <= clock]
         open.sessions = [each for each in open.sessions if each.end > clock]
+        for each in ended:
+            open.leave_pages(each)
         return ended
 
     def _look_again(self, open: _Open, clock: int) -> None:
@@ -152,22 +160,27 @@ class _Codec:
     def new(self, key: Row) -> _Open:
         return _Open(key)
 
-    def load(self, key: Row, id: bytes, document: Document) -> _Open:
-        found = _Open(tuple(document["k"]))
-        found.due = document["d"]
-        found.sessions = [_Session(each["s"], each["e"], self._aggregates.load(each)) for each in document["s"]]
-        return found
+    def load(self, key: Row, id: bytes, found: Found) -> _Open:
+        document = found[id]
+        open = _Open(tuple(document["k"]))
+        open.due = document["d"]
+        open.sessions = [
+            _Session(each["s"], each["e"], self._aggregates.load(id, each, found)) for each in document["s"]
+        ]
+        return open
 
     def changes(self, cell: Cell[_Open]) -> Iterator[StateChange]:
         open = cell.value
-        if open.sessions:
-            yield StateChange(cell.id, self._document(open), not cell.is_stored)
-        elif cell.is_stored:
-            yield StateChange(cell.id, None, False)
+        pages = PageWriter(cell.id, [each.group.log for each in open.sessions], open.gone)
+        open.gone = []
+        document = self._document(open, pages) if open.sessions else None
+        yield from pages.changes
+        if document is not None or cell.is_stored:
+            yield StateChange(cell.id, document, not cell.is_stored)
 
-    def _document(self, open: _Open) -> Document:
+    def _document(self, open: _Open, pages: PageWriter) -> Document:
         sessions = [
-            {**self._aggregates.document(each.group), "s": Int64(each.start), "e": Int64(each.end)}
+            {**self._aggregates.document(each.group, pages), "s": Int64(each.start), "e": Int64(each.end)}
             for each in open.sessions
         ]
         return {"k": open.key, "d": Int64(open.due or 0), "s": sessions}
@@ -176,4 +189,8 @@ class _Codec:
         pass
 
     def size(self, value: _Open) -> int:
-        return sum(max(1, len(each.group.rows)) for each in value.sessions)
+        return sum(max(1, len(each.group.log.rows)) for each in value.sessions)
+
+
+def _pages(id: bytes, document: Document) -> list[bytes]:
+    return [page for session in document["s"] for page in pages_of_group(id, session)]

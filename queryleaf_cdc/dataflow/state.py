@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,6 +24,13 @@ _HASHED = b"\x00"
 """begins no encoded value"""
 
 T = TypeVar("T")
+
+
+Found = Mapping[bytes, Document]
+"""Documents of the store, by their ids"""
+
+Pages = Callable[[bytes, Document], Iterable[bytes]]
+"""From the id of a cell and its document to the ids of further documents, without which it cannot be loaded"""
 
 
 class NegativeWeight(Exception):
@@ -55,7 +62,8 @@ class Codec(Protocol[T]):
 
     def new(self, key: Row) -> T: ...
 
-    def load(self, key: Row, id: bytes, document: Document) -> T: ...
+    def load(self, key: Row, id: bytes, found: Found) -> T:
+        """``found`` has the cell's document under ``id``, and the pages that go with it."""
 
     def changes(self, cell: Cell[T]) -> Iterator[StateChange]:
         """What differs from what is stored."""
@@ -89,9 +97,9 @@ class State:
         self.began_empty = store.is_empty
         self._all: list[Cells[object]] = []
 
-    def cells(self, codec: Codec[T]) -> Cells[T]:
+    def cells(self, codec: Codec[T], pages: Pages | None = None) -> Cells[T]:
         """The state of one more operator. Operators must ask in the same order every time."""
-        made = Cells(self, len(self._all), codec)
+        made = Cells(self, len(self._all), codec, pages)
         self._all.append(made)  # type: ignore[arg-type]
         return made
 
@@ -115,10 +123,11 @@ class State:
 class Cells(Generic[T]):
     """One operator's cells by the identity of their keys."""
 
-    def __init__(self, state: State, number: int, codec: Codec[T]) -> None:
+    def __init__(self, state: State, number: int, codec: Codec[T], pages: Pages | None) -> None:
         self._state = state
         self._prefix = bytes((number >> 8, number & 255))
         self._codec = codec
+        self._pages = pages
         self._cached: OrderedDict[Hashable, Cell[T]] = OrderedDict()
         self._dirty: dict[Hashable, Cell[T]] = {}
         self._elsewhere = Filter()
@@ -146,19 +155,23 @@ class Cells(Generic[T]):
         may_be_there = self._elsewhere.may_hold
         return [id for identity, id in missing.items() if may_be_there(identity)]
 
-    def load(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+    def load(self, ids: Sequence[bytes]) -> Found:
         return self._state.store.load(ids)
 
-    def take_in(
-        self, keys: Mapping[Hashable, Row], missing: Mapping[Hashable, bytes], found: Mapping[bytes, Document]
-    ) -> None:
+    def pages_of(self, missing: Mapping[Hashable, bytes], found: Found) -> Iterable[bytes]:
+        """What else is needed of the cells whose documents were found."""
+        if self._pages is not None:
+            for id in missing.values():
+                if id in found:
+                    yield from self._pages(id, found[id])
+
+    def take_in(self, keys: Mapping[Hashable, Row], missing: Mapping[Hashable, bytes], found: Found) -> None:
         """Makes the cells that were missing from what the store has of them."""
         cached, codec = self._cached, self._codec
         for identity, id in missing.items():
-            document = found.get(id)
             key = keys[identity]
-            value = codec.new(key) if document is None else codec.load(key, id, document)
-            cell = cached[identity] = Cell(key, id, value, document is not None)
+            value = codec.load(key, id, found) if id in found else codec.new(key)
+            cell = cached[identity] = Cell(key, id, value, id in found)
             cell.counted = codec.size(value) or 1
             self._count(cell.counted)
 
@@ -238,10 +251,14 @@ class Cells(Generic[T]):
 
 
 def fetch(wanted: Iterable[tuple[Cells[Any], Mapping[Hashable, Row]]]) -> None:
-    """``Cells.fetch`` for the cells of several operators of one state, by one read: each costs a way to the server."""
+    """``Cells.fetch`` for the cells of several operators of one state, by one read, and a second one for pages: each
+    costs a way to the server."""
     missing = [(cells, keys, gone) for cells, keys in wanted if (gone := cells.missing(keys))]
     ids = [id for cells, _, gone in missing for id in cells.stored_among(gone)]
     found = missing[0][0].load(ids) if ids else {}
+    pages = [id for cells, _, gone in missing for id in cells.pages_of(gone, found)] if found else []
+    if pages:
+        found = {**found, **missing[0][0].load(pages)}
     for cells, keys, gone in missing:
         cells.take_in(keys, gone, found)
 

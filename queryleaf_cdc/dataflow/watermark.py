@@ -8,8 +8,7 @@ from bson import Int64
 
 from queryleaf_cdc.dataflow.by_moment import KEYS, LONG, ONLY
 from queryleaf_cdc.dataflow.rows import Row
-from queryleaf_cdc.dataflow.state import Cell, Cells, State, StateChange
-from queryleaf_cdc.values import Document
+from queryleaf_cdc.dataflow.state import Cell, Cells, Found, State, StateChange
 
 
 class Passed:
@@ -57,10 +56,10 @@ class _Codec:
     def new(self, key: Row) -> Passed:
         return Passed()
 
-    def load(self, key: Row, id: bytes, document: Document) -> Passed:
-        found = Passed()
-        found.moment, found.late = document["t"], document["n"]
-        return found
+    def load(self, key: Row, id: bytes, found: Found) -> Passed:
+        passed = Passed()
+        passed.moment, passed.late = found[id]["t"], found[id]["n"]
+        return passed
 
     def changes(self, cell: Cell[Passed]) -> Iterator[StateChange]:
         yield StateChange(cell.id, {"t": Int64(cell.value.moment), "n": Int64(cell.value.late)}, not cell.is_stored)

@@ -142,7 +142,6 @@ class Flowing:
 
     def _step(self, deltas: dict[int, Delta]) -> list[FlowRow]:
         rows = self._flow.step(deltas, self._clock)
-        self._flow.state_changes()  # arrangements close their gaps then; nobody stores what they say
         self._flow.commit()
         return rows
 

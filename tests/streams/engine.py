@@ -70,8 +70,8 @@ class Stream:
 
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         rows = self.flow.step(deltas, now)
-        changes = self.flow.state_changes()
         if self._store is not None:
+            changes = self.flow.state_changes()
             self._store.write([replace(each, document=_stored(each.document)) for each in changes])
         self.flow.commit()
         return rows

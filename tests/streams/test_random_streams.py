@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from queryleaf_cdc.dataflow import along
+from queryleaf_cdc.dataflow import along, row_log
 from queryleaf_cdc.dataflow.state import MemoryStore
 from tests.streams.changes import COLUMNS, Document, History, draw_history
 from tests.streams.engine import Stream
@@ -40,9 +40,10 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], lis
 
 @pytest.fixture(autouse=True)
 def _slack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Partitions are shortened early, and what runs on is carried on often."""
+    """Partitions are shortened early, what runs on is carried on often, and few rows make a page."""
     seed = request.node.callspec.params.get("seed", 0)
     monkeypatch.setattr(along, "_SLACK", (1, 3, 32)[seed % 3])
+    monkeypatch.setattr(row_log, "_PAGE", (1, 2, 64)[seed // 2 % 3])
 
 
 def check(question: Question, seed: int, events: int = 200) -> None:
