@@ -50,8 +50,10 @@ class Stream:
         documents: dict[str, list[Document]] | None = None,
         store: MemoryStore | None = None,
         slack: timedelta = timedelta(0),
+        cache_rows: int = 100,
     ) -> None:
         self._slack = slack
+        self._cache_rows = cache_rows
         *_, statement = compile_sql(sql).statements
         assert isinstance(statement, FlowStatement)
         plan = statement.plan
@@ -66,7 +68,7 @@ class Stream:
 
     def restart(self) -> None:
         plan = self._plan
-        self.flow = StreamFlow(plan.dataflow, plan.changes, {}, self.tables, self._store, 100)
+        self.flow = StreamFlow(plan.dataflow, plan.changes, {}, self.tables, self._store, self._cache_rows)
 
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         rows = self.flow.step(deltas, now)
