@@ -16,6 +16,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, Program, Trigger
+from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
 from queryleaf_cdc.mongo.faults import (
     BatchRefused,
@@ -291,7 +292,7 @@ class Engine:
                     self.transaction.abort()
                     drop_indexes_of_several_fields(self.database, views.rows_of(build))
                     raise Conflict(fault.message) from fault
-                raise ViewFailed(build, _refused_row(fault)) from fault
+                raise ViewFailed(build, _refused(fault, buffer.ops[fault.index][1])) from fault
             except Conflict as fault:
                 attempt += 1
                 if buffer.has_read:
@@ -477,10 +478,12 @@ class Engine:
         return clock["clusterTime"] if clock else None
 
 
-def _refused_row(fault: WriteFailed) -> str:
+def _refused(fault: WriteFailed, collection: str) -> str:
+    """A write of a view, or of what a stream remembers."""
     if fault.code in (NO_SUCH_KEY, OTHER_COLLECTION, _DUPLICATE_KEY):
         return f"QL609: its rows are not as they were written: {fault}"
-    return f"QL602: the server refused one of its rows: {fault}"
+    what = "what it remembers of one key" if collection.startswith(names.STATE) else "one of its rows"
+    return f"QL602: the server refused {what}: {fault}"
 
 
 def _factor(lane: Lane) -> int:
