@@ -21,7 +21,8 @@ from queryleaf_cdc.values import Document
 _PAGE = 64
 """Rows of a page, at most. As many in the cell's document move into pages."""
 _BYTES = 1 << 15
-"""The same for their length, encoded; but a page has at least one row, however long that is."""
+"""The same for their length, encoded, and in the cell's document for all of its logs together; but a page has at least
+one row, however long that is."""
 
 
 class _Page:
@@ -32,6 +33,10 @@ class _Page:
     def __init__(self, number: int, size: int, skip: int = 0) -> None:
         self.number, self.size, self.skip = number, size, skip
         self.changed = False
+
+    def grow(self, rows: int) -> None:
+        self.size += rows
+        self.changed = True
 
 
 class RowLog:
@@ -72,8 +77,7 @@ class RowLog:
         for page in reversed(self.pages):
             start -= page.size
             if place >= start:
-                page.size += size
-                page.changed = True
+                page.grow(size)
                 break
         self.paged += size
 
@@ -99,6 +103,7 @@ class PageWriter:
         going = [*gone, *(number for log in logs for number in log.gone)]
         taken = [*going, *(page.number for log in logs for page in log.pages)]
         self._numbers = count(max(taken, default=-1) + 1)
+        self._room = _BYTES
         self.changes = [StateChange(page_id(id, number), None, False) for number in going]
         """of pages"""
         for log in logs:
@@ -107,20 +112,32 @@ class PageWriter:
     def document(self, log: RowLog) -> Document:
         """``t`` the last rows; ``p`` the pages before them, as (first number, how many); ``s`` how many rows of the
         first page are gone. What is not there is left out."""
+        encoded = self._tail(log)
         if any(page.changed for page in log.pages):
             log.pages = list(self._cut_anew(log))
-        tail = log.rows[log.paged :]
-        encoded = _encoded(tail) if len(tail) < _PAGE else None
-        if encoded is None or len(encoded) > _BYTES:
-            log.pages += [self._new_page(*piece) for piece in _pieces(tail)]
-            log.paged = len(log.rows)
-            tail = []
-        document: Document = {"t": encoded} if tail else {}
+        document: Document = {"t": encoded} if encoded else {}
         if log.pages:
             document["p"] = _runs(page.number for page in log.pages)
         if log.pages and log.pages[0].skip:
             document["s"] = log.pages[0].skip
         return document
+
+    def _tail(self, log: RowLog) -> bytes:
+        """The rows that stay in the cell's document, encoded; the others move into pages."""
+        rows = log.rows[log.paged :]
+        if not rows:
+            return b""
+        encoded = _encoded(rows) if len(rows) < _PAGE else None
+        if encoded is not None and len(encoded) <= self._room:
+            self._room -= len(encoded)
+            return encoded
+        is_small = encoded is not None and len(encoded) <= _BYTES
+        if is_small and log.pages and log.pages[-1].size + len(rows) <= _PAGE:
+            log.pages[-1].grow(len(rows))
+        else:
+            log.pages += [self._new_page(*piece) for piece in _pieces(rows)]
+        log.paged = len(log.rows)
+        return b""
 
     def _cut_anew(self, log: RowLog) -> Iterator[_Page]:
         """The log's pages, with those that changed written."""

@@ -33,7 +33,8 @@ def states(db: Db) -> list[str]:
 def test_a_partition_of_more_than_a_document_holds(ql: QueryLeaf, db: Db) -> None:
     """Ten rows of 3 MB are within reach; a worker takes them over from another, and they go when the sink goes."""
     ql.execute(
-        "CREATE SINK marks AS SELECT _id AS n, SUBSTRING(LAG(image, 10) OVER (ORDER BY CHANGE_TIMESTAMP()), 1, 2) AS was "
+        "CREATE SINK marks AS SELECT _id AS n, "
+        "SUBSTRING(LAG(image, 10) OVER (ORDER BY CHANGE_TIMESTAMP()), 1, 2) AS was "
         "FROM scans WHERE CHANGE_DETECTED() INTO scan_marks"
     )
     for at in range(0, 14, 7):

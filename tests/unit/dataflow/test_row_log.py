@@ -106,6 +106,20 @@ def test_long_rows_have_pages_of_their_own() -> None:
     assert stored.logs[0].rows == rows(0, 5, 3 * row_log._BYTES)
 
 
+def test_logs_share_the_room_in_the_document_of_their_cell() -> None:
+    stored = _Stored()
+    stored.logs = [RowLog() for _ in range(200)]
+    for n in range(100):
+        for log in stored.logs:
+            log.put(n, rows(n, n + 1, 400))
+        stored.write()
+        inline = sum(len(document.get("t", b"")) for document in stored.documents)
+        assert inline <= row_log._BYTES
+    assert stored.pages() <= 3 * 200, "not one for each row"
+    stored.restart()
+    assert all(log.rows == rows(0, 100, 400) for log in stored.logs)
+
+
 def test_released_pages_go_and_the_rows_are_written_elsewhere() -> None:
     stored = _Stored()
     first, second = stored.logs
