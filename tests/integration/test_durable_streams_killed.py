@@ -20,8 +20,10 @@ KEYS = 5
 _WORKER = """
 import sys
 from queryleaf_cdc import QueryLeaf
+from queryleaf_cdc.dataflow import row_log
 from queryleaf_cdc.runtime.limits import Limits
 from queryleaf_cdc.runtime.worker import Worker
+row_log._PAGE = 4
 ql = QueryLeaf(sys.argv[1], database=sys.argv[2])
 limits = Limits(max_batch_events=20, standby_poll_seconds=0.02)
 ql._make_worker = lambda: Worker(ql.client, ql.database.name, ql._build, ql._procedures, limits=limits)
