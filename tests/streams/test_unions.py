@@ -44,3 +44,24 @@ def test_rows_come_in_the_order_of_commits_and_know_their_change(seed: int) -> N
     history = draw_history(Random(seed), 100)
     rows = list(Stream(f"{UNION}SELECT id FROM u", store=MemoryStore()).run(history, Random(seed)))
     assert [row.changes for row in rows] == [(event["_id"]["_data"],) for event in history.events]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "SELECT id, COUNT(*) OVER (ORDER BY cid ROWS UNBOUNDED PRECEDING) AS n FROM u",
+        "SELECT id, SUM(v) OVER (ROWS UNBOUNDED PRECEDING) AS n, LAG(id) OVER () AS before FROM u",
+        "SELECT id, LAG(id) OVER (ORDER BY ts) AS before FROM u",
+        "SELECT k, COUNT(*) AS n, MAX(v) AS most FROM u GROUP BY k EMIT CHANGES",
+        "SELECT id, LAG(id) OVER (ORDER BY cid) AS before FROM (SELECT * FROM u UNION ALL SELECT * FROM u) w",
+    ],
+)
+def test_it_does_not_matter_what_comes_in_one_batch(asked: str) -> None:
+    """Nor that changes of one transaction have one time."""
+    history = draw_history(Random(5), 60)
+    for at, event in enumerate(history.events):
+        event["wallTime"] = history.events[at // 4 * 4]["wallTime"]
+    union = UNION.replace("SELECT _id", "SELECT CHANGE_ID() AS cid, _id")
+    one, all_at_once = Stream(union + asked), Stream(union + asked)
+    singly = [row.values for event in history.events for row in one.batch([event])]
+    assert [row.values for row in all_at_once.batch(history.events)] == singly

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
-from queryleaf_cdc.lowering.streams.lineage import is_commit_time, is_stream, is_united, scans_in
+from queryleaf_cdc.lowering.streams.lineage import commit_order, is_commit_time, is_stream, is_united, scans_in
 from queryleaf_cdc.lowering.streams.lookups import lookup, swapped_lookup
 from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
 from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
@@ -80,7 +80,8 @@ class AppendOnly:
         kinds = {is_stream(each) for each in node.inputs}
         if len(kinds) > 1:
             raise self._refusal("UNION ALL of changes and of a collection's rows", "each part needs CHANGE_DETECTED()")
-        return node
+        order = commit_order(node) if kinds == {True} else ()
+        return Sort(node, order) if order else node
 
     # -- joins -----------------------------------------------------------------------------------------------------
 

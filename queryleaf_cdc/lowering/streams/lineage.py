@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from queryleaf_cdc.lowering.views.finish import width
+from queryleaf_cdc.lowering.views.relation import column
 from queryleaf_cdc.plans.dataflow import (
     ROW,
     Along,
@@ -20,7 +21,8 @@ from queryleaf_cdc.plans.dataflow import (
     Unnest,
     inputs_of,
 )
-from queryleaf_cdc.syntax.expressions import Expr, Field, Literal
+from queryleaf_cdc.source import NO_SPAN
+from queryleaf_cdc.syntax.expressions import Expr, Field, Literal, OrderItem
 from queryleaf_cdc.syntax.queries import CHANGE
 
 COMMIT_TIME = (CHANGE, "timestamp")
@@ -76,6 +78,22 @@ def is_change_id(node: Node, expr: Expr) -> bool:
         ids = [is_change_id(each, found) for each in origin.inputs]
         return any(ids) and all(is_id or _is_null(each, found) for is_id, each in zip(ids, origin.inputs, strict=True))
     return isinstance(found, Field) and found.path == (CHANGE, "id")
+
+
+def commit_order(node: Concat) -> tuple[OrderItem, ...]:
+    """The order of the changes that the rows of a UNION ALL came of; empty where a row of some part may come of several
+    changes, or the rows have no column that tells."""
+    for at in range(width(node)):
+        if all(_is_id_of_one(each, column(at)) for each in node.inputs):
+            return (OrderItem(column(at), False, False, NO_SPAN),)
+    return ()
+
+
+def _is_id_of_one(node: Node, expr: Expr) -> bool:
+    origin, found = definition(node, expr)
+    if isinstance(origin, Concat):
+        return all(_is_id_of_one(each, found) for each in origin.inputs)
+    return isinstance(origin, Scan) and isinstance(found, Field) and found.path == (CHANGE, "id")
 
 
 def _is_null(node: Node, expr: Expr) -> bool:

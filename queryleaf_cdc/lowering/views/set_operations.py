@@ -15,7 +15,7 @@ from queryleaf_cdc.lowering.views.relation import (
     outer_places,
     outer_sources,
 )
-from queryleaf_cdc.plans.dataflow import Combine, Concat, Node, Over, WindowFunction
+from queryleaf_cdc.plans.dataflow import Combine, Concat, Node, Over, Scan, WindowFunction, inputs_of
 from queryleaf_cdc.source import NO_SPAN
 from queryleaf_cdc.syntax.expressions import Expr, Literal
 from queryleaf_cdc.syntax.queries import SetOperation
@@ -25,6 +25,8 @@ def set_operation(query: SetOperation, base: OuterValues | None, want_key: bool,
     """The combined rows. Where duplicates stay, a row's key is that of its side, and which side."""
     keeps = query.all and query.kind == "UNION"
     sides = [build(each, want_key and keeps, base) for each in (query.left, query.right)]
+    if keeps and not want_key and all(_is_of_changes(each.node) for each in sides):
+        return set_operation(query, base, True, build)  # a stream has an order, which the keys tell
     outputs = sides[0].stars[""]
     if len(outputs) != len(sides[1].stars[""]):
         raise CompileError("QL210", f"the sides of {query.kind} have different columns", query.span, "name them")
@@ -38,6 +40,12 @@ def set_operation(query: SetOperation, base: OuterValues | None, want_key: bool,
         return _numbered(found, len(outputs))
     key: Key = tuple((name or f"column{at + 1}", at) for name, at in named[""])
     return replace(found, key=key) if want_key else found
+
+
+def _is_of_changes(node: Node) -> bool:
+    if isinstance(node, Scan):
+        return node.changes
+    return any(map(_is_of_changes, inputs_of(node)))
 
 
 def _numbered(rows: Relation, width: int) -> Relation:
