@@ -19,6 +19,7 @@ from queryleaf_cdc.dataflow.windows.column import Running
 from queryleaf_cdc.dataflow.windows.columns import column
 from queryleaf_cdc.dataflow.windows.reach import together
 from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
+from queryleaf_cdc.lowering.views.relation import columns_read
 from queryleaf_cdc.plans.dataflow import Along
 from queryleaf_cdc.values import Document
 
@@ -39,6 +40,7 @@ class AlongStream:
         self._reach = together(each.reach for each in self._columns)
         self._before = self._reach.reads_before.walk()
         self._sees_peers = bool(self._reach.reads_after.rules)
+        self._read = _columns_read(node)
         self._partitions = context.state.cells(_Codec(self._running, self._order), _pages)
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
@@ -103,11 +105,16 @@ class AlongStream:
         )
         first, end = place - start, place - start + len(rows)
         values = list(zip(*[each.values(stretch, first, end) for each in self._columns], strict=True))
-        partition.put(place, rows, list(map(self._order, rows)))
+        partition.put(place, list(map(self._kept, rows)), list(map(self._order, rows)))
         came_last = place == len(partition.rows) - len(rows)
         if self._running and came_last and len(partition.rows) - partition.memo >= 2 * _SLACK:
             self._move_memo(partition, self._keep_from(partition))
         return values
+
+    def _kept(self, row: Row) -> Row:
+        """What is only passed on is not kept: it may be large."""
+        read = self._read
+        return tuple([value if at in read else None for at, value in enumerate(row)])
 
     def _first_read(self, partition: _Partition, row: Row, place: int) -> int:
         """From which row on functions read, for one that is put in at this place."""
@@ -154,6 +161,15 @@ class AlongStream:
         if at and partition.base + at >= self._reach.head:
             partition.drop(at, self._reach.head)
         partition.enough = 2 * len(partition.rows) + _SLACK
+
+
+def _columns_read(node: Along) -> frozenset[int]:
+    """Of a row, when later ones come."""
+    read = [item.expr for item in node.order_by]
+    for each in node.functions:
+        read += [*each.args, *(item.expr for item in each.order_by)]
+        read += [each.filter] if each.filter is not None else []
+    return frozenset(at for expr in read for at in columns_read(expr))
 
 
 class _Partition:

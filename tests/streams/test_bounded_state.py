@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import encode
 
+from queryleaf_cdc.dataflow.state import MemoryStore
 from tests.streams.engine import Stream
 
 KEYS = 10
@@ -79,3 +81,20 @@ def test_time_alone_empties_it(name: str) -> None:
     held(stream, 0, 500)
     stream.step({}, START + timedelta(days=2))
     assert stream.flow.rows <= 4, "nothing but what has no key"
+
+
+def test_what_windows_only_pass_on_is_not_kept() -> None:
+    """Else some dozens of large documents would be too much for the one that a partition is stored in."""
+    store = MemoryStore()
+    sql = f"SELECT k, body, LAG(v) {OVER}) AS before FROM a WHERE CHANGE_DETECTED()"
+    stream = Stream(sql, store=store)
+    events = [change(n) for n in range(0, 200, 2 * KEYS)]
+    for event in events:
+        event["fullDocument"]["body"] = "x" * 100_000
+    rows = [row.values for row in stream.batch(events[:5])]
+    stream.restart()
+    rows += [row.values for row in stream.batch(events[5:])]
+    values = [event["fullDocument"]["v"] for event in events]
+    assert [row["before"] for row in rows] == [None, *values[:-1]]
+    assert all(len(row["body"]) == 100_000 for row in rows)
+    assert sum(len(encode(each)) for each in store.documents.values()) < 10_000
