@@ -43,10 +43,10 @@ class Registry:
         replaces = node.or_replace or replace
         dependents = list(self._restated(entry)) if replaces and entry.kind == "view" else []
         status = self._store(entry, replaces, node.if_not_exists)
-        if status == "replaced":
-            for each in dependents:
-                self._store(each, True, False)
-        return status
+        if status == "created":
+            return status
+        restated = [self._store(each, True, False) for each in dependents]
+        return "replaced" if "replaced" in restated else status
 
     def drop(self, program: Program, node: Drop) -> str:
         """Returns dropped or unchanged. Raises InputError QL411, QL414."""
@@ -90,10 +90,11 @@ class Registry:
         )
 
     def _restated(self, stream: CatalogEntry) -> Iterator[CatalogEntry]:
-        """What reads a stream, with its new definition; streams first. Raises InputError QL418."""
+        """What reads a stream, with its new definition; streams first. Also where the stream itself has that: whoever
+        replaced it may not have come further. Raises InputError QL418."""
         entries = self._catalog.list()
         known = next((each for each in entries if each.name == stream.name), None)
-        if known is None or known.kind != stream.kind or known.sql == stream.sql:
+        if known is None or known.kind != stream.kind:
             return
         streams = {each.name: each.sql for each in entries if each.kind == "view"} | {stream.name: stream.sql}
         readers = [each for each in entries if stream.name in each.streams]

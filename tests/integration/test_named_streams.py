@@ -9,6 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from queryleaf_cdc import InputError, QueryLeaf
+from queryleaf_cdc.mongo.catalog import Catalog
 
 Db = Database[dict[str, Any]]
 VIEW = "CREATE VIEW paid AS SELECT _id FROM orders WHERE CHANGE_DETECTED() AND status = 'paid'"
@@ -63,3 +64,24 @@ def test_there_is_nothing_to_pause(ql: QueryLeaf, act: str) -> None:
     ql.execute(VIEW)
     with pytest.raises(InputError, match="QL417"):
         getattr(ql, act)("paid")
+
+
+def test_replacing_goes_on_where_it_was_interrupted(ql: QueryLeaf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads a stream is replaced after the stream, one by one; and not when nothing has changed."""
+    names = ("CREATE VIEW late AS SELECT _id FROM paid;", "CREATE SINK a AS SELECT _id AS id FROM paid INTO x;\n")
+    ql.execute(f"{VIEW};{''.join(names)} CREATE SINK b AS SELECT COUNT(*) OVER (ORDER BY _id) AS n FROM late INTO y")
+    register = Catalog.register
+
+    def fails(self: Catalog, name: str, sql: str, **options: Any) -> str:
+        if name == "b":
+            raise KeyboardInterrupt
+        return register(self, name, sql, **options)
+
+    other = VIEW.replace("CREATE", "CREATE OR REPLACE").replace("'paid'", "'sent'")
+    monkeypatch.setattr(Catalog, "register", fails)
+    with pytest.raises(KeyboardInterrupt):
+        ql.execute(other)
+    monkeypatch.undo()
+    assert [each.name for each in ql.registered() if "'paid'" in each.sql] == ["b"]
+    assert (ql.execute(other).status, ql.execute(other).status) == ("replaced", "unchanged")
+    assert not [each.name for each in ql.registered() if "'paid'" in each.sql]
