@@ -84,7 +84,7 @@ class StreamFlow:
     def step(self, deltas: Mapping[int, Delta], now: datetime) -> list[FlowRow]:
         """``now`` is a time that no later change is before; it never goes back."""
         rows = [row for row, weight in self._steps.run(deltas, now, now) for _ in range(weight)]
-        return list(map(self._row, rows, self._tokens(rows))) if self._is_stored else list(map(self._row, rows))
+        return list(map(self._row, rows, self._tokens(rows, now))) if self._is_stored else list(map(self._row, rows))
 
     def state_changes(self) -> list[StateChange]:
         """What is to be written to the state; to be asked once per step."""
@@ -96,10 +96,10 @@ class StreamFlow:
     def rollback(self) -> None:
         self._state.rollback()
 
-    def _tokens(self, rows: list[Row]) -> list[str]:
+    def _tokens(self, rows: list[Row], now: datetime) -> list[str]:
         if self._is_of_changes or not rows:
             return [":".join([str(row[at] or "") for at in self._key]) for row in rows]
-        return [f"{number:020d}" for number in self._counter.take(len(rows))]
+        return [f"{number:020d}" for number in self._counter.take(len(rows), now)]
 
     def _row(self, row: Row, token: str = "") -> FlowRow:
         ids = tuple(id for at in self._changes if (id := row[at]) is not None)

@@ -13,6 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.mongo import names
+from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.faults import server_errors
 
 _NAMESPACE_EXISTS = 48
@@ -60,16 +61,19 @@ IN_FLIGHT = timedelta(seconds=1)
 12,000 inserts of eight clients 12 had a time before that of the one before them, by a millisecond."""
 
 
-def quiet_until(database: Database[dict[str, Any]], position: Timestamp | None) -> datetime | None:
-    """A time that no change after this position is before, by the server's clock; None where there may be changes
-    that are not read yet, or the server (a mongos) does not tell.
+def passed_at(database: Database[dict[str, Any]], position: Timestamp | None) -> datetime | None:
+    """A time that no change after this position is before; None where the server (a mongos) does not tell.
 
-    An idle server writes nothing into its oplog for ten seconds: the stream itself does not tell that time passes."""
-    hello = database.client.admin.command("hello")
+    Where nothing is left to be read, the server's clock: an idle server writes nothing into its oplog for ten seconds,
+    and the stream itself does not tell that time passes. Else, since others may write all the time, the position's,
+    which a new primary's clock may be behind."""
+    hello = database.client.admin.command("hello", codec_options=OPTIONS)
     last = hello.get("lastWrite", {}).get("opTime", {}).get("ts")
-    if last is None or position is None or position < last:
+    if last is None or position is None:
         return None
     now: datetime = hello["localTime"]
+    if position < last:
+        now = min(now, position.as_datetime().replace(tzinfo=None))
     return now - IN_FLIGHT
 
 

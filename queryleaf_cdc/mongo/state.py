@@ -11,13 +11,15 @@ from queryleaf_cdc.events import Event, Origin
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.active import ActiveEntry
 from queryleaf_cdc.mongo.catalog import CatalogEntry
+from queryleaf_cdc.mongo.change_source import ChangeSource, StreamFault
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.mongo.faults import batch_faults
-from queryleaf_cdc.mongo.positions import Position
+from queryleaf_cdc.mongo.faults import Todo, Unreachable, batch_faults
+from queryleaf_cdc.mongo.positions import Position, token_key, token_time
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.source import NO_SPAN
 
 _SELF = Origin("", NO_SPAN)
+_AWAIT_MS = 20
 
 
 def store_active(buffer: WriteBuffer, trigger: ActiveEntry) -> None:
@@ -49,12 +51,35 @@ def catalog_entries(database: Database[dict[str, Any]]) -> list[CatalogEntry]:
 
 
 def entry_of(database: Database[dict[str, Any]], event: Event) -> CatalogEntry | None:
-    """The entry after a catalog event. The event carries it, unless the pipeline dropped it: then as it is now."""
+    """The entry after a catalog event. The event carries it, unless the pipeline dropped it: then it is read there once
+    more, since the entry may have changed again. Raises Unreachable."""
     document = event.get("fullDocument")
     if not document or "revision" not in document:
+        document = _read_again(database, event).get("fullDocument")
+    if not document:  # somebody has updated it by hand, or it can be read no more: then as it is now
         with batch_faults():
             document = database.get_collection(names.CATALOG, OPTIONS).find_one({"_id": event["documentKey"]["_id"]})
     return CatalogEntry.of(document) if document else None
+
+
+def _read_again(database: Database[dict[str, Any]], event: Event) -> Event:
+    """The event with all that it has."""
+    wanted = token_key(event["_id"])
+    start = Position(at=token_time(event["_id"]))
+    source = ChangeSource(
+        database, [{"$match": {"ns.coll": names.CATALOG}}], ("default", "off"), start, await_ms=_AWAIT_MS
+    )
+    try:
+        while source.position.token is None or token_key(source.position.token) < wanted:
+            for each in source.next_batch().events:
+                if token_key(each["_id"]) == wanted:
+                    return each
+    except StreamFault as fault:
+        if fault.todo is Todo.RESUME:
+            raise Unreachable(str(fault)) from fault
+    finally:
+        source.close()
+    return {}
 
 
 def after_change(

@@ -6,7 +6,9 @@ joins the main program without a gap and without a double."""
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from queryleaf_cdc.events import ACTIONS, Event, ProgramBuilder
 from queryleaf_cdc.mongo import names
@@ -36,6 +38,8 @@ class CatchUp:
     engine: Engine
     lane: CatchUpLane
     source: ChangeSource
+    forget: Callable[[ActiveEntry], None]
+    """what its stream remembers"""
 
     @classmethod
     def of(
@@ -46,6 +50,7 @@ class CatchUp:
         build_program: ProgramBuilder,
         main: MainLane,
         limits: Limits,
+        forget: Callable[[ActiveEntry], None],
     ) -> CatchUp:
         program = build_program([(trigger.name, trigger.entry.sql)], ())
         position = Position.of(trigger.held_at or {})
@@ -61,7 +66,7 @@ class CatchUp:
         )
         sql = {trigger.name: trigger.entry.sql}
         lane = CatchUpLane(trigger.name, program, position, sql, main, Views.of((), flows))
-        return cls(trigger.name, trigger, engine, lane, source)
+        return cls(trigger.name, trigger, engine, lane, source, forget)
 
     def step(self) -> bool:
         """One batch. True when the trigger is part of the main program now, or has failed."""
@@ -107,6 +112,7 @@ class CatchUp:
             self.engine.pause(0.2)
             return False
         if fault.todo is Todo.POSITION_LOST:
+            self.engine.patiently(partial(self.forget, self.trigger))
             return self._end(failed(self.trigger, _LOST, None))
         return self._end(failed(self.trigger, f"QL513: its stream fails: {fault}", self.lane.position))
 

@@ -33,7 +33,7 @@ class Computing:
     def __init__(self, compiled: Compiled, store: MongoStateStore, flow: ViewDataflow | StreamFlow) -> None:
         self.compiled = compiled
         self.store = store
-        self.passed = datetime.min
+        self._passed = self._seen = datetime.min
         self._dataflow = flow
         self._stepped = False
 
@@ -42,8 +42,23 @@ class Computing:
         """When rows of a stream come by themselves, the next time: once the clock of streams has got there."""
         return self._dataflow.closes_at
 
+    @property
+    def passed(self) -> datetime:
+        return max(self._passed, self._seen)
+
     def pass_time(self, moment: datetime) -> None:
-        self.passed = max(self.passed, moment)
+        self._passed = max(self._passed, moment)
+
+    def see_time(self, moment: datetime) -> None:
+        """What the batch's changes tell. It passes when they are committed: of a batch that fails, a part may come
+        next."""
+        self._seen = moment
+
+    def is_closing_before(self) -> bool:
+        """Whether rows come of the time that the batch's changes tell, which passes now, before these: none of them
+        is before it."""
+        self._passed = self.passed
+        return self.is_closing
 
     @property
     def is_closing(self) -> bool:
@@ -60,11 +75,13 @@ class Computing:
         return any(feed.rows for feed in self.compiled.feeds.values())
 
     def clear(self) -> None:
+        self._seen = datetime.min
         for feed in self.compiled.feeds.values():
             if feed.rows:
                 feed.rows = []
 
     def commit(self) -> None:
+        self._passed = self.passed
         if self._stepped:
             self._stepped = False
             self.store.is_empty = False

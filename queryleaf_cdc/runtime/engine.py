@@ -72,6 +72,10 @@ class Lane(Protocol):
     """trigger name → its SQL, for excerpts"""
     views: Views
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """The collections whose changes somebody waits for."""
+
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         """How the new position is saved: fields of the checkpoint document, or a write of the same transaction."""
 
@@ -224,9 +228,9 @@ class Engine:
 
     def _commit(self, lane: Lane, run: Run) -> None:
         began = locked = self.clock.monotonic()
-        tracked = tracks_depth(lane.program)
+        tracked = tracks_depth(lane)
         self.transaction.begin()
-        ordered = lane.program.watched
+        ordered = lane.watched
         buffer = WriteBuffer(self.database, self.transaction.session, ordered)
         depth = self._mark_depth(run.events) if tracked else 0
         if depth > self.limits.max_depth:
@@ -364,6 +368,7 @@ class Engine:
                 self._size.too_large(len(run.events) // _factor(lane))
             return half
         self.stop_due(lane, fault)
+        self._pass_time(lane)
         event = run.events[0]
         error = RunError("QL606", f"the effects of this change do not fit into a transaction: {fault}")
         if isinstance(fault, BatchRefused):
@@ -382,9 +387,26 @@ class Engine:
     def stop_due(self, lane: Lane, fault: WorkerFault) -> None:
         """Raises TriggerStopped if the time alone may be what does not fit. A build from scratch needs no such step."""
         lane.views.rollback()  # what is due was taken already
-        builds = lane.views.due(self.view_time)
+        builds = self.patiently(lambda: lane.views.due(self.view_time))
         if builds:
             raise TriggerStopped(builds, f"QL606: what comes and goes with the time is too much at once: {fault}")
+
+    def _pass_time(self, lane: Lane) -> None:
+        """What comes of streams with the time alone, before an event that may not be to blame for it."""
+        self.transaction.abort()
+        due = self.patiently(lane.views.closing_before)
+        if due:
+            self.let_come(lane, due)
+
+    def let_come(self, lane: Lane, due: tuple[str, ...]) -> None:
+        """Commits what has come of these streams with the time alone. Raises TriggerStopped."""
+        try:
+            self.compute(lane, Extra())
+        except BatchTooLarge as fault:
+            raise TriggerStopped(due, f"QL606: what comes with the time is too much at once: {fault}") from fault
+        except BatchRefused as fault:
+            reason = f"QL602: the server refused the effects of what comes with the time: {fault}"
+            raise TriggerStopped(due, reason) from fault
 
     def _failed_alone(self, lane: Lane, event: Event, trigger: Trigger, error: Exception) -> None:
         """on_error for a firing whose event is a run by itself: wait and try again, give up, or stop."""
@@ -432,7 +454,7 @@ class Engine:
         """Where a run must be cut before it is tried: at the size bound, and where the depth changes."""
         most = self._bound(lane)
         cut = most if len(run.events) > most else None
-        if len(self.provenance) and tracks_depth(lane.program):
+        if len(self.provenance) and tracks_depth(lane):
             first = self.provenance.depth(run.events[0]) if run.events else 0
             for index, event in enumerate(run.events[:cut]):
                 if self.provenance.depth(event) != first:
@@ -458,7 +480,7 @@ class Engine:
 
     def _written(self, run: Run, buffer: WriteBuffer, firings: Firings, lane: Lane, depth: int) -> Written | None:
         """What to remember of this transaction; None when it wrote nothing that a trigger watches."""
-        missing = set(lane.program.watched.intersection(op[1] for op in buffer.ops))
+        missing = set(lane.watched.intersection(op[1] for op in buffer.ops))
         if not missing:
             return None
         chains: dict[str, list[str]] = {}
@@ -490,6 +512,7 @@ def _factor(lane: Lane) -> int:
     return 1 if lane.program.fires or not lane.views else _VIEW_FACTOR
 
 
-def tracks_depth(program: Program) -> bool:
+def tracks_depth(lane: Lane) -> bool:
     """Whether a trigger's write may fire a trigger, or a body asks how deep it is."""
-    return program.uses_depth or any(not targets.isdisjoint(program.watched) for targets in program.targets.values())
+    program, watched = lane.program, lane.watched
+    return program.uses_depth or any(not targets.isdisjoint(watched) for targets in program.targets.values())

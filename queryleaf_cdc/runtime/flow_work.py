@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 from queryleaf_cdc.events import Program
 from queryleaf_cdc.mongo.active import ActiveEntry
-from queryleaf_cdc.mongo.deployment import quiet_until
-from queryleaf_cdc.mongo.faults import BatchRefused, BatchTooLarge
+from queryleaf_cdc.mongo.deployment import passed_at
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.view_state import collections_of_builds, drop_collections
-from queryleaf_cdc.runtime.engine import Engine, Extra, TriggerStopped
+from queryleaf_cdc.runtime.engine import Engine
 from queryleaf_cdc.runtime.flows import CompiledFlow, RunningFlow, state_of
 from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
@@ -59,19 +58,15 @@ class FlowWork:
     def pass_time(self) -> None:
         """Rows come with the time alone, once the server tells that no change is under way any more."""
         views, mono = self.lane.views, self.engine.clock.monotonic()
-        due = views.closing(self.engine.clock.now())
+        due = self.engine.patiently(lambda: views.closing(self.engine.clock.now()))
         if not due or mono - self._passed_at < self.limits.tick_seconds:
             return
         self._passed_at = mono
         position = self.lane.position.time
-        moment = self.engine.patiently(lambda: quiet_until(self.database, position))
+        moment = self.engine.patiently(lambda: passed_at(self.database, position))
         if moment is None:
             return
         views.pass_time(moment)
-        if not any(each.is_closing for each in due):
-            return
-        try:
-            self.engine.compute(self.lane, Extra())
-        except (BatchTooLarge, BatchRefused) as fault:
-            reason = f"QL606: what comes with the time is too much at once: {fault}"
-            raise TriggerStopped(tuple(each.uid for each in due), reason) from fault
+        due = self.engine.patiently(lambda: views.closing(moment))
+        if due:
+            self.engine.let_come(self.lane, tuple(each.uid for each in due))

@@ -22,6 +22,10 @@ class MainLane:
     """counters and lag, saved with every checkpoint"""
     views: Views = field(default_factory=Views)
 
+    @property
+    def watched(self) -> frozenset[str]:
+        return self.program.watched
+
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         return {"position": position.document(), **self.vitals()}
 
@@ -37,6 +41,11 @@ class CatchUpLane:
     main: MainLane
     views: Views = field(default_factory=Views)
     """the trigger's stream, if it is over one: a view is always built in the main lane"""
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """Those who go on in the main lane wait for what is written here, too."""
+        return self.program.watched | self.main.watched
 
     def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
         """The main position goes along: it moves in memory first when its events had no effects, and after a restart

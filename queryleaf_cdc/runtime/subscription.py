@@ -9,7 +9,7 @@ from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
-from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, quiet_until, require_replica_set
+from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, passed_at, require_replica_set
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.positions import Position
@@ -62,7 +62,7 @@ class Subscription(RowStream):
         if not self._rows.waits:
             return []
         with server_errors("hello"):
-            now = quiet_until(self._database, position.time)
+            now = passed_at(self._database, position.time)
         return self._rows.by(now) if now is not None else []
 
     def _taken(self) -> Iterator[Event]:

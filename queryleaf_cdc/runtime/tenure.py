@@ -316,7 +316,15 @@ class Tenure:
             return current
         for trigger in [each for each in self._triggers().values() if each.state == "backfilling"]:
             try:
-                return CatchUp.of(self.database, self.engine, trigger, self.build_program, self.lane, self.limits)
+                return CatchUp.of(
+                    self.database,
+                    self.engine,
+                    trigger,
+                    self.build_program,
+                    self.lane,
+                    self.limits,
+                    self.views.flows.forget,
+                )
             except Exception as error:
                 self._store(failed(trigger, str(error), Position.of(trigger.held_at or {})), self.lane.position)
         return None

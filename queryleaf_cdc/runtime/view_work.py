@@ -257,7 +257,8 @@ class ViewWork:
         waits += [
             _seconds(each.build.not_before, now) for each in self.entries() if each.build and each.build.not_before
         ]
-        dues = [self.lane.views.next_due, self.lane.views.closes_at]
+        views = self.lane.views
+        dues = self.engine.patiently(lambda: (views.next_due, views.closes_at))
         waits += [max(self.limits.tick_seconds, _seconds(due, now)) for due in dues if due is not None]
         return min(waits)
 
@@ -292,7 +293,7 @@ class ViewWork:
 
     def _tick(self) -> None:
         """Rows come and go with the time alone."""
-        due, now = self.lane.views.next_due, self.engine.clock.monotonic()
+        due, now = self.engine.patiently(lambda: self.lane.views.next_due), self.engine.clock.monotonic()
         if due is None or due > self.engine.clock.now() or now - self._ticked_at < self.limits.tick_seconds:
             return
         self._ticked_at = now

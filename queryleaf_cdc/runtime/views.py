@@ -162,6 +162,10 @@ class Views:
         """Those in which rows of streams come with the time alone, by this moment."""
         return [each for each in self._waiting if (due := each.closes_at) is not None and due <= moment]
 
+    def closing_before(self) -> tuple[str, ...]:
+        """Those in which rows come with the time alone that the batch's changes tell; it passes now."""
+        return tuple(each.uid for each in self._waiting if each.is_closing_before())
+
     @property
     def closes_at(self) -> datetime | None:
         return min((due for each in self._waiting if (due := each.closes_at) is not None), default=None)
@@ -195,8 +199,9 @@ class Views:
         self._tally = {name: len(found) for name, found in by_collection.items()}
         for flow in self.flows:
             flow.see(events)
-        if self._waiting:
-            self.pass_time(passed_by(events))
+        passed = passed_by(events) if self._waiting else datetime.min
+        for each in self._waiting:
+            each.see_time(passed)
         for view in self._all:
             for feed in view.compiled.feeds.values():
                 concerned = by_collection.get(feed.scan.collection)
