@@ -28,8 +28,15 @@ def status_command(as_json: bool, connection: Connection) -> None:
         progress = each.get("progress")
         if progress:
             click.echo(f"{name}: {progress['rows']:,} of {progress['total']:,} documents are read")
-        if each["reason"]:
-            click.echo(f"{name}: {' '.join(each['reason'].split())}")
+        for remark in remarks(each):
+            click.echo(f"{name}: {remark}")
+
+
+def remarks(status: dict[str, Any]) -> list[str]:
+    """What ``status`` says in lines of their own below its table."""
+    late = status.get("late")
+    said = [" ".join(status["reason"].split())] if status["reason"] else []
+    return said + ([f"{late:,} row{'s were' if late > 1 else ' was'} late and left out"] if late else [])
 
 
 _COLUMNS = {"state": "state", "lag s": "lag_seconds", "events": "events", "errors": "errors", "dead": "dead_letters"}

@@ -65,6 +65,8 @@ class RunningFlow(Computing):
         self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
         super().__init__(compiled, store, self._flow)
         self._known: dict[str, Event] = {}
+        self.late: int | None = None
+        """rows that were left out so far; None before the first step"""
 
     def clear(self) -> None:
         super().clear()
@@ -84,6 +86,7 @@ class RunningFlow(Computing):
         self._stepped = True
         with computing_faults():
             rows = self._flow.step(deltas, self.passed)
+        self.late = self._flow.late
         buffer = firing.buffer
         buffer.exact[self.state] = None
         buffer.ops += state_ops(self.state, self._flow.state_changes())

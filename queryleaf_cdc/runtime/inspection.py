@@ -55,7 +55,9 @@ class Inspection:
             case ShowStatement(node) if node.what == "COLLECTIONS":
                 return self._collections()
             case ShowStatement(node):
-                return self._registered(_KINDS[node.what], (*_STATUS, "pending") if node.what == "SINKS" else _STATUS)
+                return self._registered(
+                    _KINDS[node.what], (*_STATUS, "pending", "late") if node.what == "SINKS" else _STATUS
+                )
             case DescribeStatement(node):
                 return self._described(source, node)
 
@@ -121,6 +123,7 @@ class Inspection:
             "name": entry.name,
             "kind": entry.kind.replace("_", " "),
             **{name: status.get(name) for name in _STATUS},
+            **({"late": status["late"]} if status.get("late") else {}),
             **(self._view_properties(entry) if entry.view is not None else properties_of(entry)),
             "registered": registered,
             "sql": entry.sql,

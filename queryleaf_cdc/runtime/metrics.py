@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_PER_TRIGGER = ("events", "errors", "dead_letters")
+_PER_TRIGGER = ("events", "errors", "dead_letters", "late")
 
 
 @dataclass(slots=True)
@@ -28,10 +28,15 @@ class Metrics:
 
     def count(self, trigger: str | None, what: str, amount: int = 1) -> None:
         with self._lock:
-            counters = self.by_trigger.get(trigger or "")
-            if counters is None:
-                counters = self.by_trigger[trigger or ""] = dict.fromkeys(_PER_TRIGGER, 0)
-            counters[what] += amount
+            self._counters(trigger)[what] += amount
+
+    def left_out(self, trigger: str, late: int) -> None:
+        """Rows of its stream that came after their window of time had ended: all so far, as the stream counts them."""
+        with self._lock:
+            self._counters(trigger)["late"] = late
+
+    def _counters(self, trigger: str | None) -> dict[str, int]:
+        return self.by_trigger.setdefault(trigger or "", dict.fromkeys(_PER_TRIGGER, 0))
 
     def called(self, times: int) -> None:
         with self._lock:

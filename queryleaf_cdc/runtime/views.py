@@ -227,6 +227,9 @@ class Views:
             if amount:
                 metrics.count(view.compiled.plan.name, "events", amount)
         self._tally = {}
+        for flow in self.flows:
+            if flow.late is not None:
+                metrics.left_out(flow.uid, flow.late)
 
     def fire(self, firing: Firing, depth: int) -> None:
         """Fires the triggers over the rows of streams. Raises ViewFailed, and what firing raises."""

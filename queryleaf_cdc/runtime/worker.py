@@ -139,7 +139,8 @@ class Worker:
         """See ``queryleaf_cdc.mongo.status.read_status``; counters of this worker are up to date."""
         found = read_status(self._database)
         for name, each in found.items():
-            each.update(self.metrics.by_trigger.get(name, {}))
+            counters = self.metrics.by_trigger.get(name, {})
+            each.update({what: number for what, number in counters.items() if what in each})
         return found
 
     def _wait_for(self, condition: Any, deadline: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,26 @@ def test_a_window_ends_without_any_further_change(ql: QueryLeaf, db: Db) -> None
             if change["ns"]["coll"] == "seconds":
                 counted += change["fullDocument"]["n"]
     assert counted == 16
+
+
+def test_late_rows_of_a_sink_are_told(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(
+        "CREATE SINK per_minute AS SELECT COUNT(*) AS n FROM readings WHERE CHANGE_DETECTED() "
+        "GROUP BY TUMBLE(at, INTERVAL '1 minute') INTO minutes"
+    )
+    noon = datetime(2025, 3, 5, 12)
+    with ql:
+        db.readings.insert_many([{"at": noon}, {"at": noon + timedelta(hours=1)}])
+        ql.drain()
+        db.readings.insert_many([{"at": noon}, {"at": noon + timedelta(seconds=1)}])
+        ql.drain()
+        assert ql.status()["per_minute"]["late"] == 2
+    assert ql.status()["per_minute"]["late"] == 2
+    with ql:  # a worker that begins anew goes on counting
+        db.readings.insert_one({"at": noon})
+        ql.drain()
+    assert {"property": "late", "value": 3} in ql.execute("DESCRIBE per_minute")
+    assert [each["late"] for each in ql.execute("SHOW SINKS")] == [3]
 
 
 def test_a_paused_sink_goes_on_where_it_was(ql: QueryLeaf, db: Db) -> None:

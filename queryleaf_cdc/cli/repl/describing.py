@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from queryleaf_cdc.cli.catalog import remarks
 from queryleaf_cdc.cli.repl.highlighting import fragments
 from queryleaf_cdc.cli.repl.layout import table
 from queryleaf_cdc.cli.repl.reading import Command
@@ -53,8 +54,8 @@ def status(shell: Shell, command: Command) -> None:
     rows = [{"name": name, **{head: each[key] for head, key in _STATUS.items()}} for name, each in found.items()]
     _show_all(shell, rows, "nothing is registered")
     for name, each in found.items():
-        if each["reason"]:
-            shell.screen.say(f"{name}: {' '.join(each['reason'].split())}", "yellow")
+        for remark in remarks(each):
+            shell.screen.say(f"{name}: {remark}", "yellow")
 
 
 def _show_all(shell: Shell, rows: list[dict[str, Any]], nothing: str) -> None:
@@ -106,7 +107,8 @@ def _registered(shell: Shell, entry: Any) -> list[Line]:
     status = shell.ql.status().get(entry.name, {})
     waiting = status.get("pending")
     head = styled("bold", f"{_kind(entry)}, {status.get('state', entry.state)}")
-    return [head, *_sql_lines(entry.sql), *([plain(counted(waiting, "row") + " to be delivered")] if waiting else [])]
+    remains = [plain(counted(waiting, "row") + " to be delivered")] if waiting else []
+    return [head, *_sql_lines(entry.sql), *remains, *(plain(each) for each in (remarks(status) if status else ()))]
 
 
 def _sql_lines(sql: str) -> list[Line]:
