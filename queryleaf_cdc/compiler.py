@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from queryleaf_cdc.errors import CompileError, Diagnostic
+from queryleaf_cdc.errors import CompileError, Diagnostic, warning
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_changelog import bind_changelog, is_changelog
@@ -199,7 +199,7 @@ class _Compilation:
 
     def _select(self, query: Query) -> CompiledStatement:
         if detects(query):
-            return self._stream(query)
+            return self._stream(query, None, Scope())
         return self._changelog(query) if is_changelog(query) else self._query(query)
 
     def _trigger(self, node: CreateTrigger) -> TriggerStatement:
@@ -265,10 +265,14 @@ class _Compilation:
         if not detects(node.query):
             hint = "add WHERE CHANGE_DETECTED(); the rows of a query are kept by CREATE MATERIALIZED VIEW"
             raise CompileError("QL256", "CREATE VIEW names a streaming SELECT", node.query.span, hint)
-        return NamedStreamStatement(self._stream(node.query, node.name), node)
+        scope = Scope()
+        if self.schema.get(node.name) is not None:
+            text = f"there is a collection {node.name}, too: FROM {node.name} reads the stream from now on"
+            scope.warnings.append(warning("QL260", text, node.name_span, "give the stream a name of its own"))
+        return NamedStreamStatement(self._stream(node.query, node.name, scope), node)
 
-    def _stream(self, query: Query, name: str | None = None) -> StreamStatement | FlowStatement:
-        binder, scope = self._binder(True), Scope()
+    def _stream(self, query: Query, name: str | None, scope: Scope) -> StreamStatement | FlowStatement:
+        binder = self._binder(True)
         if not is_one_by_one(query):
             flow = self._flow(query, name or "stream", scope)
             return FlowStatement(flow, flow.columns, tuple(scope.warnings))

@@ -109,6 +109,7 @@ class QueryLeaf:
         schema: Schema | None = None,
     ) -> None:
         self._owns_client = client is None
+        self._closed = False
         self.client = client if client is not None else connect(uri)
         name = database or default_database(self.client)
         if name is None:
@@ -164,7 +165,10 @@ class QueryLeaf:
         return [result for result in results if result is not None]
 
     def compile(self, text: str, *, name: str = "<sql>") -> Program:
-        """Compiles against the registered functions and what the server's collections look like."""
+        """Compiles against the registered functions and what the server's collections look like. Raises InputError
+        QL447 behind close()."""
+        if self._closed:
+            raise InputError("QL447", "this session is closed", hint="make another QueryLeaf")
         return self._compile_with(text, name, self._registry.streams())
 
     def _compile_with(self, text: str, name: str, streams: Mapping[str, str]) -> Program:
@@ -391,6 +395,7 @@ class QueryLeaf:
         self.stop()
         if self._owns_client:
             self.client.close()
+            self._closed = True
 
     def __enter__(self) -> QueryLeaf:
         self.start()

@@ -92,7 +92,7 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def _error_width() -> int | None:
+def error_width() -> int | None:
     """Of the terminal that shows errors."""
     return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
 
@@ -112,7 +112,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except QueryLeafError as error:
-        click.echo(error.render(_error_width()), err=True)
+        click.echo(error.render(error_width()), err=True)
         code = 3 if isinstance(error, ServerError) else 1
     except (KeyboardInterrupt, click.Abort):
         code = 130

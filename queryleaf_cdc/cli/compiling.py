@@ -7,18 +7,13 @@ from pathlib import Path
 
 import click
 
-from queryleaf_cdc.cli.inputs import file_argument, read_schema, read_sql, schema_option
+from queryleaf_cdc.cli.inputs import file_argument, read_schema, read_sql, schema_option, show_warnings
 from queryleaf_cdc.compiler import Program, compile_sql
 
 
 def compile_file(file: Path, schema_file: Path | None) -> Program:
     text, name = read_sql(file)
     return compile_sql(text, name=name, schema=read_schema(schema_file))
-
-
-def show_warnings(program: Program) -> None:
-    for each in program.diagnostics:
-        click.echo(each.render(program.source), err=True)
 
 
 @click.command("compile")

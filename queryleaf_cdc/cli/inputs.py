@@ -9,6 +9,8 @@ from typing import IO, Any
 
 import click
 
+from queryleaf_cdc.cli import error_width
+from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.logical.schema import Schema, Table
 
@@ -21,6 +23,12 @@ schema_option = click.option(
 )
 
 MAX_BYTES = 64 * 1024 * 1024
+
+
+def show_warnings(program: Program) -> None:
+    """On standard error, apart from what a command prints."""
+    for each in program.diagnostics:
+        click.echo(each.render(program.source, error_width()), err=True)
 
 
 def read_sql(file: Path) -> tuple[str, str]:

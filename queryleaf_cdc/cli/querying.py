@@ -14,7 +14,7 @@ import click
 from queryleaf_cdc.cli import formats
 from queryleaf_cdc.cli.changes import Changes
 from queryleaf_cdc.cli.connection import Connection, connected
-from queryleaf_cdc.cli.inputs import read_sql
+from queryleaf_cdc.cli.inputs import read_sql, show_warnings
 
 
 @click.command("query")
@@ -35,7 +35,9 @@ def query_command(
     form = "jsonl" if as_json else form or formats.default_format()
     text, name = _text(sql)
     with connection.open() as ql:
-        statements = ql.compile(text, name=name).statements
+        program = ql.compile(text, name=name)
+        show_warnings(program)
+        statements = program.statements
         endless = [isinstance(each, StreamStatement | FlowStatement | ChangelogStatement) for each in statements]
         streams = endless == [True]
         if any(endless) and not streams:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from queryleaf_cdc.cli.connection import Connection, connected
-from queryleaf_cdc.cli.inputs import read_sql
+from queryleaf_cdc.cli.inputs import read_sql, show_warnings
 
 _BAR_WIDTH = 20
 
@@ -42,7 +42,7 @@ def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tu
     texts = [read_sql(file) for file in files]
     require_replica_set(ql.client)
     for text, name in texts:
-        ql.compile(text, name=name)
+        show_warnings(ql.compile(text, name=name))
     done: list[tuple[str, str]] = []
     for text, name in texts:
         done += ql.plan_registration(text, name=name) if dry_run else ql.apply(text, name=name)

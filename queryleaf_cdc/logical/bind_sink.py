@@ -12,8 +12,9 @@ from queryleaf_cdc.logical.bind import Binder
 from queryleaf_cdc.logical.bind_changes import detects
 from queryleaf_cdc.logical.bind_stream import as_trigger
 from queryleaf_cdc.logical.options import is_collection_name, sink_options
+from queryleaf_cdc.logical.public_addresses import is_surely_private
 from queryleaf_cdc.logical.scope import Scope
-from queryleaf_cdc.logical.sink_targets import check_path, check_url, is_unencrypted
+from queryleaf_cdc.logical.sink_targets import check_path, check_url, host_of, is_unencrypted
 from queryleaf_cdc.logical.walk import fields_in
 from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import TriggerOptions
@@ -28,6 +29,10 @@ def sink_destination(node: CreateSink, scope: Scope) -> tuple[Destination, Trigg
     """Checks the target and the options. Raises CompileError QL232, QL233, QL240, QL252, QL253."""
     _check_target(node.target, scope)
     given, options = sink_options(node)
+    host = host_of(node.target.name) if node.target.kind == "webhook" else ""
+    if is_surely_private(host) and not options.allow_private:
+        text = f"{host} is no public address: every row will be a dead letter"
+        scope.warnings.append(warning("QL261", text, node.target.span, "WITH (allow_private = TRUE) allows it"))
     return Destination(node.target.kind, node.target.name, options), given
 
 

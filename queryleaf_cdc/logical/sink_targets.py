@@ -46,6 +46,10 @@ def _url_problem(url: str) -> tuple[str, str | None] | None:
     return None
 
 
+def host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
 def is_unencrypted(url: str) -> bool:
     return url.lower().startswith("http:")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -34,11 +35,11 @@ def sink_row(
     and those for a webhook or a file have a ``place`` of their own in the delivery."""
     common = _row(event, origin, ordinal)
     lane = hashlib.sha256(f"{origin.trigger}\0{common['lane']}".encode()).hexdigest()[:32]
-    width = PLACES.get(destination["kind"], 0)
+    place = _place(lane, origin.trigger, destination)
     return {
         **common,
         "lane": lane,
-        **({"place": f"{int(lane, 16) % width}:{origin.trigger}"} if width else {}),
+        **({"place": place} if place is not None else {}),
         "to": destination,
         "row": row,
         "change_id": event["_id"]["_data"],
@@ -71,8 +72,18 @@ def _row(event: Event, origin: Origin, ordinal: int) -> Document:
     }
 
 
-def places_of(sink: str) -> list[str]:
-    return [f"{number}:{sink}" for number in range(max(PLACES.values()))]
+def _place(lane: str, sink: str, destination: Document) -> str | None:
+    """Another target of the sink is another place: whatever holds up the old one is no business of the new one."""
+    width = PLACES.get(destination["kind"])
+    if width is None:
+        return None
+    target = hashlib.sha256(f"{destination['kind']}\0{destination['name']}".encode()).hexdigest()[:8]
+    return f"{int(lane, 16) % width}:{sink}:{target}"
+
+
+def _places_of(sink: str) -> list[re.Pattern[str]]:
+    """Of all its targets; anchored, so that an index serves."""
+    return [re.compile(f"^{number}:{re.escape(sink)}:[0-9a-f]{{8}}$") for number in range(max(PLACES.values()))]
 
 
 class OutboxStore:
@@ -98,7 +109,7 @@ class OutboxStore:
     def waiting(self, sink: str) -> tuple[int, str | None]:
         """How many rows of a webhook or a file wait (counted up to a bound), and why the first one of them failed
         last."""
-        query = {"state": "pending", "place": {"$in": places_of(sink)}}
+        query = {"state": "pending", "place": {"$in": _places_of(sink)}}
         with batch_faults():
             first = self._rows.find_one(query, {"error": 1}, sort=[("order", 1)])
             count = self._rows.count_documents(query, limit=COUNTED) if first is not None else 0

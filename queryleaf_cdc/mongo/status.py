@@ -48,7 +48,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
         entry.name: {
             "kind": entry.kind,
             "state": _state(entry, active.get(entry.name), alive),
-            "lag_seconds": lag,
+            "lag_seconds": lag if entry.needs_worker else 0.0,
             **{what: counters.get(entry.name, {}).get(what, 0) for what in _COUNTERS},
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
             "reason": _reason(active, entry.name, checkpoint, alive) or waiting.get(entry.name, (0, None))[1],

@@ -29,7 +29,7 @@ def position_of(since: Since) -> Position:
         if at.year >= 1970 and at.timestamp() < 2**32:
             return Position(at=Timestamp(int(at.timestamp()), 1))
         raise _neither(since)
-    data = since.get("_data")
+    data = since.get("_data") if isinstance(since, Mapping) else None
     if not isinstance(data, str) or not _TOKEN.fullmatch(data):
         raise _neither(since)
     return Position(dict(since))

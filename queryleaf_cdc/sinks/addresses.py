@@ -6,18 +6,14 @@ address that was judged; a second look-up could give another one."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import Any
 
+from queryleaf_cdc.logical.public_addresses import is_public
 from queryleaf_cdc.sinks.faults import Away, Refused
 
 Address = tuple[int, tuple[Any, ...]]
 """(family, what ``connect`` takes)"""
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_UNICAST = ipaddress.ip_network("2000::/3")
-"""All that IPv6 has given out for the internet so far; what lies outside may have a meaning of its own somewhere."""
 
 
 def addresses(host: str, port: int, allow_private: bool) -> list[Address]:
@@ -32,17 +28,3 @@ def addresses(host: str, port: int, allow_private: bool) -> list[Address]:
         places = ", ".join(sorted({str(address[0]) for _, address in every}))
         raise Refused("QL622", f"{host} is {places}, which is no public address: WITH (allow_private = true) allows it")
     return allowed
-
-
-def is_public(address: str) -> bool:
-    """Whether the address belongs to the internet at large. What carries an IPv4 address inside is judged by that."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo is not None else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip not in _UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 
 from queryleaf_cdc import InputError, QueryLeaf
 from queryleaf_cdc.mongo.catalog import Catalog
+from queryleaf_cdc.mongo.positions import Position
 
 Db = Database[dict[str, Any]]
 VIEW = "CREATE VIEW paid AS SELECT _id FROM orders WHERE CHANGE_DETECTED() AND status = 'paid'"
@@ -47,6 +49,24 @@ def test_another_kind_has_another_drop(ql: QueryLeaf) -> None:
     ql.execute(VIEW)
     with pytest.raises(InputError, match="did you mean DROP VIEW"):
         ql.execute("DROP MATERIALIZED VIEW paid")
+
+
+def test_a_collection_of_its_name_is_warned_of(ql: QueryLeaf, db: Db) -> None:
+    assert ql.compile(VIEW).diagnostics == ()
+    db.paid.insert_one({"_id": 1})
+    (found,) = ql.compile(VIEW).diagnostics
+    assert (found.code, found.severity) == ("QL260", "warning")
+    assert ql.execute(VIEW).status == "created"
+
+
+def test_nothing_runs_for_it_that_could_lag(ql: QueryLeaf, db: Db) -> None:
+    ql.execute(VIEW)
+    ql.execute("CREATE SINK copies AS SELECT status FROM orders WHERE CHANGE_DETECTED() INTO order_copies")
+    with ql:
+        ql.drain()
+    db["_queryleaf.checkpoint"].update_one({}, {"$set": {"position": Position(at=Timestamp(1, 1)).document()}})
+    status = ql.status()
+    assert (status["paid"]["lag_seconds"], status["copies"]["lag_seconds"] > 0) == (0.0, True)
 
 
 def test_a_worker_goes_on_beside_it(ql: QueryLeaf, db: Db) -> None:

@@ -106,6 +106,13 @@ def test_formats_of_a_result(environment: dict[str, str], db: Db, form: str, sho
     assert piped(environment, "SELECT _id, name FROM products ORDER BY _id", "--format", form, "--limit", "2") == shown
 
 
+def test_warnings_stand_apart_from_what_is_printed(environment: dict[str, str], db: Db) -> None:
+    sql = "CREATE SINK s AS SELECT n FROM products WHERE CHANGE_DETECTED() INTO WEBHOOK 'http://example.com/'"
+    done = subprocess.run([*COMMAND, sql], capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout) == (0, '{"name": "s", "status": "created"}\n')
+    assert "warning QL254" in done.stderr
+
+
 def test_csv_of_any_fields_has_all_of_them(environment: dict[str, str], db: Db) -> None:
     db.products.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "b": 2}])
     assert piped(environment, "SELECT * FROM products", "--format", "csv") == "_id,a,b\n1,1,\n2,,2\n"

@@ -143,6 +143,14 @@ class TestStream:
         stream.close()
         assert list(stream) == []
 
+    def test_a_closed_session_says_so(self, mongo_uri: str, db: Database[dict[str, Any]]) -> None:
+        ql = QueryLeaf(mongo_uri, database=db.name)
+        ql.close()
+        for use in (ql.stream, ql.execute):
+            with pytest.raises(InputError) as raised:
+                use("SELECT a FROM t WHERE CHANGE_DETECTED()")
+            assert raised.value.code == "QL447"
+
     def test_execute_refuses_what_never_ends(self, ql: QueryLeaf) -> None:
         with pytest.raises(InputError) as raised:
             ql.execute("SELECT a FROM t WHERE CHANGE_DETECTED()")

@@ -41,10 +41,10 @@ def ql(db: Db) -> Iterator[QueryLeaf]:
     each.close()
 
 
-def create(ql: QueryLeaf, url: str, options: str = "", name: str = "hook") -> None:
+def create(ql: QueryLeaf, url: str, options: str = "", name: str = "hook", verb: str = "CREATE") -> None:
     """A sink of all of orders, which may go to loopback."""
     ql.execute(
-        f"CREATE SINK {name} WITH (allow_private = TRUE{options}) AS "
+        f"{verb} SINK {name} WITH (allow_private = TRUE{options}) AS "
         f"SELECT _id, total FROM orders WHERE CHANGE_DETECTED() INTO WEBHOOK '{url}'"
     )
 
@@ -141,6 +141,18 @@ class TestAnswers:
         deliver(ql, db, answer)
         assert len(came) == 2
         assert 1.0 <= came[1] - came[0] < 4.0
+
+    def test_another_url_does_not_wait_for_what_the_old_one_asked(self, ql: QueryLeaf, db: Db) -> None:
+        with receiver(status(503, Retry_After="600")) as old, receiver(status(200)) as new:
+            create(ql, old.url)
+            with ql:
+                db.orders.insert_one({"_id": 1, "total": 5})
+                wait_for(lambda: len(old.received) == 1)
+                create(ql, new.url, name="hook", verb="CREATE OR REPLACE")
+                db.orders.update_one({"_id": 1}, {"$set": {"total": 6}})
+                wait_for(lambda: len(new.received) == 1)
+                assert ql.status()["hook"]["pending"] == 1
+        assert (new.rows(), len(old.received)) == ([{"_id": 1, "total": 6}], 1)
 
     def test_after_the_last_attempt_it_is_a_dead_letter(self, ql: QueryLeaf, db: Db) -> None:
         found = deliver(ql, db, status(500, b"on fire"), ", max_retries = 3")

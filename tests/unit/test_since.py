@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -32,7 +32,9 @@ def test_times_are_utc_and_tokens_are_tokens(since: Any, position: Position) -> 
     assert position_of(since) == position
 
 
-@pytest.mark.parametrize("since", ["yesterday", "", {"_data": "garbage"}, {}, datetime(1960, 1, 1), "82"])
+@pytest.mark.parametrize(
+    "since", ["yesterday", "", {"_data": "garbage"}, {}, datetime(1960, 1, 1), "82", 5, b"82", date(2025, 3, 5)]
+)
 def test_anything_else_is_refused(since: Any) -> None:
     with pytest.raises(InputError) as raised:
         position_of(since)

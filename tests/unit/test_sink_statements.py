@@ -54,6 +54,18 @@ def test_rows_in_the_clear_are_warned_of() -> None:
     assert codes(WEBHOOK.replace("https", "http")) == ["QL254"]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3:8080", "[::1]", "localhost", "169.254.169.254"])
+def test_an_address_that_cannot_be_reached_without_leave_is_warned_of(host: str) -> None:
+    sql = WEBHOOK.replace("example.com", host)
+    assert codes(sql) == ["QL261"]
+    assert codes(sql.replace("ENV 'KEY'", "ENV 'KEY', allow_private = TRUE")) == []
+
+
+@pytest.mark.parametrize("host", ["example.com", "localhost.example.com", "8.8.8.8"])
+def test_another_host_is_not(host: str) -> None:
+    assert codes(WEBHOOK.replace("example.com", host)) == []
+
+
 def test_a_name_is_taken_once_in_a_file() -> None:
     with pytest.raises(CompileError) as caught:
         compile_sql(f"{WEBHOOK}; {WEBHOOK}")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from queryleaf_cdc import CompileError, compile_sql
+from queryleaf_cdc.logical.public_addresses import is_public
 from queryleaf_cdc.logical.sink_targets import check_path, check_url
 from queryleaf_cdc.sinks import addresses, webhook
 from queryleaf_cdc.sinks.faults import Away, Refused
@@ -29,12 +30,12 @@ PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "64:ff9b::808:808"]
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_not_public(address: str) -> None:
-    assert not addresses.is_public(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public(address: str) -> None:
-    assert addresses.is_public(address)
+    assert is_public(address)
 
 
 URLS = [
