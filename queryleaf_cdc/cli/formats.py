@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import select
 import shutil
 import sys
@@ -57,7 +55,8 @@ class JsonLines:
 
 
 class Csv:
-    """Headings, then rows. NULL is empty, a document or an array is JSON. In a terminal nothing is raw."""
+    """Headings, then rows. NULL is nothing, an empty text is ``""``, a document or an array is JSON. In a terminal
+    nothing is raw."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -65,12 +64,22 @@ class Csv:
         self._line(columns)
 
     def row(self, row: Mapping[str, Any]) -> None:
-        self._line([plain(row.get(name)) for name in self._columns])
+        values = [row.get(name) for name in self._columns]
+        if values == [None]:
+            values = [""]  # else the line would be blank, which readers skip
+        self._line([None if each is None else plain(each) for each in values])
 
-    def _line(self, cells: Sequence[str]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="").writerow(map(shown, cells) if self._safe else cells)
-        put(text.getvalue())
+    def _line(self, cells: Sequence[str | None]) -> None:
+        safe = [shown(each) if self._safe and each is not None else each for each in cells]
+        put(",".join("" if each is None else _quoted(each) for each in safe))
+
+
+def _quoted(text: str) -> str:
+    """As RFC 4180 has it. (csv.writer cannot tell NULL from an empty text before Python 3.12.)"""
+    return '"' + text.replace('"', '""') + '"' if not text or set(text) & _QUOTED else text
+
+
+_QUOTED = frozenset(',"\r\n')
 
 
 def nobody_reads() -> bool:

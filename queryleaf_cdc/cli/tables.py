@@ -18,12 +18,18 @@ _LEAST = 6
 """cells that a column takes at least, with the gap behind it; with fewer nothing can be read"""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Not rich's own exit code: all formats end with the same."""
+        raise BrokenPipeError
+
+
 def show_table(rows: list[dict[str, Any]], columns: tuple[str, ...] | None) -> None:
     """Columns in the query's order; without one, all fields in the order in which they appear. Field by field where a
     terminal is too narrow for columns."""
     names = columns or tuple(dict.fromkeys(name for row in rows for name in row))
     table: Table | Text = table_of(rows, names)
-    console = Console()
+    console = _Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH  # nobody's window: no reason to fold
     elif len(names) * _LEAST > console.width:

@@ -130,6 +130,16 @@ def test_a_closed_pipe_ends_it_quietly(environment: dict[str, str], db: Db, toke
         assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
+def test_a_result_that_nobody_reads(environment: dict[str, str], form: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [*COMMAND, "--format", form, "SELECT 1 AS n"]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environment, timeout=60)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_pipe_that_closes_while_rows_are_written(environment: dict[str, str], db: Db) -> None:
     db.products.insert_many([{"_id": n, "name": "x" * 100} for n in range(5_000)])
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

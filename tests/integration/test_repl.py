@@ -241,6 +241,28 @@ def test_a_terminal_that_knows_lines_only(
         assert terminal.ended() == 0
 
 
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_declined(
+    mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path, variables: dict[str, str]
+) -> None:
+    command, kind = [*REPL, "--uri", mongo_uri, "--db", "shop"], variables.get("TERM", "xterm-256color")
+    with Terminal(command, {**environment, **variables}, cwd=str(tmp_path), kind=kind) as terminal:
+        terminal.wait_for("shop>")
+        terminal.raw = ""
+        say(terminal, "SELECT NULL AS a; \\pipeline", r"^\[")
+        say(terminal, "\\nosuch", "QL450")
+    assert not re.findall(r"\x1b\[(?:2|3\d)m", terminal.raw)
+
+
+def test_a_misspelt_collection_is_told(repl: Open, shop: Db) -> None:
+    shop.orders.insert_one({"_id": 1})
+    with repl() as terminal:
+        say(terminal, "SELECT * FROM ordrs;", r"\(0 rows\)\nthere is no collection ordrs yet: did you mean orders\?")
+        say(terminal, "SELECT * FROM orders WHERE _id = 2;", r"2;\n\(0 rows\)\n+shop>")
+        terminal.enter("SELECT _id FROM ordrs WHERE CHANGE_DETECTED();")
+        terminal.wait_for(r"ordrs yet: did you mean orders\?\nwaiting for changes")
+
+
 @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT _id FROM orders WHERE CHANGE_DETECTED();"])
 def test_a_signal_ends_it_in_order(repl: Open, statement: str) -> None:
     with repl() as terminal:
@@ -435,9 +457,16 @@ def test_statements_from_a_pipe(filtered: Callable[[str], Any]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == (
         "1 row\n_id\n---\n  1\n(1 row)\n"
-        "collection | documents | view\n-----------+-----------+-----\norders     |         1 | NULL\n(1 row)\n"
+        "collection | documents\n-----------+----------\norders     |         1\n(1 row)\n"
         "last\n----\n   1\n(1 row)\n"
     )
+
+
+def test_a_switch_can_be_set_and_a_word_ends_a_script(filtered: Callable[[str], Any]) -> None:
+    done = filtered("\\x on\n\\x on\nSELECT 1 AS a;\n\\x off\nSELECT 2 AS b;\nquit\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = "rows are shown field by field\n" * 2 + "-[ 1 ]----------------------------------\na | 1\n(1 row)\n"
+    assert done.stdout.decode() == shown + "rows are shown as a table\nb\n-\n2\n(1 row)\n"
 
 
 def test_a_stream_in_the_background_of_a_script(filtered: Callable[[str], Any]) -> None:
@@ -461,6 +490,10 @@ def test_a_stream_in_the_background_of_a_script(filtered: Callable[[str], Any]) 
         ("\\i -", "QL451"),
         ("\\o .", "QL454"),
         ("\\drain", "QL443"),
+        ("\\x sideways", "QL451"),
+        ("\\timing 5", "QL451"),
+        ("\\dt orders", "QL451"),
+        ("\\explain nothing", "nothing is registered as nothing"),
         ("\\kill 1", "QL451"),
         ("\\watch x", "QL451"),
         ("SELECT 1 AS a\n\\dt\n;", "QL452"),

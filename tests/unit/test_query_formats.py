@@ -91,6 +91,12 @@ def test_csv_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == 'a,b,c\n"say ""hi""\nthere",,"{""x"": [1, true]}"\n'
 
 
+def test_csv_tells_null_from_an_empty_text(capsys: pytest.CaptureFixture[str]) -> None:
+    formats.writer("csv", ("a", "b")).row({"a": None, "b": ""})
+    formats.writer("csv", ("a",)).row({"a": None})
+    assert capsys.readouterr().out == 'a,b\n,""\na\n""\n'
+
+
 def test_csv_needs_columns() -> None:
     with pytest.raises(InputError) as raised:
         formats.writer("csv", None)

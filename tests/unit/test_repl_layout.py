@@ -129,6 +129,11 @@ def test_a_new_field_of_a_stream_gets_a_column() -> None:
     assert stream([{"a": 1}, {"b": 2}], 80, 80) == "a\n-\n1\na    | b\n-----+--\nNULL | 2"
 
 
+def test_a_tab_is_no_blank() -> None:
+    rows = [{"a\tb": "x\ty"}]
+    assert shown(table(rows, columns_of(rows), 80)) == "a\\tb\n----\nx\\ty"
+
+
 # -- colours --------------------------------------------------------------------------------------------------------
 
 

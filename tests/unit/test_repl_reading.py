@@ -115,6 +115,9 @@ def test_an_ampersand_within_a_line_is_the_compilers_business() -> None:
         ("\\explain SELECT 1", "explain", "SELECT 1"),
         ("\\explain SELECT\n1;", "explain", "SELECT\n1"),
         ("\\pipeline note", "pipeline", "note"),
+        ("help", "help", ""),
+        ("  QUIT ; ", "quit", ""),
+        ("exit -- now", "exit", ""),
         ("\\", "", ""),
     ],
 )
@@ -124,6 +127,15 @@ def test_commands(text: str, name: str, argument: str) -> None:
 
 def test_a_command_ends_with_its_line() -> None:
     assert read("\\x\nSELECT 1;\n\\timing\n").items == (Command("x", ""), Sql("SELECT 1", 2, 1), Command("timing", ""))
+
+
+@pytest.mark.parametrize("text", ["SELECT\nquit", "helpful", "exit 1", "'quit'", "exit()"])
+def test_a_word_is_a_command_only_alone(text: str) -> None:
+    assert not any(isinstance(each, Command) for each in read(text, final=True).items)
+
+
+def test_a_word_ends_a_script_behind_a_statement() -> None:
+    assert read("SELECT 1;\nquit\n").items == (Sql("SELECT 1"), Command("quit", ""))
 
 
 def test_a_backslash_in_a_string_is_no_command() -> None:

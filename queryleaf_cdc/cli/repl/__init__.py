@@ -9,6 +9,7 @@ script.py     statements from a pipe           jobs.py       streams in the back
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from typing import Any
 
@@ -41,7 +42,7 @@ def _run(ql: Any, interactive: bool) -> int:
 
     _forgiving(sys.stdout)
     _forgiving(sys.stderr)
-    shell = Shell(ql, Screen(sys.stdout, terminal=interactive), interactive)
+    shell = Shell(ql, Screen(sys.stdout, terminal=interactive, colours=_likes_colours()), interactive)
     try:
         if interactive:
             from queryleaf_cdc.cli.repl.talking import talk
@@ -57,6 +58,10 @@ def _run(ql: Any, interactive: bool) -> int:
         return 1
     finally:
         shell.close()
+
+
+def _likes_colours() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _forgiving(out: Any) -> None:

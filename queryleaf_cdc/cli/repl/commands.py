@@ -55,23 +55,30 @@ def quit_shell(shell: Shell, command: Command) -> None:
     shell.over = True
 
 
+def switched(command: Command, argument: str, before: bool) -> bool:
+    """``on``, ``off``, or the other of the two. Raises InputError QL451."""
+    if argument not in ("", "on", "off"):
+        raise InputError("QL451", f"{argument} is neither on nor off", hint=rf"\{command.name} on")
+    return argument == "on" if argument else not before
+
+
 def toggle_expanded(shell: Shell, command: Command) -> None:
-    shell.expanded = not shell.expanded
+    shell.expanded = switched(command, command.argument, shell.expanded)
     shell.screen.say(f"rows are shown {'field by field' if shell.expanded else 'as a table'}")
 
 
 def toggle_timing(shell: Shell, command: Command) -> None:
-    shell.timing = not shell.timing
+    shell.timing = switched(command, command.argument, shell.timing)
     shell.screen.say(f"timing is {'on' if shell.timing else 'off'}")
 
 
 def set_pager(shell: Shell, command: Command) -> None:
     r"""``\pset pager [on|off]``. Raises InputError QL451."""
-    words = command.argument.split()
-    if words[:1] != ["pager"] or words[1:] not in ([], ["on"], ["off"]):
-        raise InputError("QL451", f"{command.argument or 'nothing'} cannot be set", hint=r"\pset pager off")
+    what, _, argument = command.argument.partition(" ")
+    if what != "pager":
+        raise InputError("QL451", "the pager is all that can be set", hint=r"\pset pager off")
     screen = shell.screen
-    screen.pages = not screen.pages if len(words) == 1 else words[1] == "on"
+    screen.pages = switched(command, argument.strip(), screen.pages)
     screen.say(f"the pager is {'on, for results that are taller than the terminal' if screen.pages else 'off'}")
 
 
@@ -79,9 +86,9 @@ COMMANDS = (
     Meta("d", "[NAME]", "what there is, or one of it: fields, state, SQL", describing.describe, "names"),
     Meta("dt", "", "the collections, with their sizes", describing.collections),
     Meta("status", "", "how triggers, views and sinks are doing", describing.status),
-    Meta("x", "", "rows field by field, or as a table again", toggle_expanded),
+    Meta("x", "[on|off]", "rows field by field, or as a table again", toggle_expanded),
     Meta("pset", "pager [on|off]", "tall results in $PAGER, or not", set_pager, "pager"),
-    Meta("timing", "", "how long each statement takes, or no longer", toggle_timing),
+    Meta("timing", "[on|off]", "how long each statement takes, or no longer", toggle_timing),
     Meta("watch", "[SECONDS]", "run the SELECT again and again, until Ctrl-C", programs.watch, "", True),
     Meta("explain", "[SQL|NAME]", "what runs in the server, what in the worker", programs.explain, "sql", True),
     Meta("pipeline", "[SQL|NAME]", "the compiled pipeline", programs.pipeline, "sql", True),
@@ -97,7 +104,7 @@ COMMANDS = (
     Meta("q", "", "end; so does Ctrl-D", quit_shell),
 )
 _BY_NAME = {each.name: each for each in COMMANDS}
-_ALIASES = {"help": "?", "h": "?", "quit": "q", "dv": "d", "describe": "d", "": "?"}
+_ALIASES = {"help": "?", "h": "?", "quit": "q", "exit": "q", "dv": "d", "describe": "d", "": "?"}
 
 
 def command_named(name: str) -> Meta:

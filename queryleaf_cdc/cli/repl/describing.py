@@ -43,7 +43,7 @@ def describe(shell: Shell, command: Command) -> None:
 def collections(shell: Shell, command: Command) -> None:
     views = {each.view.target: each.name for each in shell.ql.registered() if each.view is not None}
     rows = [
-        {"collection": name, "documents": size, "view": views.get(name)}
+        {"collection": name, "documents": size, **({"view": views.get(name, "")} if views else {})}
         for name, size in collection_sizes(shell.ql.database).items()
     ]
     _show_all(shell, rows, "there are no collections yet")

@@ -49,7 +49,7 @@ def cell(value: Any) -> Cell:
     if isinstance(value, dict | list):
         return Cell(_cut(safe(json.dumps(extended(value), ensure_ascii=False))))
     if isinstance(value, str):
-        return Cell(safe(_cut(value)))
+        return Cell(shown(_cut(value)))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Cell(str(value), right=True)
     return Cell(shown(value))
@@ -95,7 +95,7 @@ def table(rows: Sequence[Row], columns: tuple[str, ...], width: int) -> list[Lin
     if not columns:
         return []
     cells = [[cell(row.get(name)) for name in columns] for row in rows]
-    heads = [safe(name) for name in columns]
+    heads = [shown(name) for name in columns]
     natural = [max([breadth(head), *(row[i].width for row in cells)]) for i, head in enumerate(heads)]
     widths = fitted(natural, width)
     if widths is None:
@@ -145,7 +145,7 @@ def expanded(rows: Sequence[Row], columns: tuple[str, ...], width: int, first: i
 
 
 def _record(number: int, row: Row, columns: tuple[str, ...], width: int) -> list[Line]:
-    names = [safe(name) for name in columns]
+    names = [shown(name) for name in columns]
     head = min(max(map(breadth, names), default=0), max(_LEAST, (width - len(_GAP)) // 2))
     room = max(1, width - head - len(_GAP))
     title = f"-[ {number} ]"
@@ -181,7 +181,7 @@ def next_row(before: Arrangement, row: Row, width: int) -> tuple[Arrangement, li
     """The lines of one more row; the columns' names again when their places change. What is too long is cut."""
     names = tuple(dict.fromkeys((*before.names, *row)))
     cells = [cell(row.get(name)) for name in names]
-    known = (*before.widest, *(breadth(safe(name)) for name in names[len(before.names) :]))
+    known = (*before.widest, *(breadth(shown(name)) for name in names[len(before.names) :]))
     widest = tuple(_grown(old, each.width) for old, each in zip(known, cells, strict=True))
     widths = fitted(widest, width)
     after = Arrangement(names, widest, widths, before.rows + 1)
@@ -189,7 +189,7 @@ def next_row(before: Arrangement, row: Row, width: int) -> tuple[Arrangement, li
         return after, expanded([row], names, width, after.rows)
     lines = []
     if (names, widths) != (before.names, before.widths):
-        heads = [Cell(_short(safe(name), each), "bold") for name, each in zip(names, widths, strict=True)]
+        heads = [Cell(_short(shown(name), each), "bold") for name, each in zip(names, widths, strict=True)]
         lines = [_joined(heads, widths), plain("-+-".join("-" * each for each in widths))]
     cut = [Cell(_short(c.text, each), c.style, c.right) for c, each in zip(cells, widths, strict=True)]
     return after, [*lines, _joined(cut, widths)]

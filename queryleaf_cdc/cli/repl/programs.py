@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from queryleaf_cdc.cli.repl.json_lines import pipeline_lines, tree_lines
-from queryleaf_cdc.cli.repl.reading import Command, Sql
+from queryleaf_cdc.cli.repl.reading import Command, Sql, is_sql
 from queryleaf_cdc.cli.repl.shell import Shell
 from queryleaf_cdc.compiler import Program
-from queryleaf_cdc.errors import InputError
+from queryleaf_cdc.errors import InputError, did_you_mean
 
 _WATCH_SECONDS = 2.0
 _WATCH_LONGEST = 86_400.0
@@ -34,8 +34,14 @@ def _text(shell: Shell, command: Command) -> str:
     argument = command.argument
     if not argument:
         return _statement(shell, command).text
-    registered = shell.ql.registered() if argument.isidentifier() else ()
-    return next((str(each.sql) for each in registered if each.name == argument), argument)
+    if is_sql(argument):
+        return argument
+    registered = {each.name: str(each.sql) for each in shell.ql.registered()}
+    name = argument.strip('"')
+    if name not in registered:
+        hint = did_you_mean(name, registered) or r"\d lists what there is"
+        raise InputError("QL451", f"nothing is registered as {name}", hint=hint)
+    return registered[name]
 
 
 def _statement(shell: Shell, command: Command) -> Sql:

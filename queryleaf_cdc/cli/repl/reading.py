@@ -22,6 +22,8 @@ TAKE_SQL = frozenset(("explain", "pipeline"))
 
 _LEAD = 100
 """characters before a statement that are kept: no message shows more"""
+_WORDS = frozenset(("help", "quit", "exit"))
+"""what stands alone as a statement, and is a command without its backslash"""
 _BEGINNINGS = frozenset((*TOP_LEVEL, "WITH"))
 _COMMAND = re.compile(r"\\(\S*)[^\S\n]*([^\n]*)")
 _LINE_END = re.compile(r"[^\S\n]*(?:--[^\n]*)?(?:\n|;|\Z)")
@@ -83,7 +85,7 @@ def read(text: str, final: bool = False, first: tuple[int, int] = (1, 1)) -> Rea
         stretch = _stretch(text, position)
         pieces = list(_pieces(text, stretch))
         last = pieces.pop() if pieces and not pieces[-1].closed else None
-        items += [_sql(source, each) for each in pieces]
+        items += [_item(source, each) for each in pieces]
         if stretch.cut and pieces:
             position = pieces[-1].after
         elif stretch.command is None:
@@ -101,6 +103,8 @@ def _ended(source: Source, items: list[Item], stretch: _Stretch, last: _Piece | 
         return Reading(tuple(items))
     start = last.start if last is not None else stretch.end
     whole = len(source.text)
+    if not stretch.unreadable and last is not None and isinstance(item := _item(source, last), Command):
+        return Reading((*items, item))
     if final or stretch.unreadable:
         return Reading((*items, _sql(source, _Piece(start, whole, whole))))
     return Reading(tuple(items), source.text[start:], stretch.waiting or _waiting(stretch.tokens, start))
@@ -183,6 +187,11 @@ def _is_mark(text: str, token: Tok) -> bool:
     return token.upper == "&" and _LINE_END.match(text, token.end) is not None
 
 
+def _item(source: Source, piece: _Piece) -> Item:
+    word = source.text[piece.start : piece.end].lower()
+    return Command(word, "") if word in _WORDS else _sql(source, piece)
+
+
 def _sql(source: Source, piece: _Piece) -> Sql:
     line, column = source.position(piece.start)
     lead = source.text[max(0, piece.start - _LEAD) : piece.start].rpartition("\n")[2]
@@ -206,7 +215,7 @@ def _command(text: str, start: int, final: bool) -> tuple[str, str, int] | None:
     found = _COMMAND.match(text, start)
     assert found is not None
     name, argument, end = found[1], found[2].strip(), found.end()
-    if name not in TAKE_SQL or not _is_sql(argument):
+    if name not in TAKE_SQL or not is_sql(argument):
         return name.rstrip(";"), argument.removesuffix(";").rstrip(), end
     pieces = list(_pieces(text, stretch := _stretch(text, found.start(2))))
     if pieces and pieces[0].closed:
@@ -217,7 +226,7 @@ def _command(text: str, start: int, final: bool) -> tuple[str, str, int] | None:
     return None
 
 
-def _is_sql(argument: str) -> bool:
+def is_sql(argument: str) -> bool:
     """Whether this is more than a name."""
     words = argument.rstrip("; ").split()
     return len(words) > 1 or argument.upper() in _BEGINNINGS

@@ -36,6 +36,7 @@ def drain(shell: Shell, command: Command) -> None:
         raise
     except TimeoutError as error:
         raise RunError("QL455", str(error)) from None
+    shell.screen.say("all is worked off")
 
 
 def connection(shell: Shell, command: Command) -> None:

@@ -50,7 +50,9 @@ class Screen:
 
     out: TextIO
     terminal: bool
-    """whether the output has colours, and a width to keep to"""
+    """whether the output has a width to keep to"""
+    colours: bool = True
+    """whether a terminal is to have colours"""
     pages: bool = True
     """whether results that are taller than the terminal go to a pager"""
 
@@ -66,11 +68,11 @@ class Screen:
 
     @property
     def coloured(self) -> bool:
-        return self.terminal and self._file is None
+        return self.terminal and self.colours and self._file is None
 
     def say(self, text: str, style: str = "") -> None:
         """A message, perhaps of several lines. Messages do not go into the file of ``redirected``."""
-        self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal)
+        self._write(self.out, [styled(style, line) for line in text.split("\n")], self.terminal and self.colours)
 
     def show(self, lines: Iterable[Line]) -> None:
         """Results; they go into the file if there is one. Raises InputError QL454 when it takes no more: what follows
@@ -90,10 +92,10 @@ class Screen:
         until that is left."""
         height = shutil.get_terminal_size().lines
         tall = height >= _LEAST_HEIGHT and len(lines) > height - _BELOW
-        if not (tall and self.coloured and self.pages and is_wanted()):
+        if not (tall and self.terminal and self._file is None and self.pages and is_wanted()):
             self.show(lines)
             return
-        text = _text(lines, True)
+        text = _text(lines, self.coloured)
         with self._lock:
             self.out.flush()
             page(text)
@@ -101,7 +103,7 @@ class Screen:
     def error(self, text: str) -> None:
         """On a terminal among the results, else on standard error."""
         out = self.out if self.terminal else sys.stderr
-        self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal)
+        self._write(out, [styled("red", line) for line in text.split("\n")], self.terminal and self.colours)
 
     def redirect(self, file: TextIO | None) -> None:
         """Results go into a file from now on, or again to the terminal. The file before is closed. Raises InputError

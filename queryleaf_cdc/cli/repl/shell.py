@@ -10,10 +10,11 @@ from typing import Any
 from queryleaf_cdc.cli.changes import lines_of
 from queryleaf_cdc.cli.repl import layout
 from queryleaf_cdc.cli.repl.jobs import Jobs, ShowRow
+from queryleaf_cdc.cli.repl.missing import missing_collections
 from queryleaf_cdc.cli.repl.reading import Command, Item, Sql, read
 from queryleaf_cdc.cli.repl.screen import Screen, plain
 from queryleaf_cdc.errors import InputError, QueryLeafError
-from queryleaf_cdc.plans.program import ChangelogStatement
+from queryleaf_cdc.plans.program import ChangelogStatement, TableStatement
 from queryleaf_cdc.source import Source
 
 NO_WORKER = r"no worker is at work on this database: \run starts one here"
@@ -57,6 +58,8 @@ class Shell:
                 from queryleaf_cdc.cli.repl.commands import command_named
 
                 command = command_named(item.name)
+                if item.argument and not command.argument:
+                    raise InputError("QL451", rf"\{item.name} stands alone: what is {item.argument}?")
                 if item.before is not None and not command.takes_statement:
                     self._keep(item.before, last)
                 command.run(self, item)
@@ -86,13 +89,23 @@ class Shell:
         self.last = sql
         if [each.kind for each in program.statements] == ["stream"]:
             follows = isinstance(program.statements[0], ChangelogStatement)
+            self._say_if_missing(program.statements)
             self._stream(sql, self.show_change if follows else self.show_row)
             return
         if sql.background:
             raise InputError("QL453", "only a streaming SELECT runs in the background", hint="end it with a semicolon")
         for result in self.ql.execute_all(sql.placed, name=name):
             self.show_result(result)
+        for each in program.statements:
+            if isinstance(each, TableStatement):
+                self.screen.say(f"{each.node.name}: declared for this session; the first row makes the collection")
+        self._say_if_missing(program.statements)
         self.show_time(started)
+
+    def _say_if_missing(self, statements: Sequence[Any]) -> None:
+        if self.interactive:
+            for each in missing_collections(self.ql, statements):
+                self.screen.say(each, "yellow")
 
     def show_time(self, started: float) -> None:
         if self.timing:
