@@ -469,6 +469,11 @@ def test_a_switch_can_be_set_and_a_word_ends_a_script(filtered: Callable[[str], 
     assert done.stdout.decode() == shown + "rows are shown as a table\nb\n-\n2\n(1 row)\n"
 
 
+def test_status_calls_things_as_show_does(filtered: Callable[[str], Any]) -> None:
+    done = filtered("CREATE VIEW paid AS SELECT _id FROM orders WHERE CHANGE_DETECTED();\n\\status\n")
+    assert re.search(r"^paid \| stream \| running \|   0.0 \|", done.stdout.decode(), re.MULTILINE)
+
+
 def test_a_stream_in_the_background_of_a_script(filtered: Callable[[str], Any]) -> None:
     done = filtered(
         "CREATE TRIGGER copy AFTER INSERT ON a BEGIN INSERT INTO b (n) VALUES (NEW.n); END;\n\\run\n"

@@ -52,6 +52,7 @@ def collections(shell: Shell, command: Command) -> None:
 def status(shell: Shell, command: Command) -> None:
     found = shell.ql.status()
     rows = [{"name": name, **{head: each[key] for head, key in _STATUS.items()}} for name, each in found.items()]
+    rows = [{**each, "kind": _KINDS.get(each["kind"], each["kind"])} for each in rows]
     _show_all(shell, rows, "nothing is registered")
     for name, each in found.items():
         for remark in remarks(each):
