@@ -53,6 +53,10 @@ class ViewDataflow:
         self._output = _RowChanges(plan.output)
 
     @property
+    def late(self) -> int:
+        return self._steps.late
+
+    @property
     def next_due(self) -> datetime | None:
         """When rows come or go by themselves, the next time."""
         return self._steps.next_due

@@ -18,13 +18,12 @@ from queryleaf_cdc.mongo.state import catalog_entries, load_active
 from queryleaf_cdc.mongo.worker_identity import surely_dead
 
 _COUNTERS = ("events", "errors", "dead_letters")
-_OVER_STREAMS = ("sink", "trigger")
 
 
 def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason, of a view progress, of a
-    sink pending: the rows that wait for a webhook or a file (``mongo.outbox.COUNTED`` if there are more), of a sink or
-    trigger late: the rows of its stream that came after their window of time had ended, and were left out.
+    sink pending: the rows that wait for a webhook or a file (``mongo.outbox.COUNTED`` if there are more). late: the rows
+    of a stream that came after their window of time had ended, and were left out.
 
     state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
     work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
@@ -53,7 +52,7 @@ def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]
             "checkpoint_time": (checkpoint or {}).get("saved_at"),
             "reason": _reason(active, entry.name, checkpoint, alive) or waiting.get(entry.name, (0, None))[1],
             **(_progress(active.get(entry.name)) if entry.view is not None else {}),
-            **({"late": counters.get(entry.name, {}).get("late", 0)} if entry.kind in _OVER_STREAMS else {}),
+            **({"late": counters.get(entry.name, {}).get("late", 0)} if entry.needs_worker else {}),
             **({"pending": waiting[entry.name][0]} if entry.name in waiting else {}),
         }
         for entry in entries

@@ -36,6 +36,8 @@ class Computing:
         self._passed = self._seen = datetime.min
         self._dataflow = flow
         self._stepped = False
+        self.late: int | None = None
+        """rows that were left out so far; None before the first step"""
 
     @property
     def closes_at(self) -> datetime | None:

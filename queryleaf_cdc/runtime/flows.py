@@ -65,8 +65,6 @@ class RunningFlow(Computing):
         self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
         super().__init__(compiled, store, self._flow)
         self._known: dict[str, Event] = {}
-        self.late: int | None = None
-        """rows that were left out so far; None before the first step"""
 
     def clear(self) -> None:
         super().clear()

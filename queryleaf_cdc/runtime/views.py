@@ -114,6 +114,7 @@ class RunningView(Computing):
         try:
             with computing_faults():
                 changes = self._flow.step(deltas, now, self.passed)
+                self.late = self._flow.late
             buffer.exact |= {self._state: None, self.rows: self.collection}
             buffer.ops += state_ops(self._state, self._flow.state_changes())
             buffer.ops += row_ops(self.rows, changes)
@@ -226,10 +227,9 @@ class Views:
             amount = sum(self._tally.get(name, 0) for name in view.collections)
             if amount:
                 metrics.count(view.compiled.plan.name, "events", amount)
+            if view.late is not None:
+                metrics.left_out(view.compiled.plan.name, view.late)
         self._tally = {}
-        for flow in self.flows:
-            if flow.late is not None:
-                metrics.left_out(flow.uid, flow.late)
 
     def fire(self, firing: Firing, depth: int) -> None:
         """Fires the triggers over the rows of streams. Raises ViewFailed, and what firing raises."""

@@ -116,10 +116,15 @@ def test_a_window_ends_without_any_further_change(ql: QueryLeaf, db: Db) -> None
     assert counted == 16
 
 
-def test_late_rows_of_a_sink_are_told(ql: QueryLeaf, db: Db) -> None:
+def test_late_rows_are_told(ql: QueryLeaf, db: Db) -> None:
     ql.execute(
         "CREATE SINK per_minute AS SELECT COUNT(*) AS n FROM readings WHERE CHANGE_DETECTED() "
         "GROUP BY TUMBLE(at, INTERVAL '1 minute') INTO minutes"
+    )
+    ql.execute(
+        "CREATE VIEW each_minute AS SELECT COUNT(*) AS n FROM readings WHERE CHANGE_DETECTED() "
+        "GROUP BY TUMBLE(at, INTERVAL '1 minute');"
+        "CREATE MATERIALIZED VIEW minutes_kept AS SELECT SUM(n) AS n FROM each_minute"
     )
     noon = datetime(2025, 3, 5, 12)
     with ql:
@@ -128,6 +133,7 @@ def test_late_rows_of_a_sink_are_told(ql: QueryLeaf, db: Db) -> None:
         db.readings.insert_many([{"at": noon}, {"at": noon + timedelta(seconds=1)}])
         ql.drain()
         assert ql.status()["per_minute"]["late"] == 2
+        assert ql.status()["minutes_kept"]["late"] == 2
     assert ql.status()["per_minute"]["late"] == 2
     with ql:  # a worker that begins anew goes on counting
         db.readings.insert_one({"at": noon})
