@@ -29,7 +29,7 @@ def query_command(
 ) -> None:
     """Run one-shot SQL, or print the rows of a streaming SELECT.
 
-    SQL is text, or the name of a file that ends in .sql."""
+    SQL is text, the name of a file that ends in .sql, or - for standard input."""
     from queryleaf_cdc.plans.program import ChangelogStatement, FlowStatement, StreamStatement
 
     form = "jsonl" if as_json else form or formats.default_format()

@@ -22,8 +22,8 @@ _COUNTERS = ("events", "errors", "dead_letters")
 
 def read_status(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """name → kind, state, lag_seconds, events, errors, dead_letters, checkpoint_time, reason, of a view progress, of a
-    sink pending: the rows that wait for a webhook or a file (``mongo.outbox.COUNTED`` if there are more). late: the rows
-    of a stream that came after their window of time had ended, and were left out.
+    sink pending: the rows that wait for a webhook or a file (``mongo.outbox.COUNTED`` if there are more). late: rows of
+    a stream that came after their window of time had ended, and were left out.
 
     state: running, backfilling, rebuilding, paused, failed, or stopped: by its trouble, or because no worker is at
     work. progress is {rows, total} while a view is built, else None. Counters are those of the last checkpoint. Raises
