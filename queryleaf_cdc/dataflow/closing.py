@@ -25,6 +25,7 @@ class WindowGroups:
 
     def __init__(self, node: Closing, context: Context) -> None:
         self._keys, self._start, self._size, self._every = node.keys, node.start, node.size, node.every_change
+        self._lag = node.lag
         self._group_of = identity_of(node.keys)
         self._aggregates = Aggregates(node.aggregates, context)
         self._groups = context.state.cells(_Codec(self._aggregates), pages_of_group)
@@ -41,11 +42,11 @@ class WindowGroups:
         """When a window ends next."""
         self._ends.fetch(KEYS)
         first = self._ends.get(ONLY).first_place()
-        return from_ms(int.from_bytes(first[:8], "big") - LONG) if first is not None else None
+        return from_ms(int.from_bytes(first[:8], "big") - LONG + self._lag) if first is not None else None
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         (delta,) = inputs
-        clock = milliseconds(now)
+        clock = milliseconds(now) - self._lag
         fetch([self._ends.wanting(KEYS), (self._watermark.cells, KEYS)])
         rows = [row for row, weight in delta for _ in range(weight) if self._is_open(row)]
         keys = {self._group_of(row): row[: self._keys] for row in (*rows, *self._due(clock))}

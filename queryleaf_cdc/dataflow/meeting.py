@@ -24,9 +24,9 @@ from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import from_ms
 from queryleaf_cdc.lowering.worker_face import Evaluator
 from queryleaf_cdc.plans.dataflow import Meet
-from queryleaf_cdc.syntax.expressions import Expr
 
 _LEFT, _RIGHT = 0, 1
+_OUTER = ("LEFT", "FULL"), ("RIGHT", "FULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,18 @@ _Outcome = tuple[int, Row, int]
 
 
 class _Side:
-    """``earlier`` and ``later``: how far before, and after, its own time a row's partners may be (milliseconds)."""
+    """``earlier`` and ``later``: how far before, and after, its own time a row's partners may be (milliseconds). Rows
+    come no later than ``delay`` behind their time, and wait ``waits`` for partners."""
 
-    def __init__(
-        self, number: int, keys: Sequence[Expr], time: Expr, earlier: int, later: int, outer: bool, context: Context
-    ) -> None:
-        self.number, self.earlier, self.later, self.outer = number, earlier, later, outer
+    def __init__(self, number: int, node: Meet, context: Context) -> None:
+        if number == _LEFT:
+            keys, time, delay, others = node.left_keys, node.left_time, node.left_delay, node.right_delay
+            self.earlier, self.later = node.after, node.before
+        else:
+            keys, time, delay, others = node.right_keys, node.right_time, node.right_delay, node.left_delay
+            self.earlier, self.later = node.before, node.after
+        self.number, self.delay, self.waits = number, delay, self.later + others
+        self.outer = node.kind in _OUTER[number]
         self.key = projection([context.row(key) for key in keys])
         self.name = key_identity([False] * len(keys)) if keys else _always
         self.time: Evaluator = context.row(time)
@@ -61,12 +67,7 @@ class Met:
     the last batch that had any."""
 
     def __init__(self, node: Meet, context: Context) -> None:
-        before, after = node.before, node.after
-        left_outer, right_outer = node.kind in ("LEFT", "FULL"), node.kind in ("RIGHT", "FULL")
-        self._sides = (
-            _Side(_LEFT, node.left_keys, node.left_time, after, before, left_outer, context),
-            _Side(_RIGHT, node.right_keys, node.right_time, before, after, right_outer, context),
-        )
+        self._sides = _Side(_LEFT, node, context), _Side(_RIGHT, node, context)
         self._waiting = Arrangement(context.state, moment_order)
         self._watermark = Watermark(context.state)
         self._test = context.test(node.condition) if node.condition is not None else None
@@ -83,7 +84,11 @@ class Met:
         clock = milliseconds(now)
         fetch([self._waiting.wanting(KEYS), (self._watermark.cells, KEYS)])
         arrivals = sorted(
-            (each for side, delta in zip(self._sides, inputs, strict=True) for each in self._arrivals(side, delta)),
+            (
+                each
+                for side, delta in zip(self._sides, inputs, strict=True)
+                for each in self._arrivals(side, delta, clock)
+            ),
             key=lambda each: each.time,
         )
         going = [self._gone(entry) for _, entry, _ in up_to(self._waiting.get(ONLY).entries(), clock - 1)]
@@ -101,11 +106,15 @@ class Met:
         output.sort(key=itemgetter(0))
         return [(row, weight) for _, row, weight in output]
 
-    def _arrivals(self, side: _Side, delta: Delta) -> Iterator[_Arrival]:
+    def _arrivals(self, side: _Side, delta: Delta, clock: int) -> Iterator[_Arrival]:
+        """A row without a time, as another outer join leaves one, meets nothing: it waits no more."""
+        earliest = self._watermark.moment - side.delay
         for row, weight in delta:
-            time = max(milliseconds(side.time(row)), self._watermark.moment)
+            at = side.time(row)
+            time = max(milliseconds(at), earliest) if at is not None else clock - side.waits - 1
+            name = side.name(side.key(row)) if at is not None else None
             for _ in range(weight):
-                yield _Arrival(time, side.number, side.name(side.key(row)), row)
+                yield _Arrival(time, side.number, name, row)
 
     # -- coming ----------------------------------------------------------------------------------------------------
 
@@ -119,7 +128,7 @@ class Met:
             if met and own.outer:
                 kept.set_mark(place, 1)
         if arrival.name is not None or own.outer:
-            waiting = (Int64(arrival.time + own.later), Int64(own.number), *arrival.row)
+            waiting = (Int64(arrival.time + own.waits), Int64(own.number), *arrival.row)
             self._waiting.change(ONLY).add(waiting, 1)
 
     def _meets(self, arrival: _Arrival, output: list[_Outcome]) -> bool:
@@ -149,7 +158,8 @@ class Met:
 
     def _gone(self, entry: Row) -> _Arrival:
         side, row = self._sides[int(entry[1])], entry[2:]
-        return _Arrival(entry[0] - side.later, side.number, side.name(side.key(row)), row)
+        name = side.name(side.key(row)) if side.time(row) is not None else None
+        return _Arrival(entry[0] - side.waits, side.number, name, row)
 
     def _go(self, gone: _Arrival, output: list[_Outcome]) -> None:
         side = self._sides[gone.side]
@@ -162,7 +172,7 @@ class Met:
         if side.outer and not met:
             left_alone = gone.side == _LEFT
             row = gone.row + self._nothing[_RIGHT] if left_alone else self._nothing[_LEFT] + gone.row
-            output.append((gone.time + side.later, row, 1))
+            output.append((gone.time + side.waits, row, 1))
 
 
 def _timed(arrival: _Arrival) -> Row:

@@ -71,11 +71,11 @@ class SessionGroups:
         """When a session may end next."""
         self._dues.fetch(KEYS)
         first = next(self._dues.get(ONLY).entries(), None)
-        return from_ms(first[1][0]) if first is not None else None
+        return from_ms(first[1][0] + self._node.lag) if first is not None else None
 
     def step(self, inputs: Sequence[Delta], now: datetime) -> Delta:
         (delta,) = inputs
-        clock = milliseconds(now)
+        clock = milliseconds(now) - self._node.lag
         fetch([self._dues.wanting(KEYS), (self._watermark.cells, KEYS)])
         rows = [row for row, weight in delta if self._has_time(row) for _ in range(weight)]
         if self._node.in_order:  # across the parts of a UNION ALL, too

@@ -294,7 +294,7 @@ def _time_table(self: Converter, node: exp.Table) -> SubqueryRef:
     kind, span = str(node.this.this), span_of(node.this)
     by = self.exprs(partition.expressions)
     inner = time_tables.windowed(kind, item, by, self.expr(time), self.exprs(lengths), span)
-    return SubqueryRef(inner, alias, columns, span)
+    return SubqueryRef(inner, alias, columns, span, in_windows=True)
 
 
 def _alias_or_number(self: Converter, node: exp.Expr) -> tuple[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from queryleaf_cdc.errors import CompileError, Diagnostic, warning
-from queryleaf_cdc.frontend import inspections, named_streams, sinks, tables, triggers, views, writes
+from queryleaf_cdc.frontend import elsewhere, inspections, named_streams, sinks, tables, triggers, views, writes
 from queryleaf_cdc.frontend.chunks import ChunkReader
 from queryleaf_cdc.frontend.scanner import Tok
 from queryleaf_cdc.frontend.shell import Piece, Shell
@@ -27,6 +27,11 @@ class StatementReader:
         self.chunks = ChunkReader()
 
     def read(self, tokens: Sequence[Tok]) -> Statement | None:
+        statement = self._read(tokens)
+        self.errors = [elsewhere.explained(each, tokens) for each in self.errors]
+        return statement
+
+    def _read(self, tokens: Sequence[Tok]) -> Statement | None:
         root = Shell(tokens, self.errors).read()
         if root is None:
             return None

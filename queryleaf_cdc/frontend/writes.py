@@ -62,6 +62,8 @@ def _columns(node: Node) -> tuple[Path, ...]:
         target = tree(node, "path")
         assert target is not None
         hint = "documents have no fixed columns: write INSERT INTO target (field, ...) ..."
+        if any(each.upper == "CHANGE_DETECTED" for chunk in pieces(node, "QUERY") for each in chunk.tokens):
+            hint = "a stream goes on into a sink: CREATE SINK name AS SELECT ... INTO target"
         raise CompileError("QL140", "INSERT needs the names of the fields", span(target), hint)
     columns = tuple(path(each) for each in trees(listed, "path"))
     for index, each in enumerate(trees(listed, "path")):

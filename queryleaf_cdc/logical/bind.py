@@ -69,6 +69,15 @@ ELSEWHERE = {
     **dict.fromkeys(("DATEDIFF", "DATE_DIFF", "TIMESTAMPDIFF"), "EXTRACT(EPOCH FROM a - b) / 86400"),
     **dict.fromkeys(("DATEADD", "DATE_ADD", "TIMESTAMPADD"), "t + INTERVAL '1 day'"),
     **dict.fromkeys(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"), "EXTRACT(YEAR FROM t)"),
+    **dict.fromkeys(("TUMBLINGWINDOW", "WINDOW"), "TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 minute')"),
+    "HOPPINGWINDOW": "HOP(CHANGE_TIMESTAMP(), INTERVAL '5 seconds', INTERVAL '10 seconds')",
+    **dict.fromkeys(("SESSIONWINDOW", "SESSION_WINDOW"), "SESSION(CHANGE_TIMESTAMP(), INTERVAL '5 minutes')"),
+    "SLIDINGWINDOW": "COUNT(*) OVER (ORDER BY at RANGE BETWEEN INTERVAL '10 seconds' PRECEDING AND CURRENT ROW)",
+    **dict.fromkeys(("PROCTIME", "CURRENT_WATERMARK", "MZ_NOW", "ROWTIME"), "CHANGE_TIMESTAMP()"),
+    **dict.fromkeys(("TUMBLE_ROWTIME", "HOP_ROWTIME", "TUMBLE_PROCTIME", "HOP_PROCTIME"), "window_end"),
+    "LATEST_BY_OFFSET": "LAST(x ORDER BY at), where a subquery selects CHANGE_TIMESTAMP() AS at",
+    "EARLIEST_BY_OFFSET": "FIRST(x ORDER BY at), where a subquery selects CHANGE_TIMESTAMP() AS at",
+    **dict.fromkeys(("TOPK", "TOPKDISTINCT"), "ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC) <= 5 in a view"),
     "UNNEST": "FROM t CROSS JOIN UNNEST(t.items) AS x",
     "GENERATE_SERIES": "(VALUES (1), (2)) AS v(n)",
 }
@@ -235,7 +244,10 @@ class Binder:
                 "use it in a trigger or a stream",
             )  # fmt: skip
         if node.args:
-            raise CompileError("QL205", f"{node.name} takes no arguments", node.span)
+            hint = (
+                f"of another source select it there: (SELECT ..., {node.name}() AS x FROM b WHERE CHANGE_DETECTED()) b"
+            )
+            raise CompileError("QL205", f"{node.name} takes no arguments", node.span, hint)
         return Field("EVENT", (EVENT_FUNCTIONS[node.name],), node.span)
 
     def _clock(self, node: Call, args: tuple[Expr, ...]) -> Expr | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, map_clauses, rebuild
+from queryleaf_cdc.logical.bind import EVENT_FUNCTIONS
+from queryleaf_cdc.logical.walk import any_node, conjunction, conjuncts, map_clauses, map_query, rebuild, walk
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Name, Path
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal, Name, Path, Subquery
 from queryleaf_cdc.syntax.queries import (
     CHANGE,
     NEW_DOCUMENT,
@@ -62,16 +64,54 @@ def without_detection(query: Select, collections: Callable[[TableRef], bool]) ->
     others = [term for term in terms if not is_detection(term)]
     if any(any_node(term, is_detection) for term in others):
         raise CompileError("QL207", "CHANGE_DETECTED() must be a term of its own: AND CHANGE_DETECTED()", query.span)
-    tables = [each for each in _items(query) if isinstance(each, TableRef) and collections(each)]
+    tables = [each for each in _items(query) if _can_change(each, collections)]
     found: dict[str, list[Path]] = {}
     for term in detections:
         assert isinstance(term, Call)
         _note(term, tables, found, term.span)
     ordered = {table.alias: tuple(found[table.alias]) for table in tables if table.alias in found}
-    return replace(query, where=conjunction(others)), Detected(ordered)
+    windows = {table.alias for table in tables if isinstance(table, SubqueryRef)}
+    inside = [term for term in others if windows and _is_of_change(term)]
+    others = [term for term in others if term not in inside]
+    query = _with_items(query, lambda item: _detected_inside(item, ordered, inside))
+    own = {alias: paths for alias, paths in ordered.items() if alias not in windows}
+    return replace(query, where=conjunction(others)), Detected(own)
 
 
-def _note(term: Call, tables: list[TableRef], found: dict[str, list[Path]], span: Span) -> None:
+def _can_change(item: FromItem, collections: Callable[[TableRef], bool]) -> TypeGuard[TableRef | SubqueryRef]:
+    """A collection, or one in windows of time."""
+    if isinstance(item, SubqueryRef) and item.in_windows:
+        return isinstance(item.query, Select) and any(_can_change(each, collections) for each in _items(item.query)[:1])
+    return isinstance(item, TableRef) and collections(item)
+
+
+def _is_of_change(term: Expr) -> bool:
+    """Whether it speaks of the change alone, as CHANGE_TYPE() = 'INSERT' does."""
+    names = [node for node in walk(term) if isinstance(node, Name)]
+    images = all(len(each.path) > 1 and str(each.path[0]).upper() in ("OLD", "NEW") for each in names)
+    calls = any(isinstance(node, Call) and node.name in EVENT_FUNCTIONS for node in walk(term))
+    return images and (calls or bool(names))
+
+
+def _detected_inside(item: FromItem, columns: Mapping[str, tuple[Path, ...]], inside: Sequence[Expr]) -> FromItem:
+    """What is in windows of time is a query, which gets CHANGE_DETECTED itself, and what speaks of the change."""
+    if not isinstance(item, SubqueryRef) or not item.in_windows or item.alias not in columns:
+        return item
+    assert isinstance(item.query, Select)
+    args = tuple(Name(path, item.span) for path in columns[item.alias])
+    terms = [*conjuncts(item.query.where), Call("CHANGE_DETECTED", args, item.span), *inside]
+    return replace(item, query=replace(item.query, where=conjunction(terms)))
+
+
+def _with_items(query: Select, change: Callable[[FromItem], FromItem]) -> Select:
+    return replace(
+        query,
+        from_item=change(query.from_item) if query.from_item is not None else None,
+        joins=tuple(replace(join, item=change(join.item)) for join in query.joins),
+    )
+
+
+def _note(term: Call, tables: Sequence[TableRef | SubqueryRef], found: dict[str, list[Path]], span: Span) -> None:
     if not tables:
         hint = "it stands in the SELECT that reads the collection"
         raise CompileError("QL207", "CHANGE_DETECTED() needs a collection in FROM", span, hint)
@@ -88,28 +128,31 @@ def _note(term: Call, tables: list[TableRef], found: dict[str, list[Path]], span
             columns.append(path)
 
 
-def with_detection(bound: Select, detected: Detected) -> Select:
-    """The bound SELECT with its sources of changes marked; what is about the change is read of the first of them."""
+def with_detection(bound: Select, detected: Detected, within: bool) -> Select:
+    """The bound SELECT with its sources of changes marked; what is about the change is read of the first of them, or of
+    those of the SELECT around this one (``within``)."""
     if detected.main is None:
-        return map_clauses(bound, _refused)
+        return bound if within else map_clauses(bound, _refused)
     tests = [
         test for alias, paths in detected.columns.items() if paths for test in [_changed(alias, paths, bound.span)]
     ]
     bound = replace(bound, where=conjunction([*tests, *conjuncts(bound.where)]))
     main = detected.main
+    named = {each.alias for each in _items(bound)}
+    read = {word: at for word, at in _OF_CHANGE.items() if word not in named}
 
     def item(each: FromItem) -> FromItem:
         if isinstance(each, UnnestRef):
-            return replace(each, array=_of_source(each.array, main))
+            return replace(each, array=_of_source(each.array, main, read))
         if isinstance(each, TableRef) and each.alias in detected.columns:
             return replace(each, changes=True)
         return each
 
     return replace(
-        map_clauses(bound, lambda expr: _of_source(expr, main)),
+        map_clauses(bound, lambda expr: _of_source(expr, main, read)),
         from_item=item(bound.from_item) if bound.from_item is not None else None,
         joins=tuple(
-            replace(join, item=item(join.item), on=_of_source(join.on, main) if join.on is not None else None)
+            replace(join, item=item(join.item), on=_of_source(join.on, main, read) if join.on is not None else None)
             for join in bound.joins
         ),
     )
@@ -125,10 +168,20 @@ def _changed(alias: str, paths: tuple[Path, ...], span: Span) -> Expr:
     return Call("OR", (other, *tests), span)
 
 
-def _of_source(expr: Expr, alias: str) -> Expr:
-    if isinstance(expr, Field) and expr.source == "EVENT":
-        return Field(alias, (CHANGE, *expr.path), expr.span)
-    return rebuild(expr, lambda each: _of_source(each, alias))
+_OF_CHANGE = {"EVENT": CHANGE, "OLD": OLD_DOCUMENT, "NEW": NEW_DOCUMENT}
+
+
+def _of_source(expr: Expr, alias: str, read: dict[str, str]) -> Expr:
+    """``read``: what a source that stands in no FROM is, below the one that is read as changes."""
+
+    def change(each: Expr) -> Expr:
+        return _of_source(each, alias, read)
+
+    if isinstance(expr, Field) and expr.source in read:
+        return Field(alias, (read[expr.source], *expr.path), expr.span)
+    if isinstance(expr, Subquery):
+        expr = replace(expr, query=map_query(expr.query, change))
+    return rebuild(expr, change)
 
 
 def _refused(expr: Expr) -> Expr:

@@ -226,7 +226,7 @@ class _Selecting:
         if self.binder.for_stream:
             query, detected = without_detection(query, lambda table: table.name not in self.outer.ctes)
         query, time_window = grouped_by_time(query)
-        scope = self.outer.child({})
+        scope = self._around(detected).child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
         if self.binder.for_view:
             _check_hidden(from_item, joins)
@@ -260,8 +260,14 @@ class _Selecting:
         if time_window is not None and time_window.kind == "SESSION":
             bound = with_sessions(bound)
         if detected is not None:
-            bound = with_detection(bound, detected)
+            bound = with_detection(bound, detected, self.outer.reaches("OLD"))
         return over_groups(bound)
+
+    def _around(self, detected: Detected | None) -> Scope:
+        """What lies outside of FROM: where there are changes, the two documents of the first source's."""
+        if detected is None or detected.main is None:
+            return self.outer
+        return replace(self.outer.child({"NEW": None, "OLD": None}), bare=False)
 
     def _check_supported(self, query: Select) -> None:
         if self.binder.for_view:

@@ -98,7 +98,13 @@ def _item_value(expr: Expr, source: TableRef) -> Expr:
 def _check(query: Select) -> TableRef:
     """The one source. Raises CompileError QL303."""
     if query.limit is not None or query.offset is not None or query.distinct_on is not None:
-        raise CompileError("QL303", "LIMIT, OFFSET and DISTINCT do not fit a stream, which never ends", query.span)
+        hint = None
+        if query.distinct_on is not None:
+            hint = (
+                "QUALIFY ROW_NUMBER() OVER (PARTITION BY ... ORDER BY CHANGE_TIMESTAMP()) = 1 gives the first of each"
+            )
+        text = "LIMIT, OFFSET and DISTINCT do not fit a stream, which never ends"
+        raise CompileError("QL303", text, query.span, hint)
     assert isinstance(query.from_item, TableRef)
     return query.from_item
 

@@ -66,6 +66,10 @@ class Scope:
             return self.parent._resolve(name)
         return self._bare(name) or (self.parent._resolve(name) if self.parent else None)
 
+    def reaches(self, source: str) -> bool:
+        """Whether it is here or further out."""
+        return source in self.sources or (self.parent is not None and self.parent.reaches(source))
+
     def _has_source(self, head: str, name: Name) -> bool:
         """Here or further out: ``NEW.x`` inside a query is not a field called NEW."""
         if self._source_named(head, name) is not None:

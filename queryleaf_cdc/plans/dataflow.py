@@ -191,7 +191,8 @@ class Lookup:
 class Meet:
     """Two streams joined within a bound of time: rows match when their keys are equal, the condition is true, and
     ``right_time - before <= left_time <= right_time + after`` (milliseconds). A row of an outer side that has matched
-    nothing comes alone once nothing can match it any more."""
+    nothing comes alone once nothing can match it any more. A side's rows come no later than ``delay`` behind their
+    time."""
 
     left: Node
     right: Node
@@ -205,13 +206,16 @@ class Meet:
     condition: Expr | None
     left_width: int
     right_width: int
+    left_delay: int = 0
+    right_delay: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
     """GROUP BY windows of time over a stream, as ``Group``. The key ``start`` is where a window begins, ``size`` its
     length in milliseconds. A group comes once when the time has passed its end (or, with ``every_change``, with each
-    row that joins it); rows of windows that have ended are late, and left out."""
+    row that joins it); rows of windows that have ended are late, and left out. Rows may come ``lag`` milliseconds
+    behind their time: so long each window waits."""
 
     input: Node
     keys: int
@@ -219,6 +223,7 @@ class Closing:
     start: int
     size: int
     every_change: bool
+    lag: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +240,7 @@ class Sessions:
     end: int
     every_change: bool
     in_order: bool
+    lag: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ CHANGE, OLD_DOCUMENT, NEW_DOCUMENT = "$change", "$old", "$new"
 @dataclass(frozen=True, slots=True)
 class SubqueryRef:
     """``lateral`` queries read the sources that stand before them in FROM. ``stream``: a named stream was written, and
-    this is what it stands for."""
+    this is what it stands for. ``in_windows``: TUMBLE, HOP or SESSION was written, likewise."""
 
     query: Query
     alias: str
@@ -37,6 +37,7 @@ class SubqueryRef:
     span: Span = field(compare=False, repr=False)
     lateral: bool = False
     stream: bool = False
+    in_windows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def draw_history(random: Random, count: int) -> History:
         before = documents.get((collection, key))
         after = None if before is not None and random.random() < 0.15 else _document(random, key, now)
         kind = "insert" if before is None else "delete" if after is None else random.choice(("update", "replace"))
-        events.append(_event(seq, kind, collection, key, before, after, now))
+        events.append(change_event(seq, kind, collection, key, before, after, now))
         there = after if after is not None else before
         assert there is not None
         operation = {"insert": "INSERT", "delete": "DELETE"}.get(kind, "UPDATE")
@@ -54,7 +54,7 @@ def _document(random: Random, key: int, now: datetime) -> Document:
     return found
 
 
-def _event(
+def change_event(
     seq: int, kind: str, collection: str, key: int, before: Document | None, after: Document | None, now: datetime
 ) -> Document:
     event: Document = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -21,6 +21,7 @@ from queryleaf_cdc.plans.program import FlowStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
 from tests.streams.changes import Document, History
+from tests.views.comparison import plain
 
 
 class Documents:
@@ -33,11 +34,19 @@ class Documents:
 
     def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
         self.asked += 1
+        wanted = set(map(plain, keys))
         found: list[tuple[tuple[Any, ...], int]] = []
         for each in self._of[scan]:
-            if path is None or each.get(path) in keys:
+            if path is None or _at(each, path) in wanted:
                 self._scans[scan].add(each, 1, found)
         return [row for row, _ in found][: None if path is not None else 1]
+
+
+def _at(document: Document, path: str) -> Hashable:
+    found: Any = document
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return plain(found)
 
 
 class Stream:

@@ -22,7 +22,7 @@ OF_T = (
 )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_by_the_time_of_commits(seed: int) -> None:
     check(draw_sessions(Random(5000 + seed)), seed)
 

@@ -12,6 +12,8 @@ from typing import Any
 from bson import Decimal128
 
 _CLOSE = 1e-9
+_EXACT = 2**53
+"""whole doubles beyond it were rounded"""
 _ZERO = 1e-12
 """what is left of deviations that are zero"""
 
@@ -50,7 +52,7 @@ def plain(value: Any) -> Hashable:
         case float() | int() | Decimal():
             if value != value:
                 return "NaN"
-            return int(value) if isinstance(value, int) or value == value // 1 else value
+            return int(value) if isinstance(value, int) or (value == value // 1 and abs(value) < _EXACT) else value
         case datetime():
             return value.replace(tzinfo=None)
         case list() | tuple():

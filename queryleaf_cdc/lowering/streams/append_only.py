@@ -9,6 +9,7 @@ from typing import assert_never
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.lowering.streams.bounds import beyond_bound, bound_of
+from queryleaf_cdc.lowering.streams.delays import lag_of
 from queryleaf_cdc.lowering.streams.lineage import commit_order, is_commit_time, is_stream, is_united, scans_in
 from queryleaf_cdc.lowering.streams.lookups import lookup, swapped_lookup
 from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
@@ -67,7 +68,7 @@ class AppendOnly:
             case Group():
                 return self._group(node, self.node(node.input))
             case Combine() | Top() | While():
-                raise self._refusal(_NOT_IN_STREAMS[type(node)])
+                raise self._refusal(*_NOT_IN_STREAMS[type(node)])
             case Along() | Lookup() | Meet() | Closing() | Sessions() | Sort():
                 return node
             case _:
@@ -110,7 +111,7 @@ class AppendOnly:
             )
         bound = bound_of(node)
         if bound is None:
-            text = "a join of two streams needs a bound of time, or it would have to remember everything"
+            text = "a join of two streams needs a bound of the times of their changes, or it would remember everything"
             hint = (
                 "ON a.at BETWEEN b.at - INTERVAL '1 minute' AND b.at + INTERVAL '1 minute', "
                 "where both select CHANGE_TIMESTAMP() AS at"
@@ -119,6 +120,7 @@ class AppendOnly:
         return Meet(
             node.left, node.right, node.kind, node.left_keys, node.right_keys, bound.left_time, bound.right_time,
             bound.before, bound.after, beyond_bound(node), node.left_width, node.right_width,
+            lag_of(node.left, bound.left_time), lag_of(node.right, bound.right_time),
         )  # fmt: skip
 
     # -- windows, groups -------------------------------------------------------------------------------------------
@@ -142,8 +144,8 @@ class AppendOnly:
         if ends is None and not self.every_change:
             text = "aggregates over a stream need a window of time that ends, or EMIT CHANGES"
             raise self._refusal(text, "GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 minute')", "QL322")
-        start, size = ends if ends is not None else (-1, 0)
-        return Closing(input, node.keys, node.aggregates, start, size, self.every_change)
+        start, size, lag = ends if ends is not None else (-1, 0, 0)
+        return Closing(input, node.keys, node.aggregates, start, size, self.every_change, lag)
 
     def _sessions(self, node: Group, own: OwnSessions) -> Node:
         if own.elsewhere or any(at in (own.start, own.end) for each in node.aggregates for at in columns_read(each)):
@@ -152,12 +154,15 @@ class AppendOnly:
         if not is_stream(input):
             raise self._refusal("a collection's groups cannot be joined with changes")
         rows = replace(own.rows, input=input)
-        in_order = is_commit_time(rows, column(own.start))
-        return Sessions(rows, node.keys, node.aggregates, own.start, own.end, self.every_change, in_order)
+        in_order, lag = is_commit_time(rows, column(own.start)), lag_of(rows, column(own.start))
+        return Sessions(rows, node.keys, node.aggregates, own.start, own.end, self.every_change, in_order, lag)
 
 
-_NOT_IN_STREAMS: dict[type[Node], str] = {
-    Combine: "DISTINCT, UNION, INTERSECT and EXCEPT do not fit a stream, which would have to remember every row",
-    Top: "LIMIT, OFFSET and DISTINCT ON do not fit a stream, which never ends",
-    While: "a moving clock does not fit a stream",
-}
+_FIRST = "QUALIFY ROW_NUMBER() OVER (PARTITION BY ... ORDER BY CHANGE_TIMESTAMP()) = 1 gives the first of each"
+_NOT_IN_STREAMS: dict[type[Node], tuple[str, str | None]] = {
+    Combine: (
+        "DISTINCT, UNION, INTERSECT and EXCEPT do not fit a stream, which would have to remember every row", _FIRST,
+    ),
+    Top: ("LIMIT, OFFSET and DISTINCT ON do not fit a stream, which never ends", _FIRST),
+    While: ("a moving clock does not fit a stream", None),
+}  # fmt: skip

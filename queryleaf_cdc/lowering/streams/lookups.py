@@ -6,18 +6,23 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.functions.paths import is_plain
+from queryleaf_cdc.logical.walk import conjuncts
 from queryleaf_cdc.lowering.streams.lineage import scans_in
 from queryleaf_cdc.lowering.views.finish import width
 from queryleaf_cdc.lowering.views.relation import column, with_columns_at
 from queryleaf_cdc.plans.dataflow import ROW, Combine, Group, Join, Lookup, Map, Node, Over, Scan, Top, Unnest
 from queryleaf_cdc.source import Span
-from queryleaf_cdc.syntax.expressions import Expr, Field
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 
 _TURNED = {"INNER": "INNER", "RIGHT": "LEFT"}
 
 
-def lookup(node: Join, span: Span) -> Lookup:
+def lookup(node: Join, span: Span) -> Node:
     """The left side is a stream. Raises CompileError QL321 where nothing tells which rows of the right one to read."""
+    constant = _constant(node)
+    if constant is not None:
+        return _by_constant(node, *constant, span)
+    node = _with_constant_key(node)
     table = node.right
     if node.kind == "MARK" and isinstance(table, Combine) and table.kind == "DISTINCT":
         (table,) = table.inputs  # how often a row is there does not matter
@@ -26,6 +31,42 @@ def lookup(node: Join, span: Span) -> Lookup:
         node.left, table, node.kind, node.left_keys, node.right_keys, node.null_safe, node.condition,
         node.left_width, node.right_width, path, asked_by,
     )  # fmt: skip
+
+
+def _constant(node: Join) -> tuple[Scan, Field, Literal] | None:
+    """``c.kind = 'fees'``, where no key finds rows: a field of the collection, and its value."""
+    scan = node.right
+    if not isinstance(scan, Scan) or node.right_keys or node.kind not in ("INNER", "LEFT"):
+        return None
+    for term in conjuncts(scan.condition):
+        match term:
+            case Call("=", (Field() as field, Literal() as value)) | Call("=", (Literal() as value, Field() as field)):
+                if _query_path(field, scan.alias) is not None:
+                    return scan, field, value
+    return None
+
+
+def _with_constant_key(node: Join) -> Join:
+    """The same, where it stands in ON."""
+    if node.right_keys or node.kind not in ("INNER", "LEFT"):
+        return node
+    for term in conjuncts(node.condition):
+        match term:
+            case Call("=", (Field(source, (int() as at,)), Literal() as value)) if source == ROW:
+                key = column(at - node.left_width)
+                if at >= node.left_width and _field(node.right, key) is not None:
+                    return replace(node, left_keys=(value,), right_keys=(key,), null_safe=(False,))
+    return node
+
+
+def _by_constant(node: Join, scan: Scan, field: Field, value: Literal, span: Span) -> Node:
+    """The field is one more column, by which rows are found, and which nobody sees."""
+    added = replace(scan, columns=(*scan.columns, field))
+    left, right = node.left_width, node.right_width
+    keyed = replace(
+        node, right=added, left_keys=(value,), right_keys=(column(right),), null_safe=(False,), right_width=right + 1
+    )
+    return Map(lookup(keyed, span), tuple(map(column, range(left + right))))
 
 
 def swapped_lookup(node: Join, span: Span) -> Node:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.lowering.streams.delays import delay_of, window_of
 from queryleaf_cdc.lowering.streams.lineage import definition
 from queryleaf_cdc.lowering.views.relation import column
-from queryleaf_cdc.plans.dataflow import Node, Unnest, WindowFunction
-from queryleaf_cdc.syntax.expressions import Call, Expr, Frame, Literal
-from queryleaf_cdc.values import Interval
+from queryleaf_cdc.plans.dataflow import Node, WindowFunction
+from queryleaf_cdc.syntax.expressions import Frame
 
 _LOOKING_AHEAD = ("LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST", "SESSION_START", "SESSION_END")
-_DAY = 24 * 60 * 60 * 1000
-_UNITS = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": _DAY, "week": 7 * _DAY}
-"""of DATE_TRUNC, of which each is as long as any other"""
 
 
 def looking_back(function: WindowFunction, ordered: bool) -> WindowFunction:
@@ -39,29 +36,17 @@ def _so_far(function: WindowFunction) -> Frame:
     return Frame("ROWS", ("UNBOUNDED", None, "PRECEDING"), ("CURRENT ROW", None, ""), function.span)
 
 
-def ends_of(input: Node, keys: int) -> tuple[int, int] | None:
-    """Which key is where a window of time begins, and the window's length in milliseconds."""
+def ends_of(input: Node, keys: int) -> tuple[int, int, int] | None:
+    """Which key is where a window of time begins, the window's length, and how long behind it rows may come (both in
+    milliseconds). Of several the one of the changes' own times, and else the shortest: a group comes with it."""
+    found: list[tuple[bool, int, int, int]] = []
     for at in range(keys):
-        origin, found = definition(input, column(at))
-        length = _hop_length(origin) if isinstance(origin, Unnest) else _length(found)
-        if length is not None:
-            return at, length
-    return None
-
-
-def _length(expr: Expr) -> int | None:
-    match expr:
-        case Call("DATE_BIN", (Literal(Interval(0, days, milliseconds)), *_)):
-            return int(days * _DAY + milliseconds)
-        case Call("DATE_TRUNC", (Literal(str() as unit), _)):
-            return _UNITS.get(unit.lower())
-        case _:
-            return None
-
-
-def _hop_length(node: Unnest) -> int | None:
-    match node.array:
-        case Call("HOP_STARTS", (_, _, Literal(Interval(0, days, milliseconds)))):
-            return int(days * _DAY + milliseconds)
-        case _:
-            return None
+        window = window_of(*definition(input, column(at)))
+        if window is not None:
+            node, time, length = window
+            delay = delay_of(node, time)
+            found.append((delay is None, length, at, delay or 0))
+    if not found:
+        return None
+    _, length, at, lag = min(found)
+    return at, length, lag

@@ -1,0 +1,56 @@
+-- case enriched
+SELECT o._id AS id, o.total, c.name AS customer, c.level, p.name AS product, o.total - p.price AS margin
+FROM orders o JOIN customers c ON c._id = o.customer LEFT JOIN products p ON p._id = o.product
+WHERE CHANGE_DETECTED(o) AND CHANGE_TYPE() = 'INSERT'
+
+-- case several_rows_of_a_lookup
+SELECT c._id AS click, p._id AS product, p.price FROM clicks c LEFT JOIN products p ON p.category = 'a' AND p.price < c.ms / 100
+WHERE CHANGE_DETECTED(c)
+
+-- case constant_row_of_a_lookup
+SELECT b._id AS id, b.price * c.level AS x FROM bids b JOIN customers c ON c._id = 3 WHERE CHANGE_DETECTED(b)
+
+-- case comma_join
+SELECT o._id AS id, p.name FROM orders o, products p WHERE CHANGE_DETECTED(o) AND p._id = o.product AND p.price < o.total
+
+-- case in_subquery
+SELECT _id, total FROM orders WHERE CHANGE_DETECTED() AND customer IN (SELECT _id FROM customers WHERE level > 1)
+
+-- case not_exists
+SELECT _id FROM orders o WHERE CHANGE_DETECTED()
+AND NOT EXISTS (SELECT 1 FROM products p WHERE p._id = o.product AND p.category = 'a')
+
+-- case subquery_of_the_old_document
+SELECT _id, (SELECT name FROM customers c WHERE c._id = OLD.customer) AS who FROM orders
+WHERE CHANGE_DETECTED() AND CHANGE_TYPE() IN (SELECT CASE WHEN level > 1 THEN 'UPDATE' ELSE 'DELETE' END FROM customers d WHERE d._id = orders.customer)
+-- duckdb
+SELECT _id, (SELECT name FROM customers c WHERE c._id = o.old_customer) AS who FROM orders o
+WHERE op IN (SELECT CASE WHEN level > 1 THEN 'UPDATE' ELSE 'DELETE' END FROM customers d WHERE d._id = o.customer)
+
+-- case latest_of_a_collection
+SELECT o._id, (SELECT p.name FROM products p WHERE p.category = o.region ORDER BY p.price DESC LIMIT 1) AS n,
+       (SELECT MAX(p.price) FROM products p WHERE p._id = o.product) AS m FROM orders o WHERE CHANGE_DETECTED()
+
+-- case lookup_then_window_then_group
+WITH rich AS (
+  SELECT o._id AS id, p.category AS category, o.total AS total, CHANGE_TIMESTAMP() AS t
+  FROM orders o JOIN products p ON p._id = o.product WHERE CHANGE_DETECTED(o)
+), stepped AS (
+  SELECT category, t, total - LAG(total) OVER (PARTITION BY category ORDER BY t) AS step FROM rich
+)
+SELECT category, window_start AS first, COUNT(step) AS n, SUM(step) AS sum, MAX(step) AS most FROM stepped
+GROUP BY category, TUMBLE(t, INTERVAL '5 minutes') HAVING COUNT(*) > 1
+
+-- case lookup_of_groups
+SELECT o._id AS id, g.n, g.most FROM orders o
+JOIN (SELECT level, COUNT(*) AS n, MAX(_id) AS most FROM customers GROUP BY level) g ON g.level = o.customer
+WHERE CHANGE_DETECTED(o)
+
+-- case named_stream_with_a_lookup
+CREATE VIEW rich AS SELECT o._id AS id, c.country AS country, o.total AS total, CHANGE_TIMESTAMP() AS t
+FROM orders o JOIN customers c ON c._id = o.customer WHERE CHANGE_DETECTED(o);
+CREATE VIEW richer AS SELECT r.id, r.country, r.total, r.t, p.name AS name FROM rich r LEFT JOIN products p ON p._id = r.id % 5;
+SELECT country, name, SUM(total) OVER (PARTITION BY country ORDER BY t) AS running FROM richer
+-- duckdb
+SELECT c.country AS country, p.name AS name, SUM(o.total) OVER (PARTITION BY c.country ORDER BY moment) AS running
+FROM orders o JOIN customers c ON c._id = o.customer LEFT JOIN products p ON p._id = o._id % 5

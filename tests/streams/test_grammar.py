@@ -1,0 +1,34 @@
+"""Random chains of everything that a stream can do give what DuckDB says of the table of changes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from queryleaf_cdc.dataflow import along
+from queryleaf_cdc.dataflow.state import MemoryStore
+from tests.streams.engine import Stream
+from tests.streams.grammar import draw_any
+from tests.streams.recorded import connected, draw_recorded
+from tests.streams.test_random_streams import ask
+from tests.views.comparison import difference
+
+
+def check_any(seed: int, events: int = 200) -> None:
+    random = Random(seed)
+    recorded = draw_recorded(random, events)
+    question = draw_any(random, recorded)
+    names, expected = ask(connected(recorded), question.duckdb)
+    store = MemoryStore() if seed % 2 else None
+    stream = Stream(question.sql, recorded.documents, store, timedelta(seconds=seed % 3))
+    rows = stream.run(recorded.history, random)
+    wrong = difference([tuple(row.values[name] for name in names) for row in rows], expected)
+    assert wrong is None, f"{question.sql}\n{question.duckdb}\n{wrong}"
+
+
+@pytest.mark.parametrize("seed", range(90))
+def test_any(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(along, "_SLACK", (1, 3, 32)[seed % 3])  # partitions are shortened early, too
+    check_any(seed)
