@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import faults
@@ -52,22 +53,18 @@ def explained(error: CompileError, tokens: Sequence[Tok]) -> CompileError:
     """The error, or a better one if it lies in one of the phrases, or right behind it."""
     if error.code not in _CODES or error.span is None:
         return error
-    for words, hint in PHRASES:
-        for first, last in _places(words.split(), tokens):
-            behind = tokens[last + 1].start if last + 1 < len(tokens) else tokens[last].end
-            if tokens[first].start <= error.span.start <= behind:
-                what = " ".join(each.text for each in tokens[first : last + 1]).replace(" . ", ".").removesuffix(" (")
-                return faults.unsupported(what, faults.hull(tokens[first : last + 1]), hint)
+    at = bisect_left(tokens, error.span.start, key=lambda token: token.start)
+    for words, hint in _PHRASES:
+        for first in range(max(0, at - len(words)), at + 1):
+            found = tokens[first : first + len(words)]
+            if len(found) == len(words) and all(map(_fits, words, found)):
+                what = " ".join(each.text for each in found).replace(" . ", ".").removesuffix(" (")
+                return faults.unsupported(what, faults.hull(found), hint)
     return error
 
 
 _CODES = (faults.UNEXPECTED, faults.TOO_EARLY, faults.MISSING, faults.UNSUPPORTED, "QL105", "QL111")
-
-
-def _places(words: Sequence[str], tokens: Sequence[Tok]) -> Iterator[tuple[int, int]]:
-    for first in range(len(tokens) - len(words) + 1):
-        if all(_fits(word, token) for word, token in zip(words, tokens[first:], strict=False)):
-            yield first, first + len(words) - 1
+_PHRASES = tuple((tuple(words.split()), hint) for words, hint in PHRASES)
 
 
 def _fits(word: str, token: Tok) -> bool:

@@ -122,6 +122,23 @@ class TestReference:
             ("tea", 0, None, "CRITICAL"),
         ]
 
+    def test_orders_and_stock_within_a_minute(self, ql: QueryLeaf, db: Db) -> None:
+        sql = reference("WITH order_changes AS (", "-- Real-time user activity tracking")
+        db.inventory.insert_one({"_id": 1, "product_id": 5, "quantity": 9, "reorder_threshold": 3})
+
+        def write() -> None:
+            db.orders.insert_one({"_id": 1, "order_id": 1, "status": "pending"})
+            db.orders.insert_one({"_id": 2, "order_id": 2, "status": "draft"})
+            db.inventory.update_one({"_id": 1}, {"$set": {"quantity": 0}})
+            db.orders.update_one({"_id": 2}, {"$set": {"status": "shipped"}})
+
+        rows = told(ql, sql, write, 3)
+        assert [(row["action_required"], row["entity_id"]) for row in rows] == [
+            ("process_new_order", 1),  # with what is out of stock
+            ("handle_out_of_stock", 2),  # the draft does nothing, so what it came with is told
+            ("send_shipping_notification", 2),
+        ]
+
     def test_orders_and_stock(self, ql: QueryLeaf, db: Db) -> None:
         """With a bound of one second, to see an order that meets nothing."""
         sql = reference("WITH order_changes AS (", "-- Real-time user activity tracking").replace(

@@ -13,11 +13,11 @@ from threading import Event
 from time import monotonic
 
 import click
+from tests.streams.test_grammar import check_any
 
 from queryleaf_cdc.dataflow import along, row_log
 from tests.streams.queries import Question, draw_groups, draw_lookup, draw_meeting, draw_windows
 from tests.streams.sessions import draw_sessions
-from tests.streams.test_grammar import check_any
 from tests.streams.test_random_streams import check
 
 _DRAWN: dict[str, Callable[[Random], Question]] = {
