@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from random import Random
 from typing import Any
 
 import pytest
+from nursery import nursery
 from pymongo.database import Database
 
 from queryleaf_cdc import QueryLeaf
@@ -40,7 +39,7 @@ CREATE SINK sums AS SELECT k, COUNT(*) AS n, SUM(v) AS v FROM readings GROUP BY 
 CREATE VIEW answered AS SELECT _id AS n, CHANGE_TIMESTAMP() AS at FROM answers WHERE CHANGE_DETECTED();
 CREATE VIEW paired AS
 SELECT r.n, a.n AS answer FROM readings r
-LEFT JOIN answered a ON a.n = r.n AND a.at BETWEEN r.at AND r.at + INTERVAL '5 seconds';
+LEFT JOIN answered a ON a.n = r.n AND a.at BETWEEN r.at AND r.at + INTERVAL '2 seconds';
 CREATE SINK pairs AS SELECT n, answer FROM paired INTO answered_readings;
 CREATE MATERIALIZED VIEW answer_counts AS SELECT COUNT(*) AS n, COUNT(answer) AS answered FROM paired;
 CREATE VIEW tenth AS
@@ -62,14 +61,12 @@ def test_killed_at_any_moment(db: Db, mongo_uri: str, seed: int) -> None:
     load = threading.Thread(target=write, args=(db, stop, seed))
     load.start()
     try:
-        for _ in range(KILLED):
-            process = subprocess.Popen([sys.executable, "-c", _WORKER, mongo_uri, db.name])
-            try:
+        with nursery(_WORKER, mongo_uri, db.name) as workers:
+            for _ in range(KILLED):
+                worker = workers.start()
                 wait_for_more(db)
                 threading.Event().wait(random.random() / 20)
-            finally:
-                process.kill()
-                process.wait()
+                workers.end(worker)
     finally:
         stop.set()
         load.join()
@@ -93,7 +90,7 @@ def test_killed_at_any_moment(db: Db, mongo_uri: str, seed: int) -> None:
 
 def write(db: Db, stop: threading.Event, seed: int) -> None:
     random, n = Random(seed), 0
-    while not stop.wait(0.002):
+    while not stop.wait(0.005):
         db.source.insert_one({"_id": n, "k": random.randrange(KEYS), "v": random.randrange(100)})
         if n % 2:
             db.answers.insert_one({"_id": n})

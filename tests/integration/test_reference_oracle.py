@@ -101,6 +101,10 @@ CASES = {
         said=(
             ("ON i.product_id = p.product_id", "USING (product_id)"),
             ("AND (current_quantity", "QUALIFY (current_quantity"),  # DuckDB's WHERE knows no windows' aliases
+            # DuckDB rounds a double's binary value, in which 0.15 is less than that
+            ("(quantity_change * 1.0)", "(quantity_change * 1.0)::DECIMAL(9, 3)"),
+            ("ROUND(current_quantity", "ROUND(CAST(current_quantity"),
+            ("::DECIMAL(9, 3), 1)", "AS DECIMAL(18, 6)), 1)"),
         ),
     ),
     "orders and stock": Case(
@@ -151,7 +155,7 @@ def write(db: Db, case: Case, random: Random) -> None:
             db[name].update_one({"_id": key}, {"$set": draw(random)})
         else:
             db[name].delete_one({"_id": key})
-        time.sleep(random.choice((0.002, 0.002, 0.03)))
+        time.sleep(random.choice((0.002, 0.002, 0.02)))
 
 
 def recorded(db: Db, case: Case, work: Callable[[], object]) -> list[dict[str, Any]]:
@@ -186,8 +190,7 @@ def oracle(case: Case, events: list[dict[str, Any]]) -> duckdb.DuckDBPyConnectio
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_it_says_what_duckdb_says(ql: QueryLeaf, db: Db, name: str, seed: int) -> None:
+def test_it_says_what_duckdb_says(ql: QueryLeaf, db: Db, name: str) -> None:
     case = CASES[name]
     text = statement(case)
     db.products.insert_many(PRODUCTS)
@@ -198,7 +201,7 @@ def test_it_says_what_duckdb_says(ql: QueryLeaf, db: Db, name: str, seed: int) -
             stream.poll()
             reader = threading.Thread(target=rows.extend, args=(stream,))
             reader.start()
-            write(db, case, Random(seed))
+            write(db, case, Random(name))
             time.sleep(1.0 + case.waits)
             stream.close()
             reader.join()

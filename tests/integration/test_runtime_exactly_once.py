@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_program import build_fake, sql
+from nursery import nursery
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -39,11 +38,6 @@ from queryleaf_cdc.runtime.worker import Worker
 limits = Limits(max_batch_events=40, standby_poll_seconds=0.02, lease_seconds=30)
 Worker(MongoClient(sys.argv[1]), sys.argv[2], build_fake, limits=limits).run()
 """
-
-
-def start_process(uri: str, db: Db) -> subprocess.Popen[bytes]:
-    tests = str(Path(__file__).parent.parent)
-    return subprocess.Popen([sys.executable, "-c", _WORKER, uri, db.name, tests])
 
 
 class Load:
@@ -85,19 +79,6 @@ def check_once(db: Db, keys: list[int]) -> None:
         assert set(found) >= set(keys), f"{collection}: lost {len(set(keys) - set(found))}"
 
 
-def wait_until_at_work(db: Db, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """The process that holds the lease, once one does; how long that takes is the machine's business."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        checkpoint = db["_queryleaf.checkpoint"].find_one() or {}
-        holder = (checkpoint.get("worker") or {}).get("pid")
-        for each in processes:
-            if each.pid == holder:
-                return each
-        time.sleep(0.01)
-    raise AssertionError("nobody took over")
-
-
 def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load: Load, make_worker: Any) -> None:
     """Workers are started one after the other, each killed a random time after it took over."""
     chance = random.Random(20251123)
@@ -105,18 +86,13 @@ def test_killed_at_fifty_moments(mongo_uri: str, db: Db, catalog: Catalog, load:
     catalog.register("b", sql(on="orders", into="second", reads=10))
     load.start()
     moments = [chance.uniform(0.0, 0.25) for _ in range(50)]
-    processes = [start_process(mongo_uri, db) for _ in range(2)]  # one works, the other waits as standby
-    try:
+    with nursery(_WORKER, mongo_uri, db.name, str(Path(__file__).parent.parent)) as workers:
+        workers.start()  # one works, the other waits as standby
         for moment in moments:
-            victim = wait_until_at_work(db, processes)
+            workers.start()
+            victim = workers.at_work(db)
             time.sleep(moment)
-            victim.kill()
-            victim.wait()
-            processes = [each for each in processes if each is not victim] + [start_process(mongo_uri, db)]
-    finally:
-        for each in processes:
-            each.kill()
-            each.wait()
+            workers.end(victim)
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
     assert checkpoint["seq"] >= 50  # every kill hit a worker that had taken the lease

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nursery import nursery
 from pymongo.database import Database
 
 from queryleaf_cdc import QueryLeaf
@@ -44,13 +43,11 @@ def killed(db: Db, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     load = threading.Thread(target=change_all, args=(db, stop))
     load.start()
     try:
-        for _ in range(KILLED):
-            process = subprocess.Popen([sys.executable, "-c", _WORKER, mongo_uri, db.name, str(tmp_path)])
-            try:
+        with nursery(_WORKER, mongo_uri, db.name, str(tmp_path)) as workers:
+            for _ in range(KILLED):
+                worker = workers.start()
                 wait_for_more(db, tmp_path / "copies.jsonl")
-            finally:
-                process.kill()
-                process.wait()
+                workers.end(worker)
     finally:
         stop.set()
         load.join()

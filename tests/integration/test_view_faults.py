@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from typing import Any
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
+from nursery import nursery
 from pymongo import MongoClient
 from pymongo.database import Database
 from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, state, totals, wait_for, writing
@@ -466,42 +465,20 @@ ql.run()
 """
 
 
-def start_process(uri: str, db: Db) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", _WORKER, uri, db.name, str(Path(__file__).parent)])
-
-
-def wait_until_at_work(db: Db, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        checkpoint = db["_queryleaf.checkpoint"].find_one() or {}
-        holder = (checkpoint.get("worker") or {}).get("pid")
-        for each in processes:
-            if each.pid == holder:
-                return each
-        time.sleep(0.01)
-    raise AssertionError("nobody took over")
-
-
 def test_killed_at_fifty_moments(mongo_uri: str, ql: QuickLeaf, db: Db) -> None:
     """While views are built, kept, refreshed and replaced; others write all the time."""
     chance = random.Random(20261123)
     over = "CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n"
     ql.execute(f"{TOTALS}; {over}")
-    processes = [start_process(mongo_uri, db) for _ in range(2)]
-    try:
-        with writing(db, keys=200):
-            for moment in range(50):
-                victim = wait_until_at_work(db, processes)
-                time.sleep(chance.uniform(0.0, 0.3))
-                if moment % 4 == 1:
-                    ql.execute("REFRESH MATERIALIZED VIEW totals")
-                victim.kill()
-                victim.wait()
-                processes = [each for each in processes if each is not victim] + [start_process(mongo_uri, db)]
-    finally:
-        for each in processes:
-            each.kill()
-            each.wait()
+    with nursery(_WORKER, mongo_uri, db.name, str(Path(__file__).parent)) as workers, writing(db, keys=200):
+        workers.start()
+        for moment in range(50):
+            workers.start()
+            victim = workers.at_work(db)
+            time.sleep(chance.uniform(0.0, 0.3))
+            if moment % 4 == 1:
+                ql.execute("REFRESH MATERIALIZED VIEW totals")
+            workers.end(victim)
     checkpoint = db["_queryleaf.checkpoint"].find_one()
     assert checkpoint is not None
     assert checkpoint["seq"] >= 50
