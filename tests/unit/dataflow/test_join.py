@@ -72,7 +72,7 @@ def test_the_output_is_the_join_of_the_inputs(kind: str, null_safe: tuple[bool, 
     def expected(inputs: Sequence[list[Row]], now: datetime) -> list[Row]:
         return _expected(node, inputs)
 
-    hold(Law(make, [_row, _row], expected, most_reads=4), range(25), batches=12)
+    hold(Law(make, [_row, _row], expected, most_reads=4), range(8), batches=12)
 
 
 def _step(joined: Joined, left: Delta, right: Delta) -> Delta:
