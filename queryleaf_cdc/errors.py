@@ -13,14 +13,14 @@ QL4xx input and offline, QL5xx the server, QL6xx at run time. ``docs/errors.md``
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from unicodedata import combining, east_asian_width
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding about a place in the SQL. ``severity`` is ``"error"`` or ``"warning"``."""
 

@@ -7,9 +7,9 @@ An event stays the plain document that the driver decodes (no copy per event): `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.values import Document, Value
 
@@ -19,7 +19,7 @@ ACTIONS = {"insert": "INSERT", "update": "UPDATE", "replace": "UPDATE", "delete"
 """operationType → SQL's name for it. Other types concern no trigger."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Which statement of which trigger causes an effect."""
 

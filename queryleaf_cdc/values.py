@@ -8,10 +8,11 @@ SQL NULL is None; a missing field reads as None. An interval is a dict of exactl
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any
 
 from bson import Int64
+
+from queryleaf_cdc.frozen import frozen
 
 Value = Any
 Document = dict[str, Any]
@@ -37,7 +38,7 @@ class Type(enum.Flag):
     ANY = NULL | BOOL | NUMBER | STRING | DATE | INTERVAL | OBJECTID | BINARY | ARRAY | DOCUMENT | OTHER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interval:
     """A span of time as PostgreSQL keeps it: months, days and milliseconds do not turn into each other."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, OrderItem
 from queryleaf_cdc.values import Value
 
@@ -34,7 +34,7 @@ Lasting = Callable[[Sequence[Value]], list[int]]
 """From values in order to the positions of those that tell the result, also of these and any that come later."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ordered:
     """``read`` makes the function from values to the result; raises CompileError for arguments that make none.
 

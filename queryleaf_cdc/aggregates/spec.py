@@ -6,9 +6,9 @@ order: ``ordered.py``."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr
 from queryleaf_cdc.values import Value
 
@@ -37,7 +37,7 @@ def all_arguments(node: Aggregate) -> Expr:
     return Call("JSON_BUILD_ARRAY", node.args, node.span)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linear:
     """``result`` is a function of the tally alone. Aggregates of one argument with the same tally share it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from queryleaf_cdc.dataflow.build import Steps, build
@@ -12,6 +11,7 @@ from queryleaf_cdc.dataflow.operator import Context, Tables
 from queryleaf_cdc.dataflow.rows import Delta, Row
 from queryleaf_cdc.dataflow.state import NoStore, State, StateChange, StateStore
 from queryleaf_cdc.dataflow.view import row_id
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.dataflow import DataflowPlan
 from queryleaf_cdc.values import Document, Value
 
@@ -19,7 +19,7 @@ _UNBOUNDED = 1 << 62
 """the operators themselves forget what frames and bounds cannot reach"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlowRow:
     """``changes`` are the ids of the changes that it came of, where there are any.
 

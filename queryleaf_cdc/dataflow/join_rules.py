@@ -7,12 +7,12 @@ follows from the number of rows on the other side. Else how many rows it matches
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sized
-from dataclasses import dataclass
 from typing import Protocol
 
 from queryleaf_cdc.dataflow.join_side import Changes, Side
 from queryleaf_cdc.dataflow.operator import TooMuchAtOnce
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated
+from queryleaf_cdc.frozen import frozen
 
 _ONE_CHANGE = 2
 """rows: the one before and the one after it"""
@@ -24,7 +24,7 @@ Alone = Callable[[Row, bool], Row | None]
 """What stands in the output for a row by itself, when it is matched and when it is not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sides:
     left: Side
     right: Side
@@ -129,7 +129,7 @@ def _filled(side: Side, key: Hashable, changes: Changes) -> tuple[bool, bool]:
     return total > 0, total + sum(weight for *_, weight in changes) > 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Standing:
     """The rows of one side that stand alone, while one batch changes them, or whether they are matched."""
 
@@ -200,7 +200,7 @@ class ByMarks:
         return output
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Facing:
     """A side that changes, and the other one."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 
 from queryleaf_cdc.dataflow.arranged import Arranged
 from queryleaf_cdc.dataflow.arrangement import Arrangement
@@ -11,6 +10,7 @@ from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.places import placed
 from queryleaf_cdc.dataflow.rows import Delta, Row, exact, identity, projection
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.syntax.expressions import Expr
 
 Changes = list[tuple[bytes, Row, int]]
@@ -19,7 +19,7 @@ Changes = list[tuple[bytes, Row, int]]
 _ORDER_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arriving:
     """A delta by key, consolidated."""
 

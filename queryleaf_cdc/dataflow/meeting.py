@@ -7,7 +7,6 @@ that came last counts as of that. So it meets what came a moment before it, what
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
@@ -20,6 +19,7 @@ from queryleaf_cdc.dataflow.operator import Context
 from queryleaf_cdc.dataflow.rows import Delta, Row, projection
 from queryleaf_cdc.dataflow.state import fetch
 from queryleaf_cdc.dataflow.watermark import Watermark
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.bson_order import milliseconds
 from queryleaf_cdc.functions.moments import from_ms
 from queryleaf_cdc.lowering.worker_face import Evaluator
@@ -29,7 +29,7 @@ _LEFT, _RIGHT = 0, 1
 _OUTER = ("LEFT", "FULL"), ("RIGHT", "FULL")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Arrival:
     time: int
     side: int

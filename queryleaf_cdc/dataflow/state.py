@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from queryleaf_cdc.dataflow.filters import Filter
 from queryleaf_cdc.dataflow.ordering import encode, encode_value
 from queryleaf_cdc.dataflow.rows import Row
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.values import Document
 
 _LONGEST_ID = 512
@@ -48,7 +48,7 @@ class StateStore(Protocol):
         """The documents that exist, without their ``_id``. Asked for many at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateChange:
     """``document`` (without ``_id``) replaces what is stored under ``id``; None removes it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from queryleaf_cdc.dataflow.operator import Context, NoTables, Tables
 from queryleaf_cdc.dataflow.ordering import encode
 from queryleaf_cdc.dataflow.rows import Delta, Row, consolidated, identity
 from queryleaf_cdc.dataflow.state import State, StateChange, StateStore
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Output
 from queryleaf_cdc.values import Document, Value
 
@@ -23,7 +23,7 @@ _IDS = (str, int, float, ObjectId, datetime, bool, Binary, bytes, type(None))
 """kinds that may be an ``_id`` as they are; documents must not hold what they cannot"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowChange:
     """A row of the view before and after a batch (without ``_id``); None where it is not there."""
 

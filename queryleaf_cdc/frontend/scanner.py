@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 
 from queryleaf_cdc.errors import CompileError
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 
 
@@ -24,7 +24,7 @@ class Kind(Enum):
     SYMBOL = auto()  # operators and punctuation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tok:
     """``upper`` is the keyword or symbol to compare with; it is empty for what is quoted, a string or a number."""
 

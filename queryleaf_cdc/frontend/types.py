@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from queryleaf_cdc.frozen import frozen
 
 TYPES: dict[str, str | None] = {
     **dict.fromkeys(("INT", "INTEGER", "INT2", "INT4", "SMALLINT", "TINYINT", "MEDIUMINT"), "INTEGER"),
@@ -29,7 +30,7 @@ TYPES: dict[str, str | None] = {
 _LONGEST = 4  # words in a type name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypeName:
     """``name`` is one of CAST_TYPES, or None for a known type without a meaning here; ``size`` is what stood in ( )."""
 

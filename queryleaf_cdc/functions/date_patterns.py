@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.moments import moment
 from queryleaf_cdc.values import Value
 
@@ -24,7 +24,7 @@ _NUMERIC = (
 _NAMES = ("MONTH", "MON", "DAY", "DY", "A.M.", "P.M.", "AM", "PM")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Piece:
     """A keyword (``style`` "upper", "title" or "lower" for names), or literal text when ``keyword`` is empty."""
 

@@ -6,22 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Const:
     """A constant; wrapped in ``$literal`` where it could be read as anything else."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param:
     """A value that is filled in when the statement runs; the hole of that number in a template."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ref:
     """A field path or system variable as MongoDB writes it: ``$fullDocument.status``, ``$$NOW``, ``$$ROOT``."""
 
@@ -35,7 +37,7 @@ class Var:
     hint: str = "v"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dot:
     """A path below a variable: ``$$v1.address.city``."""
 
@@ -43,7 +45,7 @@ class Dot:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Op:
     """``{"$name": arg}`` for one argument, ``{"$name": [..]}`` for several (or none)."""
 
@@ -51,7 +53,7 @@ class Op:
     args: tuple[Mql, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named:
     """``{"$name": {key: arg, ...}}``: $cond-like operators with named arguments, e.g. ``$dateTrunc``."""
 
@@ -59,14 +61,14 @@ class Named:
     args: tuple[tuple[str, Mql], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Let:
     var: Var
     value: Mql
     body: Mql
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Over:
     """``$map``, ``$filter`` (``body_key`` "in", "cond") or ``$reduce`` (with ``initial``; ``var`` is unused there:
     the body refers to ``Ref("$$this")`` and ``Ref("$$value")``)."""
@@ -79,17 +81,17 @@ class Over:
     initial: Mql | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doc:
     fields: tuple[tuple[str, Mql], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Array:
     items: tuple[Mql, ...] = field(default=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Switch:
     branches: tuple[tuple[Mql, Mql], ...]
     default: Mql

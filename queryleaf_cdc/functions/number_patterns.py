@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
+
+from queryleaf_cdc.frozen import frozen
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(FM|MI|PL|SG|PR|[90.,DGSL$])|(.)', re.IGNORECASE | re.DOTALL)
 _WIDE = Context(prec=7000)
@@ -21,7 +22,7 @@ def unknown_number_keyword(pattern: str) -> str | None:
     return next((found[1] for found in _MORE.finditer(pattern) if found[1]), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NumberPattern:
     """``tokens`` are pairs of a keyword (empty for literal text) and its text."""
 

@@ -6,8 +6,7 @@ alternatives are tried from left to right. Back references, look-around and poss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.characters import lower, upper
 
 Range = tuple[int, int]
@@ -19,7 +18,7 @@ class BadPattern(Exception):
     """What is wrong with the pattern, for the user."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chars:
     """One character within (or, negated, without) these ranges of code points."""
 
@@ -27,30 +26,30 @@ class Chars:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """``start``, ``end``, ``word`` (a boundary), ``no word``, ``word start``, ``word end``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sequence:
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     branches: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     body: Node
     captures: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repeat:
     body: Node
     least: int

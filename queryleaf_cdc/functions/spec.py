@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.mql import Const, Mql
 from queryleaf_cdc.values import Type, Value
 
@@ -20,7 +20,7 @@ class WorkerSide(Exception):
         self.because = because
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arg:
     """A lowered argument: its server expression and what it may yield.
 
@@ -49,7 +49,7 @@ class Arg:
         return self.type & ~type_ == Type(0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionSpec:
     """One registry entry.
 

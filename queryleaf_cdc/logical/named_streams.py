@@ -11,13 +11,14 @@ from typing import Any
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend import parse
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.program import Definitions
 from queryleaf_cdc.source import Source, Span
 from queryleaf_cdc.syntax.queries import FromItem, Query, Select, SetOperation, SubqueryRef, TableRef
 from queryleaf_cdc.syntax.statements import CreateStream
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedStream:
     """``query`` has other streams in place of their names; ``sql`` are the statements that define it: those of the
     streams that it reads, each once, and then its own."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from bson import Decimal128, ObjectId
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.kinds import type_of_value
 from queryleaf_cdc.functions.paths import is_plain
 from queryleaf_cdc.functions.spec import WorkerSide
@@ -24,7 +24,7 @@ from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Literal
 from queryleaf_cdc.values import Type, Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matched:
     """``exact``: passes just the documents for which the condition is true; else a superset of them."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo.catalog import CatalogEntry
 from queryleaf_cdc.values import Document
 
@@ -18,7 +19,7 @@ BEYOND = b"\xff"
 """as an encoded ``_id``: after every ``_id`` there is"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copied:
     """How far a scan's collection is copied, in the order of ``_id``.
 
@@ -39,7 +40,7 @@ class Copied:
         return cls(chunks, tuple(document["last"]), document["done"])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """One build of a view: its state and, until it takes the target's place, its rows have collections of their own."""
 
@@ -60,7 +61,7 @@ class Version:
         return cls(document["uid"], document["sql"], document["target"], document["since"], document["collection"])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Build:
     """A version on its way."""
 
@@ -100,7 +101,7 @@ class Build:
         return cls(version, copied, *counts, document["swapping"], document["not_before"])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActiveEntry:
     """What the worker knows about one trigger or view."""
 

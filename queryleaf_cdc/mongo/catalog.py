@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from queryleaf_cdc.errors import InputError, did_you_mean
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import (
@@ -33,7 +33,7 @@ from queryleaf_cdc.mongo.view_rules import drop_rows, refuse_impossible, refuse_
 _MAJORITY = WriteConcern("majority", j=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewFacts:
     """What others must know of a registered view without compiling it."""
 
@@ -68,7 +68,7 @@ class ViewFacts:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogEntry:
     """One registered trigger, view or sink. ``state`` is what the user wants: running or paused."""
 

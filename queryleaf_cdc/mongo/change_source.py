@@ -6,7 +6,6 @@ socket without the interpreter's lock instead of executing Python per event. The
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from bson.errors import InvalidBSON
@@ -16,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from queryleaf_cdc.events import Event
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.conversation import Close, Command, Conversation, Server
 from queryleaf_cdc.mongo.decoding import decode_reply
@@ -44,7 +44,7 @@ class StreamFault(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeBatch:
     """Events in commit order. When all of them are done, the work has reached ``position``."""
 

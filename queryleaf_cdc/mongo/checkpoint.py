@@ -7,7 +7,6 @@ keeps two workers from wasting work; it is not what makes effects happen once.""
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from queryleaf_cdc.errors import ServerError
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import cluster_now, stream_identity
@@ -31,7 +31,7 @@ FORMAT = 1
 _MAJORITY = WriteConcern("majority", j=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkpoint:
     """What a worker finds when it takes over."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias, TypeVar
 
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
@@ -16,10 +16,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from queryleaf_cdc.frozen import frozen
+
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """``begins``: in a session of its own, as are those that follow."""
 
@@ -29,7 +31,7 @@ class Command:
     begins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Close:
     """Ends a cursor (0: there is none), and the session. It does not fail, and has no reply."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from queryleaf_cdc.frozen import frozen
 
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
 _LOG_TAIL_BYTES = 64_000
@@ -24,7 +25,7 @@ _KNOWN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartFault:
     sentence: str
     port_taken: bool = False

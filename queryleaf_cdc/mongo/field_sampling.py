@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo.handles import Db
 
 SAMPLE = 1000
@@ -15,7 +15,7 @@ _DOCUMENT: list[str] = []
 """the path of the document itself: counts the sample"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldFacts:
     """``types`` are MongoDB's names for them, the most frequent first, with the count of documents."""
 

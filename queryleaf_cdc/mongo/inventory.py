@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.handles import Db
 
 _HIDDEN = (names.PREFIX, "system.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CollectionFacts:
     """``kind`` is collection, capped, timeseries or view (one of MongoDB's); ``documents`` are estimated, None for a
     view; ``images`` tells whether it records documents as they were."""

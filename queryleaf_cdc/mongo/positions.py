@@ -5,10 +5,11 @@ events (also across kinds of tokens). It begins with the cluster time: 0x82, sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from bson.timestamp import Timestamp
+
+from queryleaf_cdc.frozen import frozen
 
 Token = dict[str, Any]
 
@@ -32,7 +33,7 @@ def token_time(token: Token) -> Timestamp | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """Where to go on: after ``token``, or, with no token yet, at the cluster time ``at``."""
 

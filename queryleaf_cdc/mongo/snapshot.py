@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.mongo.deployment import cluster_now
 from queryleaf_cdc.mongo.faults import BatchRefused, Unreachable, WorkerFault, operation_fault, said
@@ -35,7 +35,7 @@ class SnapshotGone(Exception):
     """This piece must be read again, at a later time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Piece:
     """Documents with ``_id`` after ``after`` and up to ``to``: each a tuple of the value, ``()`` for no bound."""
 

@@ -6,12 +6,14 @@ import os
 import socket
 import sys
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class WorkerIdentity:
     host: str
     pid: int

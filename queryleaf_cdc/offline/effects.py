@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, assert_never
 
 from bson import json_util
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.sinks.procedure import Change
 from queryleaf_cdc.values import Document, Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Write:
     """A document that a trigger's statement wrote. ``event`` is the number of the change behind it (from 1), ``depth``
     how many triggers stand between the two.
@@ -29,7 +29,7 @@ class Write:
     before: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """CALL of a procedure, made once the firing has succeeded. ``change`` is what the procedure is told."""
 
@@ -41,7 +41,7 @@ class Call:
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A row of a streaming SELECT."""
 
@@ -51,7 +51,7 @@ class Row:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeadLetter:
     """A firing that failed; it left nothing behind. Without a server nothing is tried twice.
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from bson.errors import BSONError
 from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Origin
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo.decoding import OPTIONS
 from queryleaf_cdc.values import Document, Value
 
@@ -36,7 +36,7 @@ class Backing(Protocol):
     def remove(self, collection: str, document: Document) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """A document before and after a write; one of the two may be None. Without ``origin`` no trigger wrote it."""
 

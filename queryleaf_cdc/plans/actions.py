@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Path
 from queryleaf_cdc.syntax.queries import Query
 from queryleaf_cdc.values import Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Computed:
     """A value that an action needs. ``slot`` is its place below ``_ql`` when the server computes it, else None, and
     ``because`` says why the worker does it. ``expr`` gives the same value in either place."""
@@ -22,14 +23,14 @@ class Computed:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hole:
     """A place in a template that the value number ``index`` fills."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """A document (or list) with holes, and the values that fill them."""
 
@@ -39,7 +40,7 @@ class Template:
     """the shorter document that does when the values' types are known; asked once per combination of types"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Equality:
     """``path = value``: a filter term that an index can serve. NULL finds nothing."""
 
@@ -49,7 +50,7 @@ class Equality:
     """the same term for values that query operators do not compare as SQL does (arrays, documents, dotted paths)"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """All terms must hold. ``rest`` is a query document."""
 
@@ -61,7 +62,7 @@ ROW = "$row"
 """The source of a finished row of a query."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientColumns:
     """Columns of a query that no server can compute. Their expressions read the pipeline's row (``ROW``).
 
@@ -74,7 +75,7 @@ class ClientColumns:
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueryTemplate:
     """A query to run while the trigger fires. ``collection`` None: on the database. ``query`` is what it was lowered
     from, for those who have no server; without items its rows are ``{alias: document}``."""
@@ -87,7 +88,7 @@ class QueryTemplate:
     client: ClientColumns | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choose:
     """IF. ``slot`` holds the number of the branch to take (from 1; ``len(branches) + 1`` is ELSE; 0 none)."""
 
@@ -98,7 +99,7 @@ class Choose:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflict:
     """ON CONFLICT. ``columns`` find the existing row; ``update`` is the upsert's update (a template of an update
     document for DO NOTHING, of an update pipeline for DO UPDATE)."""
@@ -111,7 +112,7 @@ class Conflict:
     """what DO UPDATE says, over the sources ``target`` and EXCLUDED"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsertRow:
     """``slot`` is set when the server computes the whole document. ``replaces``: it takes the place of a row with its
     ``_id``, as the rows of a sink do, which have the ids of their changes."""
@@ -124,7 +125,7 @@ class InsertRow:
     replaces: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsertQuery:
     """The query's rows have the columns' names ``c0``, ``c1``, ... in the order of ``columns``."""
 
@@ -135,7 +136,7 @@ class InsertQuery:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateRows:
     """Without ``source`` one update; with it one update for each of its rows, in order.
 
@@ -152,7 +153,7 @@ class UpdateRows:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeleteRows:
     collection: str
     alias: str
@@ -163,32 +164,32 @@ class DeleteRows:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallAction:
     procedure: str
     args: tuple[Computed, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RaiseAction:
     message: Computed
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReturnAction:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetVariable:
     name: str
     value: Computed
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadInto:
     """The query's first row into the variables; its columns are ``c0``, ``c1``, ..."""
 
@@ -197,7 +198,7 @@ class ReadInto:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForEach:
     row: str
     query: QueryTemplate

@@ -6,9 +6,9 @@ join's condition read the left row's columns, then the right's."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Aggregate, Expr, Frame, OrderItem
 
@@ -16,7 +16,7 @@ ROW = "$row"
 """The source of the row that an expression of a node is computed from."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scan:
     """Rows of a collection (or of another view): its documents that meet the condition.
 
@@ -32,7 +32,7 @@ class Scan:
     changes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Map:
     """The rows that meet the condition, with other columns."""
 
@@ -41,7 +41,7 @@ class Map:
     condition: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unnest:
     """The row and one element of the array: two more columns, the element and its place from 1.
 
@@ -52,14 +52,14 @@ class Unnest:
     outer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concat:
     """UNION ALL: the inputs have equally many columns. Without inputs there is no row."""
 
     inputs: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Combine:
     """DISTINCT (one input), UNION, INTERSECT, EXCEPT, with or without ALL: rows are compared as SQL compares them.
 
@@ -70,7 +70,7 @@ class Combine:
     all: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Join:
     """``kind`` is INNER, LEFT, RIGHT, FULL, or MARK (the left row and whether any right row matches).
 
@@ -88,7 +88,7 @@ class Join:
     right_width: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """GROUP BY the first ``keys`` columns, which are those of the output, then a column for each aggregate.
 
@@ -101,7 +101,7 @@ class Group:
     always: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowFunction:
     """``name`` is a window function (ROW_NUMBER, LAG, ..., SESSION_START) or an aggregate, over arguments and frame."""
 
@@ -115,7 +115,7 @@ class WindowFunction:
     ignore_nulls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Over:
     """Window functions of one PARTITION BY and ORDER BY: the row, and a column for each function.
 
@@ -129,7 +129,7 @@ class Over:
     first_by: str = "ROW_NUMBER"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Top:
     """ORDER BY with LIMIT and OFFSET, for each value of the partition's columns."""
 
@@ -140,7 +140,7 @@ class Top:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class While:
     """Rows that are there from ``since`` (included) until ``until`` (excluded). Where such an expression is given and
     does not yield a timestamp, the row is not there at all."""
@@ -153,7 +153,7 @@ class While:
 # -- of streams: their rows come in the order of commits, and stay ----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Along:
     """Window functions over a stream: a row sees those that came before it and do not sort behind it.
 
@@ -166,7 +166,7 @@ class Along:
     in_order: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """A stream's row with the rows that ``table`` has for it now, as a Join of this ``kind``: INNER, LEFT or MARK.
 
@@ -187,7 +187,7 @@ class Lookup:
     asked_by: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meet:
     """Two streams joined within a bound of time: rows match when their keys are equal, the condition is true, and
     ``right_time - before <= left_time <= right_time + after`` (milliseconds). A row of an outer side that has matched
@@ -210,7 +210,7 @@ class Meet:
     right_delay: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Closing:
     """GROUP BY windows of time over a stream, as ``Group``. The key ``start`` is where a window begins, ``size`` its
     length in milliseconds. A group comes once when the time has passed its end (or, with ``every_change``, with each
@@ -226,7 +226,7 @@ class Closing:
     lag: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sessions:
     """GROUP BY SESSION over a stream, as ``Closing``. In a row of the input the keys ``start`` and ``end`` hold its
     time, and its time plus the gap. Rows with the same other keys, of which one begins before the other's end, are of
@@ -243,7 +243,7 @@ class Sessions:
     lag: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sort:
     """ORDER BY of a stream: the rows that come with one batch, in this order."""
 
@@ -292,7 +292,7 @@ def fed_scans(root: Node) -> set[int]:
     return {each.number for each in at_work(root) if isinstance(each, Scan)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """What the view's collection holds. ``columns`` names the root's columns from the first on; a None is a document
     whose fields are columns (``*``). ``key`` are the root's columns that identify a row, by their names in ``_id``."""
@@ -301,7 +301,7 @@ class Output:
     key: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataflowPlan:
     root: Node
     scans: tuple[Scan, ...]

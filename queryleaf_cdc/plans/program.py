@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from queryleaf_cdc.errors import Diagnostic
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.actions import Actions, QueryTemplate
 from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.stream import FlowPlan
@@ -30,7 +29,7 @@ Definitions = tuple[tuple[str, str], ...]
 """(name of a stream, statement); the name is empty for a CREATE TABLE that it was compiled with"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TriggerStatement:
     """``flow``: it is fired by the rows of this stream, each an INSERT, and not by changes of ``plan.collection``."""
 
@@ -43,7 +42,7 @@ class TriggerStatement:
     """the named streams that it reads, each after those that it reads itself"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewStatement:
     plan: ViewPlan
     node: CreateMaterializedView
@@ -52,7 +51,7 @@ class ViewStatement:
     streams: Definitions = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SinkStatement:
     """``trigger`` does what the sink does: it writes the row into the collection, or makes it for ``destination``."""
 
@@ -69,7 +68,7 @@ class SinkStatement:
         return self.trigger.plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamStatement:
     """A streaming SELECT. ``plan`` is that of a trigger whose only action makes the row."""
 
@@ -79,7 +78,7 @@ class StreamStatement:
     kind: str = "stream"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlowStatement:
     """A streaming SELECT whose rows come of more than one change: a dataflow."""
 
@@ -89,7 +88,7 @@ class FlowStatement:
     kind: str = "stream"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangelogStatement:
     """SELECT ... EMIT CHANGES: the rows of one collection or view, and how they change. ``select`` is bound."""
 
@@ -101,7 +100,7 @@ class ChangelogStatement:
     kind: str = "stream"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedStreamStatement:
     """CREATE VIEW: ``stream`` with a name. It runs where somebody reads it, so there is nothing to do for a worker."""
 
@@ -119,7 +118,7 @@ class NamedStreamStatement:
         return self.stream.diagnostics
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueryStatement:
     """A one-shot SELECT. ``columns`` is None when ``*`` leaves them open."""
 
@@ -129,7 +128,7 @@ class QueryStatement:
     kind: str = "query"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WriteStatement:
     """A one-shot INSERT, UPDATE, DELETE or CALL."""
 
@@ -139,42 +138,42 @@ class WriteStatement:
     kind: str = "write"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropStatement:
     node: DropTrigger | DropView | DropSink | DropStream
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "drop"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshStatement:
     node: RefreshView
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "refresh"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableStatement:
     node: CreateTable
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "table"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowStatement:
     node: Show
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "show"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DescribeStatement:
     node: Describe
     diagnostics: tuple[Diagnostic, ...] = ()
     kind: str = "describe"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainStatement:
     """``explained`` is compiled as if it stood alone, and not run."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class SinkOptions:
     """What WITH (...) says besides ``TriggerOptions``. Of a secret only the name of its environment variable."""
 
@@ -16,7 +17,7 @@ class SinkOptions:
     secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """``kind`` is collection, procedure, webhook or file; ``name`` that of the collection or procedure, the URL or the
     path."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.functions.mql import Mql
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldTest:
     """Query-operator form: ``{path: {operator: value, ...}}``; a lone ``$eq`` prints as ``{path: value}``."""
 
@@ -16,19 +16,19 @@ class FieldTest:
     tests: tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExprTest:
     """``{"$expr": ...}``"""
 
     expr: Mql
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AllOf:
     tests: tuple[Test, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnyOf:
     tests: tuple[Test, ...]
 
@@ -38,34 +38,34 @@ ALWAYS = AllOf(())
 NEVER = AnyOf(())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     test: Test
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddFields:
     fields: tuple[tuple[str, Mql], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Include:
     """``$project`` that keeps these paths."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unset:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplaceWith:
     expr: Mql
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """``let`` names outer values for the inner pipeline; ``collection`` None reads ``$documents`` there."""
 
@@ -75,14 +75,14 @@ class Lookup:
     into: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwind:
     path: str
     keep_empty: bool
     index: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """``fields`` are accumulators, e.g. ``("n", op("$sum", Const(1)))``."""
 
@@ -90,35 +90,35 @@ class Group:
     fields: tuple[tuple[str, Mql], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sort:
     keys: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     count: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skip:
     count: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnionWith:
     collection: str | None
     pipeline: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collect:
     """All rows into one document, as the array ``into``: one row comes out even of none. Rows must be few."""
 
     into: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Documents:
     documents: tuple[Mql, ...]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.actions import QueryTemplate
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
 from queryleaf_cdc.plans.trigger import Requires, TriggerPlan
@@ -14,7 +13,7 @@ CHANGE_ROW = "$change"
 """Target of a source's one INSERT: the row of a change, with columns ``c0``, ``c1``, ..."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeScan:
     """One scan of changes. Its change stream is that of a trigger whose action is ``INSERT INTO $change``."""
 
@@ -23,7 +22,7 @@ class ChangeScan:
     node: CreateTrigger
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableScan:
     """One scan of a collection in which rows are looked up. ``snapshot`` gives its rows with columns ``c0``, ..."""
 
@@ -33,7 +32,7 @@ class TableScan:
     """the field that rows are found by; None where it only counts whether there is any row"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlowPlan:
     """``columns`` is None where ``*`` leaves them open; ``changes`` are the root's columns that hold change ids."""
 

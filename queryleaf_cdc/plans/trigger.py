@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.actions import Actions
 from queryleaf_cdc.plans.stages import Stage
 from queryleaf_cdc.source import Source, Span
 from queryleaf_cdc.syntax.expressions import Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requires:
     """What must be there before the trigger can run. ``functions`` and ``procedures`` are registered by the user."""
 
@@ -23,14 +22,14 @@ class Requires:
     """(collection, MongoDB action)"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TriggerOptions:
     on_error: str = "retry"
     max_retries: int = 5
     start: str = "now"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamPlan:
     """A change stream: its pipeline and image options ("whenAvailable", or None for the server's default)."""
 
@@ -40,7 +39,7 @@ class StreamPlan:
     before_change: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TriggerPlan:
     """``guards`` are, per SQL operation, the condition under which an event of it takes any action (a bound
     expression; True where always). ``fields`` are the event paths that a worker reads that evaluates everything.

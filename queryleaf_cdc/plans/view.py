@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.actions import QueryTemplate
 from queryleaf_cdc.plans.dataflow import DataflowPlan, Scan
 from queryleaf_cdc.plans.stream import ChangeScan, TableScan
@@ -15,7 +14,7 @@ OLD_ROW, NEW_ROW = "$old", "$new"
 """Targets of the two INSERTs of a view's source: the row before a change, and the row after it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewOptions:
     """``on_error``: rebuild the view, or stop it, when its content can no longer be known."""
 
@@ -26,7 +25,7 @@ class ViewOptions:
     """fields and directions of the indexes on the target"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewSource:
     """One scan of the view. Its change stream is that of a trigger whose actions are ``INSERT INTO $old`` and
     ``INSERT INTO $new`` with columns ``c0``, ``c1``, ...; each is taken where the condition holds before, or after."""
@@ -38,7 +37,7 @@ class ViewSource:
     """the rows of the collection's documents as a query, with columns ``c0``, ``c1``, ..."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ViewPlan:
     name: str
     columns: tuple[str, ...] | None

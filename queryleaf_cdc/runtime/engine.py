@@ -16,6 +16,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import Event, Program, Trigger
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
 from queryleaf_cdc.mongo.faults import (
@@ -80,7 +81,7 @@ class Lane(Protocol):
         """How the new position is saved: fields of the checkpoint document, or a write of the same transaction."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extra:
     """What a run without events does: ``feed`` gives rows to views, ``change`` adds writes of the worker's own.
 
@@ -91,7 +92,7 @@ class Extra:
     first: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """Consecutive events, and the position that is reached when they are done."""
 

@@ -17,6 +17,7 @@ from bson.timestamp import Timestamp
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.dataflow.ordering import encode_value
 from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.mongo.active import BEYOND, ActiveEntry, Build, Copied
 from queryleaf_cdc.mongo.faults import BatchTooLarge
 from queryleaf_cdc.mongo.handles import Db
@@ -34,7 +35,7 @@ _SECONDS = 1.0
 """that a piece may take: so long nothing else moves"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Read:
     """One piece of a scan's collection as it was at a time."""
 

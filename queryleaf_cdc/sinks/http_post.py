@@ -11,9 +11,9 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.sinks.addresses import Address
 from queryleaf_cdc.sinks.faults import Away
 
@@ -22,7 +22,7 @@ MAX_RESPONSE = 1024
 _PIECE = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     host: str
     path: str
@@ -31,7 +31,7 @@ class Request:
     encrypted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     status: int
     text: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.values import Document, Value
 
 Procedure = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What a procedure is told about the change behind a call."""
 

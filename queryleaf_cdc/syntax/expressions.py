@@ -10,9 +10,10 @@ Operators are calls: ``a + b`` is ``Call("+", (a, b))``. The registry in ``funct
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ CAST_TYPES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal:
     """A constant: None, bool, int, float, Decimal128, str, datetime, ``Interval``, or a list of these."""
 
@@ -34,7 +35,7 @@ class Literal:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """A path as written, not yet bound: ``o.address.city``, ``items[0].sku`` (int parts count from 0).
 
@@ -45,7 +46,7 @@ class Name:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A bound path into the document of a source: ``NEW``, ``OLD``, ``EVENT``, a FROM alias, or a loop row.
 
@@ -57,7 +58,7 @@ class Field:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variable:
     """A variable of a trigger body (DECLARE, SELECT ... INTO)."""
 
@@ -65,7 +66,7 @@ class Variable:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A function or operator. ``name`` is in upper case."""
 
@@ -74,7 +75,7 @@ class Call:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """Searched CASE; the simple form is desugared to equality."""
 
@@ -83,7 +84,7 @@ class Case:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderItem:
     expr: Expr
     descending: bool
@@ -91,7 +92,7 @@ class OrderItem:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Aggregate:
     """An aggregate call. ``COUNT(*)`` has no args. ``order_by`` also holds WITHIN GROUP's."""
 
@@ -103,7 +104,7 @@ class Aggregate:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """ROWS, RANGE or GROUPS BETWEEN start AND end.
 
@@ -117,7 +118,7 @@ class Frame:
     exclude: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """``function OVER (...)``; named windows are already resolved. ``frame`` is None where none was written.
 
@@ -133,7 +134,7 @@ class Window:
     ignore_nulls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subquery:
     """A subquery in an expression. ``form`` is ``"scalar"``, ``"exists"`` or ``"in"``.
 
@@ -147,7 +148,7 @@ class Subquery:
     operator: str = "="
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Star:
     """``*`` or ``source.*``."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, OrderItem
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableRef:
     """A collection, view, stream or CTE by name. ``alias`` equals ``name`` when none was written.
 
@@ -26,7 +27,7 @@ CHANGE, OLD_DOCUMENT, NEW_DOCUMENT = "$change", "$old", "$new"
 """First parts of paths into a source of changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubqueryRef:
     """``lateral`` queries read the sources that stand before them in FROM. ``stream``: a named stream was written, and
     this is what it stands for. ``in_windows``: TUMBLE, HOP or SESSION was written, likewise."""
@@ -40,7 +41,7 @@ class SubqueryRef:
     in_windows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnnestRef:
     """``UNNEST(array) [WITH ORDINALITY] AS alias[(column[, ordinal])]``: one row per element.
 
@@ -56,7 +57,7 @@ class UnnestRef:
 FromItem = TableRef | SubqueryRef | UnnestRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Join:
     """``kind`` is INNER, LEFT, RIGHT, FULL or CROSS (a comma is CROSS)."""
 
@@ -67,7 +68,7 @@ class Join:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SelectItem:
     """``alias`` is None where none was written; ``expr`` may be ``Star``."""
 
@@ -76,7 +77,7 @@ class SelectItem:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cte:
     name: str
     columns: tuple[str, ...]
@@ -84,7 +85,7 @@ class Cte:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """``distinct_on`` is None without DISTINCT, ``()`` for plain DISTINCT; ``emit`` CHANGES, ON WINDOW CLOSE or None.
 
@@ -123,7 +124,7 @@ class Select:
     with_ties: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetOperation:
     """``kind`` is UNION, INTERSECT or EXCEPT."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Expr, Path
 from queryleaf_cdc.syntax.queries import FromItem, Join, Query
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """``path = value`` in SET. The path is relative to the target's document."""
 
@@ -18,7 +19,7 @@ class Assignment:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnConflict:
     """``assignments`` is empty for DO NOTHING. ``EXCLUDED.x`` names the row that was to be inserted."""
 
@@ -28,7 +29,7 @@ class OnConflict:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Insert:
     """Exactly one of ``rows`` and ``query`` is given; ``rows`` is a tuple of rows of expressions."""
 
@@ -40,7 +41,7 @@ class Insert:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     target: str
     alias: str
@@ -51,7 +52,7 @@ class Update:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delete:
     target: str
     alias: str
@@ -61,14 +62,14 @@ class Delete:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallProcedure:
     name: str
     args: tuple[Expr, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class If:
     """IF/ELSIF/ELSE, and the CASE statement (desugared). ``span`` covers the whole statement."""
 
@@ -77,7 +78,7 @@ class If:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declare:
     """``type_name`` is one of CAST_TYPES, or None when the type is not checked."""
 
@@ -87,14 +88,14 @@ class Declare:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assign:
     name: str
     value: Expr
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SelectInto:
     """First row of the query into the variables, NULLs when there is none."""
 
@@ -103,7 +104,7 @@ class SelectInto:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForLoop:
     row: str
     query: Query
@@ -111,12 +112,12 @@ class ForLoop:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Return:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Raise:
     """``message`` is any expression; RAISE 'text %', a, b is desugared to a concatenation."""
 
@@ -127,7 +128,7 @@ class Raise:
 BodyStatement = If | Declare | Assign | SelectInto | ForLoop | Return | Raise | Insert | Update | Delete | CallProcedure
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TriggerEvent:
     """``operation`` is INSERT, UPDATE or DELETE; ``columns`` is what UPDATE OF names."""
 
@@ -136,14 +137,14 @@ class TriggerEvent:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvRef:
     """``ENV 'NAME'``: a secret, by the name of the worker's environment variable that holds it."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """``name = value`` of WITH (...)."""
 
@@ -152,7 +153,7 @@ class Option:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateTrigger:
     """``name_span`` and ``collection_span`` are the places of those words, ``span`` the whole statement."""
 
@@ -169,14 +170,14 @@ class CreateTrigger:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropTrigger:
     name: str
     if_exists: bool
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateMaterializedView:
     """``columns`` are the names of the list behind the view's, ``()`` without one; ``column_spans`` their places.
 
@@ -193,21 +194,21 @@ class CreateMaterializedView:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropView:
     name: str
     if_exists: bool
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshView:
     name: str
     name_span: Span = field(compare=False, repr=False)
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SinkTarget:
     """Behind INTO. ``kind`` is collection, procedure, webhook or file; ``name`` that of the collection or procedure,
     the URL or the path."""
@@ -217,7 +218,7 @@ class SinkTarget:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateSink:
     name: str
     name_span: Span = field(compare=False, repr=False)
@@ -229,14 +230,14 @@ class CreateSink:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropSink:
     name: str
     if_exists: bool
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateStream:
     """CREATE VIEW over a streaming SELECT: a name for it."""
 
@@ -248,7 +249,7 @@ class CreateStream:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropStream:
     """DROP VIEW."""
 
@@ -257,7 +258,7 @@ class DropStream:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """``type_name`` is one of CAST_TYPES, or ARRAY, or None for a type without a meaning here."""
 
@@ -267,7 +268,7 @@ class Column:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateTable:
     """A declaration of a collection's fields; it creates nothing on the server."""
 
@@ -278,13 +279,13 @@ class CreateTable:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SelectStatement:
     query: Query
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Show:
     """``what`` is TRIGGERS, VIEWS, STREAMS, SINKS or COLLECTIONS."""
 
@@ -292,7 +293,7 @@ class Show:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Describe:
     """``name`` is a collection's, or that of something registered."""
 
@@ -301,7 +302,7 @@ class Describe:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explain:
     statement: Statement
     span: Span = field(compare=False, repr=False)

@@ -5,16 +5,16 @@ Room for a new one: a function ``(shell, command)`` in the module of its subject
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from queryleaf_cdc.cli.repl import describing, files, programs, running
 from queryleaf_cdc.cli.repl.reading import Command
 from queryleaf_cdc.cli.repl.screen import Line, plain, styled
 from queryleaf_cdc.cli.repl.shell import Shell
 from queryleaf_cdc.errors import InputError, did_you_mean
+from queryleaf_cdc.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meta:
     """``argument`` is how the help shows it; ``completes`` what may stand there: names, file, job, pager or sql.
 

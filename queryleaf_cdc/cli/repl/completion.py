@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from queryleaf_cdc.cli.repl.names import Names
@@ -13,6 +12,7 @@ from queryleaf_cdc.cli.repl.reading import read
 from queryleaf_cdc.cli.repl.words import functions, keywords
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.frontend.scanner import Kind, Tok, each_token
+from queryleaf_cdc.frozen import frozen
 
 LONGEST = 20_000
 """characters before the cursor; beyond nothing is offered"""
@@ -23,7 +23,7 @@ _COLLECTION_BEHIND = ("FROM", "JOIN", "INTO", "UPDATE", "ON", "USING", "TABLE")
 _NO_ALIAS = ("WHERE", "SET", "JOIN", "ON", "LEFT", "INNER", "GROUP", "ORDER", "WHEN", "BEGIN", "VALUES", "USING", "AS")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """``text`` replaces the last ``length`` characters before the cursor; ``kind`` is shown beside it."""
 

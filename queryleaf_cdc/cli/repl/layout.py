@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from queryleaf_cdc.cli.cells import shown
 from queryleaf_cdc.cli.repl.screen import Fragment, Line, plain, safe, styled
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.lowering.output import extended
 
 Row = Mapping[str, Any]
@@ -24,7 +25,7 @@ _LONGEST = 100_000
 """characters of a value that a terminal is shown"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """A text that is safe to show."""
 
@@ -166,7 +167,7 @@ def _short(text: str, width: int) -> str:
 # -- a stream, whose rows come one by one ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrangement:
     """How the rows of a stream stand so far. ``names`` are the columns, ``widest`` what each has needed, ``widths``
     what they were given; None when they do not fit side by side."""

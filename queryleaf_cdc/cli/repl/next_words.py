@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from queryleaf_cdc.cli.repl.words import BEGINNINGS
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.logical.options import OPTION_NAMES
 
 KINDS = ("collections", "views", "streams", "sinks", "triggers", "procedures")
 """of names: what ``Names`` calls them"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Next:
     """``words`` as they are written, and names of these ``kinds``."""
 

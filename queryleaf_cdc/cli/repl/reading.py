@@ -15,6 +15,7 @@ from queryleaf_cdc.frontend.blocks import statement_at
 from queryleaf_cdc.frontend.limits import MAX_TOKENS
 from queryleaf_cdc.frontend.scanner import CLOSERS, OPENERS, UNCLOSED, Kind, Tok, each_token
 from queryleaf_cdc.frontend.shell_faults import TOP_LEVEL, open_block
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.source import Source
 
 TAKE_SQL = frozenset(("explain", "pipeline"))
@@ -29,7 +30,7 @@ _COMMAND = re.compile(r"\\(\S*)[^\S\n]*([^\n]*)")
 _LINE_END = re.compile(r"[^\S\n]*(?:--[^\n]*)?(?:\n|;|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sql:
     """One statement. ``line`` and ``column``, from 1, are where it begins in what was typed.
 
@@ -52,7 +53,7 @@ class Sql:
         return "\n" * (self.line - 1) + self.lead.rjust(self.column - 1) + self.text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     r"""``\name argument``. ``before`` is a statement without a semicolon that it stands behind."""
 
@@ -64,7 +65,7 @@ class Command:
 Item = Sql | Command
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """``rest`` is what is not finished, and ``waiting`` what it waits for: a quote, a bracket, a keyword, or ``;``."""
 
@@ -124,7 +125,7 @@ class _Placed(Source):
 # -- a run of SQL, up to a command or the end -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Stretch:
     """``command`` is where a backslash stands outside of quotes, ``end`` where reading stopped; ``cut``: it stopped
     after as many tokens as a statement may have."""
@@ -157,7 +158,7 @@ def _opener(text: str, at: int) -> str:
     return text[at] if text[at] in "'\"" else "*/" if text[at] == "/" else "$$"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Piece:
     """A statement from ``start`` to ``end``, and where what follows its semicolon begins."""
 

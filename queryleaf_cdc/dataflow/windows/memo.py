@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from queryleaf_cdc.dataflow.windows.column import Running
 from queryleaf_cdc.dataflow.windows.sequence import Sequence as Stretch
+from queryleaf_cdc.frozen import frozen
 
 _LONG = 32
 _KEPT = 8
 """rows that stay after the memo's place: what comes a little late is still after it"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Memo:
     """Of all rows before ``place``, for each function."""
 

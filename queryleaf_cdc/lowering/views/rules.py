@@ -5,10 +5,10 @@ hundred rows, of which a batch reads and writes those that it touches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from queryleaf_cdc.aggregates import AGGREGATES, Linear
+from queryleaf_cdc.frozen import frozen
 from queryleaf_cdc.plans.dataflow import (
     Along,
     Closing,
@@ -31,7 +31,7 @@ from queryleaf_cdc.plans.dataflow import (
 from queryleaf_cdc.syntax.expressions import Aggregate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """``op`` is the operator's name in the compiled form; ``state`` is None where nothing is kept."""
 
