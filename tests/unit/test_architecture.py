@@ -15,6 +15,7 @@ import queryleaf_cdc
 PACKAGE = Path(queryleaf_cdc.__file__).parent
 
 LAYERS = (
+    ("frozen",),
     ("source", "collector"),
     ("errors", "values"),
     ("events",),
