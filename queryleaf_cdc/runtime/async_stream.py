@@ -97,15 +97,17 @@ class AsyncRowStream(AsyncIterator[Row]):
 
     async def _take(self, stream: RowStream, server: AsyncServer) -> list[Row]:
         source = stream.waits_for
-        batch = await self._batch(source, server) if source is not None else None
+        batch = await self._batch(stream, source, server) if source is not None else None
         return await asyncio.to_thread(stream.take, batch)
 
-    async def _batch(self, source: ChangeSource, server: AsyncServer) -> ChangeBatch:
-        """Raises ServerError QL521."""
+    async def _batch(self, stream: RowStream, source: ChangeSource, server: AsyncServer) -> ChangeBatch | None:
+        """None when closed meanwhile. Raises ServerError QL521."""
         self._source = source
         for attempt in itertools.count():
             try:
                 return await server.converse(source.conversation())
             except StreamFault as fault:
+                if stream.closed:
+                    return None
                 await asyncio.sleep(pause_after(fault, attempt))
-        raise AssertionError
+        return None
