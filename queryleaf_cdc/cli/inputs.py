@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from queryleaf_cdc.cli import error_width
-from queryleaf_cdc.compiler import Program
 from queryleaf_cdc.errors import InputError
 from queryleaf_cdc.logical.schema import Schema, Table
+
+if TYPE_CHECKING:
+    from queryleaf_cdc.compiler import Program
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 schema_option = click.option(

@@ -34,6 +34,8 @@ class AsyncRowStream(AsyncIterator[Row]):
         self._closed = False
 
     async def __anext__(self) -> Row:
+        if self._ready:
+            return self._ready.popleft()
         stream, server = await self._opened()
         while not self._ready:
             if self._closed or stream.closed:

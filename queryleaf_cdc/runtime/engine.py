@@ -5,18 +5,17 @@ A run that fails is cut until the event that is to blame stands alone; only then
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp
 
 from queryleaf_cdc.collector import without_collections
 from queryleaf_cdc.errors import RunError
-from queryleaf_cdc.events import Event, Program, Trigger
-from queryleaf_cdc.frozen import frozen
+from queryleaf_cdc.events import Event, Trigger
 from queryleaf_cdc.mongo import names
 from queryleaf_cdc.mongo.checkpoint import CheckpointStore
 from queryleaf_cdc.mongo.faults import (
@@ -39,6 +38,7 @@ from queryleaf_cdc.runtime.firing import ROW, Firing, FiringFailed, Firings, Ima
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
+from queryleaf_cdc.runtime.runs import Extra, Lane, Run, factor, tracks_depth
 from queryleaf_cdc.runtime.views import ViewFailed, Views
 
 Found = TypeVar("Found")
@@ -46,9 +46,6 @@ Found = TypeVar("Found")
 _RAISED = "QL601"
 _DUPLICATE_KEY = 11000
 _NO_VIEWS = Views()
-_VIEW_FACTOR = 4
-"""Where only views are at work, a transaction takes that many times the events: each is computed in a fraction of the
-time, and the more changes of one row there are in a transaction, the fewer writes."""
 
 
 class TriggerStopped(Exception):
@@ -62,47 +59,6 @@ class TriggerStopped(Exception):
 
 class Interrupted(Exception):
     """The worker was asked to stop."""
-
-
-class Lane(Protocol):
-    """One sequence of events with a program and a committed position: the main one, or a trigger's catch-up."""
-
-    program: Program
-    position: Position
-    sql: Mapping[str, str]
-    """trigger name → its SQL, for excerpts"""
-    views: Views
-
-    @property
-    def watched(self) -> frozenset[str]:
-        """The collections whose changes somebody waits for."""
-
-    def checkpoint_fields(self, position: Position, buffer: WriteBuffer) -> dict[str, Any]:
-        """How the new position is saved: fields of the checkpoint document, or a write of the same transaction."""
-
-
-@frozen
-class Extra:
-    """What a run without events does: ``feed`` gives rows to views, ``change`` adds writes of the worker's own.
-
-    The builds ``first`` are computed even without any rows."""
-
-    feed: Callable[[], None] = lambda: None
-    change: Callable[[WriteBuffer], None] = lambda buffer: None
-    first: tuple[str, ...] = ()
-
-
-@frozen
-class Run:
-    """Consecutive events, and the position that is reached when they are done."""
-
-    events: list[Event]
-    position: Position
-    extra: Extra = Extra()
-
-    def cut(self, at: int) -> tuple[Run, Run]:
-        head = self.events[:at]
-        return Run(head, Position(head[-1]["_id"])), Run(self.events[at:], self.position)
 
 
 @dataclass(slots=True)
@@ -260,7 +216,7 @@ class Engine:
         share = max(
             (done - locked) / self.limits.target_batch_seconds, (done - began) / self.limits.max_computing_seconds
         )
-        self._size.took(-(-len(run.events) // _factor(lane)), share)
+        self._size.took(-(-len(run.events) // factor(lane)), share)
 
     def tick(self) -> datetime:
         """The time for views, in milliseconds."""
@@ -366,7 +322,7 @@ class Engine:
         if len(run.events) > 1:
             half = len(run.events) // 2
             if isinstance(fault, BatchTooLarge):
-                self._size.too_large(len(run.events) // _factor(lane))
+                self._size.too_large(len(run.events) // factor(lane))
             return half
         self.stop_due(lane, fault)
         self._pass_time(lane)
@@ -463,7 +419,7 @@ class Engine:
         return cut
 
     def _bound(self, lane: Lane) -> int:
-        return self._size.most * _factor(lane)
+        return self._size.most * factor(lane)
 
     def _mark_depth(self, events: list[Event]) -> int:
         depth = self.provenance.depth(events[0]) if events else 0
@@ -507,13 +463,3 @@ def _refused(fault: WriteFailed, collection: str) -> str:
         return f"QL609: its rows are not as they were written: {fault}"
     what = "what it remembers of one key" if collection.startswith(names.STATE) else "one of its rows"
     return f"QL602: the server refused {what}: {fault}"
-
-
-def _factor(lane: Lane) -> int:
-    return 1 if lane.program.fires or not lane.views else _VIEW_FACTOR
-
-
-def tracks_depth(lane: Lane) -> bool:
-    """Whether a trigger's write may fire a trigger, or a body asks how deep it is."""
-    program, watched = lane.program, lane.watched
-    return program.uses_depth or any(not targets.isdisjoint(watched) for targets in program.targets.values())

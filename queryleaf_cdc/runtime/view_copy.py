@@ -24,10 +24,11 @@ from queryleaf_cdc.mongo.handles import Db
 from queryleaf_cdc.mongo.snapshot import Piece, SnapshotGone, estimated, next_piece, read_piece, rows_within
 from queryleaf_cdc.mongo.state import store_active
 from queryleaf_cdc.plans.view import ViewSource
-from queryleaf_cdc.runtime.engine import Engine, Extra
+from queryleaf_cdc.runtime.engine import Engine
 from queryleaf_cdc.runtime.feeds import SnapshotScan, Watermarks
 from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.runs import Extra
 from queryleaf_cdc.runtime.view_states import copied_on
 from queryleaf_cdc.runtime.views import RunningView
 

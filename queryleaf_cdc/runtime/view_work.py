@@ -36,11 +36,12 @@ from queryleaf_cdc.mongo.view_state import (
 )
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
 from queryleaf_cdc.runtime.dead_letters import error_text
-from queryleaf_cdc.runtime.engine import Engine, Extra, TriggerStopped
+from queryleaf_cdc.runtime.engine import Engine, TriggerStopped
 from queryleaf_cdc.runtime.feeds import Watermarks, event_time
 from queryleaf_cdc.runtime.flow_work import FlowWork
 from queryleaf_cdc.runtime.lanes import MainLane
 from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.runs import Extra
 from queryleaf_cdc.runtime.view_copy import Copying
 from queryleaf_cdc.runtime.view_states import (
     after_source,
