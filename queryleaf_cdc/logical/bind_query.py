@@ -1,13 +1,14 @@
-"""Binding of SELECT: sources, CTEs, aliases."""
+"""Binding of SELECT: CTEs, clauses, aliases."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean, warning
 from queryleaf_cdc.logical.bind import Allowed, Binder
 from queryleaf_cdc.logical.bind_changes import Detected, with_detection, without_detection
+from queryleaf_cdc.logical.bind_sources import SourceBinder, check_hidden, renamed
 from queryleaf_cdc.logical.columns import output_columns, with_columns
 from queryleaf_cdc.logical.grouped_windows import over_groups
 from queryleaf_cdc.logical.schema import Table
@@ -18,25 +19,17 @@ from queryleaf_cdc.logical.walk import (
     conjunction,
     conjuncts,
     count_selects,
-    free_fields,
     has_aggregate,
     has_window,
     names_in,
     walk,
 )
-from queryleaf_cdc.source import Span
 from queryleaf_cdc.syntax.expressions import Aggregate, Call, Expr, Field, Literal, Name, Star, Subquery, Window
 from queryleaf_cdc.syntax.queries import (
-    Cte,
-    FromItem,
-    Join,
     Query,
     Select,
     SelectItem,
     SetOperation,
-    SubqueryRef,
-    TableRef,
-    UnnestRef,
 )
 
 
@@ -45,7 +38,7 @@ def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
     if query.with_ties and not binder.for_view:
         raise CompileError("QL302", "WITH TIES is not supported here", query.span, "CREATE MATERIALIZED VIEW knows it")
     for cte in query.ctes:
-        inner = _renamed(bind_query(cte.query, outer, binder), cte)
+        inner = renamed(bind_query(cte.query, outer, binder), cte)
         outer = replace(outer, ctes={**outer.ctes, cte.name: inner})
     bound: Query
     match query:
@@ -60,15 +53,6 @@ def bind_query(query: Query, outer: Scope, binder: Binder) -> Query:
 
 MAX_SELECTS = 500
 MAX_ITEM = 5_000  # nodes of a SELECT item's expression, with aliases in place
-
-
-def _renamed(query: Query, cte: Cte) -> Query:
-    if not cte.columns:
-        return query
-    columns = output_columns(query)
-    if columns is None or len(columns) != len(cte.columns):
-        raise CompileError("QL210", f"{cte.name} names {len(cte.columns)} columns, its query gives others", cte.span)
-    return with_columns(query, cte.columns)
 
 
 def _set_operation(query: SetOperation, outer: Scope, binder: Binder) -> Query:
@@ -116,109 +100,13 @@ def _ordinal_name(expr: Expr, names: tuple[str, ...] | None) -> Expr:
     return Name((names[expr.value - 1],), expr.span)
 
 
-class SourceBinder:
-    """Binds what stands in FROM."""
-
-    def __init__(self, outer: Scope, binder: Binder) -> None:
-        self.outer = outer
-        self.binder = binder
-        self.columns: dict[str, tuple[str, ...]] = {}
-        """in order, of the sources of which they are known"""
-
-    def sources(
-        self, item: FromItem | None, joins: tuple[Join, ...], scope: Scope
-    ) -> tuple[FromItem | None, tuple[Join, ...]]:
-        """Binds FROM and JOIN, filling the scope from left to right (UNNEST sees what stands before it)."""
-        first = self.from_item(item, scope) if item is not None else None
-        return first, tuple(self._join(join, scope) for join in joins)
-
-    def from_item(self, item: FromItem, scope: Scope) -> FromItem:
-        if item.alias in scope.sources:
-            raise CompileError("QL202", f"two sources are called {item.alias!r}", item.span, "give one another alias")
-        match item:
-            case TableRef(name, alias, span) if name in self.outer.ctes:
-                return self._derived(self.outer.ctes[name], alias, scope, span)
-            case TableRef(name, alias):
-                scope.sources[alias] = self.binder.table(name, item.span)
-                return item
-            case SubqueryRef(query, alias, stream=True):
-                binder = replace(self.binder, for_view=False, for_stream=True, changes=True, repeatable=None)
-                inner = bind_query(query, Scope(warnings=self.outer.warnings), binder)
-                return replace(self._derived(inner, alias, scope, item.span), stream=True)
-            case SubqueryRef(query, alias, columns, span, lateral):
-                if lateral and not self.binder.for_view:
-                    raise CompileError(
-                        "QL302", "LATERAL is not supported here", span, "CREATE MATERIALIZED VIEW knows it"
-                    )
-                around = scope if lateral else self.outer
-                inner = _renamed(bind_query(query, around, self.binder), Cte(alias, columns, query, span))
-                return replace(self._derived(inner, alias, scope, span), lateral=lateral)
-            case UnnestRef():
-                bound = replace(item, array=self.binder.expr(item.array, scope))
-                scope.sources[item.alias] = Table(frozenset(item.columns), True) if item.columns else None
-                return bound
-
-    def _derived(self, query: Query, alias: str, scope: Scope, span: Span) -> SubqueryRef:
-        names = output_columns(query)
-        scope.sources[alias] = Table(frozenset(names or _known_columns(query)), names is not None)
-        if names is not None:
-            self.columns[alias] = names
-        return SubqueryRef(query, alias, (), span)
-
-    def _join(self, join: Join, scope: Scope) -> Join:
-        before = list(scope.sources)
-        item = self.from_item(join.item, scope)
-        if join.kind != "CROSS" and join.on is None and not join.using:
-            raise CompileError("QL211", f"{join.kind} JOIN needs ON or USING", join.span)
-        on = self.binder.expr(join.on, scope) if join.on is not None else None
-        for column in join.using:
-            left = self._using_side(before, column, scope, join.span)
-            right = Scope({item.alias: scope.sources[item.alias]}).resolve(Name((item.alias, column), join.span))
-            scope.merged[column] = _merged(join.kind, left, right)
-            pair = Call("=", (left, right), join.span)
-            on = pair if on is None else Call("AND", (on, pair), join.span)
-        return replace(join, item=item, on=on)
-
-    def _using_side(self, before: list[str], column: str, scope: Scope, span: Span) -> Expr:
-        sources = {alias: scope.sources[alias] for alias in before}
-        left = Scope(sources, merged=scope.merged, warnings=scope.warnings)
-        return left.resolve(Name((column,), span))
-
-
-def _check_hidden(first: FromItem | None, joins: tuple[Join, ...]) -> None:
-    """A query in FROM that reads a source further out must not stand beside another one of that name."""
-    items = [item for item in (first, *(join.item for join in joins)) if item is not None]
-    aliases = [item.alias for item in items]
-    for at, item in enumerate(items):
-        if not isinstance(item, SubqueryRef):
-            continue
-        hidden = set(aliases[at:] if item.lateral else aliases)
-        field = next((each for each in free_fields(item.query) if each.source in hidden), None)
-        if field is not None:
-            text = f"{field.source!r} is a source around this query, and one beside it"
-            raise CompileError("QL202", text, field.span, "give one another alias")
-
-
-def _known_columns(query: Query) -> Iterator[str]:
-    """The columns beside ``*``."""
-    if isinstance(query, Select):
-        yield from (item.alias for item in query.items if item.alias is not None)
-
-
-def _merged(kind: str, left: Expr, right: Expr) -> Expr:
-    """The column of USING: the side that has every row's, else the one that is there."""
-    if kind == "FULL":
-        return Call("COALESCE", (left, right), right.span)
-    return right if kind == "RIGHT" else left
-
-
 class _Selecting:
     """Binds one SELECT. The steps follow the order in which the clauses see names."""
 
     def __init__(self, outer: Scope, binder: Binder) -> None:
         self.outer = outer
         self.binder = binder
-        self.from_binder = SourceBinder(outer, binder)
+        self.from_binder = SourceBinder(outer, binder, bind_query)
 
     def select(self, query: Select) -> Select:
         self._check_supported(query)
@@ -229,7 +117,7 @@ class _Selecting:
         scope = self._around(detected).child({})
         from_item, joins = self.from_binder.sources(query.from_item, query.joins, scope)
         if self.binder.for_view:
-            _check_hidden(from_item, joins)
+            check_hidden(from_item, joins)
         if time_window is not None:
             self._name_ends(time_window, scope)
         items = self._items(query, scope)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError, did_you_mean
 from queryleaf_cdc.logical.bind import Binder
-from queryleaf_cdc.logical.bind_query import SourceBinder, bind_query
+from queryleaf_cdc.logical.bind_query import bind_query
+from queryleaf_cdc.logical.bind_sources import SourceBinder
 from queryleaf_cdc.logical.columns import output_columns
 from queryleaf_cdc.logical.schema import Table
 from queryleaf_cdc.logical.scope import Scope
@@ -81,7 +82,7 @@ def _bind_sources(
 ) -> tuple[FromItem | None, tuple[Join, ...]]:
     if item is None:
         return None, ()
-    return SourceBinder(outer, binder).sources(item, joins, scope)
+    return SourceBinder(outer, binder, bind_query).sources(item, joins, scope)
 
 
 def _bind_assignments(assignments: tuple[Assignment, ...], scope: Scope, binder: Binder) -> tuple[Assignment, ...]:
