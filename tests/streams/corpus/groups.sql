@@ -2,6 +2,13 @@
 SELECT region, COUNT(*) AS n, SUM(total) AS sum, window_start AS first, window_end AS past FROM orders
 WHERE CHANGE_DETECTED() AND CHANGE_TYPE() = 'INSERT' GROUP BY region, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
 
+-- case window_bounds_in_capitals
+SELECT region, COUNT(*) AS n, WINDOW_START AS first, WINDOW_END AS past FROM orders
+WHERE CHANGE_DETECTED() GROUP BY region, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
+-- duckdb
+SELECT region, COUNT(*) AS n, TUMBLE(moment, INTERVAL '10 minutes') AS first,
+  TUMBLE(moment, INTERVAL '10 minutes') + INTERVAL '10 minutes' AS past FROM orders GROUP BY ALL
+
 -- case computed_keys_before_a_hop
 SELECT UPPER(page) AS p, referrer IS NULL AS direct, COUNT(*) AS n, window_start AS first FROM clicks
 WHERE CHANGE_DETECTED() GROUP BY UPPER(page), referrer IS NULL, HOP(CHANGE_TIMESTAMP(), INTERVAL '5 minutes', INTERVAL '10 minutes')
