@@ -13,12 +13,12 @@ from threading import Event
 from time import monotonic
 
 import click
-from tests.streams.test_grammar import check_any
 
 from queryleaf_cdc.dataflow import along, row_log
 from tests.streams.queries import Question, draw_groups, draw_lookup, draw_meeting, draw_windows
 from tests.streams.sessions import draw_sessions
 from tests.streams.test_random_streams import check
+from tests.streams.test_stream_grammar import check_any
 
 _DRAWN: dict[str, Callable[[Random], Question]] = {
     "windows": draw_windows,

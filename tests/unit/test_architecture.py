@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,3 +119,9 @@ def test_compiling_loads_no_driver() -> None:
         "sys.exit('pymongo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["benchmarks.__main__", "streams.chaos", "streams.fuzz", "views.fuzz"])
+def test_the_long_runs_load(name: str) -> None:
+    """No other test reads what ``make bench``, ``fuzz`` and ``soak`` start."""
+    importlib.import_module(f"tests.{name}")
