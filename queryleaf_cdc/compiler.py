@@ -27,9 +27,7 @@ from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.row_trigger import over_rows
 from queryleaf_cdc.lowering.sink import lower_sink
-from queryleaf_cdc.lowering.stream import lower_stream
 from queryleaf_cdc.lowering.trigger_plan import lower_trigger
-from queryleaf_cdc.lowering.view import lower_view
 from queryleaf_cdc.plans.program import (
     ChangelogStatement,
     CompiledStatement,
@@ -235,6 +233,8 @@ class _Compilation:
         columns = output_columns(bound.query)
         scope.warnings.extend(unknown_index_fields(node, options, columns))
         self.schema = self.schema.with_view((node.name, options.target), columns)
+        from queryleaf_cdc.lowering.view import lower_view
+
         plan = lower_view(bound, self.source, options, tuple(binder.used_functions))
         return ViewStatement(plan, bound, tuple(scope.warnings))
 
@@ -284,6 +284,8 @@ class _Compilation:
     def _flow(self, query: Query, name: str, scope: Scope) -> FlowPlan:
         binder = replace(self._binder(True), for_stream=True)
         bound = bind_flow(query, binder, scope)
+        from queryleaf_cdc.lowering.stream import lower_stream
+
         return lower_stream(bound, self.source, tuple(binder.used_functions), name)
 
     def _changelog(self, query: Query) -> ChangelogStatement:

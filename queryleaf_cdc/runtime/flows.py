@@ -17,7 +17,8 @@ from queryleaf_cdc.runtime.computing import Computing, computing_faults
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
-from queryleaf_cdc.runtime.stream_rows import LookedUpTables, wall_time
+from queryleaf_cdc.runtime.looked_up import LookedUpTables
+from queryleaf_cdc.runtime.times import wall_time
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
 
 

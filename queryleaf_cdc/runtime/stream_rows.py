@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
-from bson.timestamp import Timestamp
-
-from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
-from queryleaf_cdc.dataflow.rows import Delta
 from queryleaf_cdc.errors import RunError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
-from queryleaf_cdc.lowering.shared_stream import database_pipeline, share
-from queryleaf_cdc.mongo.deployment import IN_FLIGHT
-from queryleaf_cdc.mongo.handles import Db
-from queryleaf_cdc.mongo.lookups import lookup
-from queryleaf_cdc.mongo.one_shot import run_query
-from queryleaf_cdc.plans.program import TriggerStatement
-from queryleaf_cdc.plans.stream import FlowPlan, TableScan
+from queryleaf_cdc.lowering.shared_stream import database_pipeline
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
-from queryleaf_cdc.runtime.feeds import ImageLacking, SnapshotScan, ViewFeed
-from queryleaf_cdc.runtime.row_stream import Row, RowChange, change_of
+from queryleaf_cdc.runtime.row_stream import Row, change_of
 from queryleaf_cdc.values import Document
 
 
@@ -76,7 +65,7 @@ class OneByOne:
                 continue  # the catalog's own events come, too
             computed = event.get("_ql") or {}
             if computed.get("missing"):
-                raise _lacking(event)
+                raise lacking(event)
             run(Frame(event, collected, computed, functions))
             for document in collected.rows:
                 yield Row(document, change_of(event))
@@ -93,95 +82,6 @@ class _Collecting:
         self.rows.append(document)
 
 
-class Flowing:
-    """Rows come of several changes, which a dataflow remembers in memory."""
-
-    def __init__(self, plan: FlowPlan, functions: Functions, database: Db) -> None:
-        stream = share([TriggerStatement(each.plan, each.node, ()) for each in plan.sources], ("wallTime",))
-        self.pipeline = pipeline_json(stream.pipeline)
-        self.images = (stream.full_document or "default", stream.before_change or "off")
-        self.collections = frozenset(each.scan.collection for each in plan.sources)
-        self._feeds = [
-            ViewFeed(plan.name, source, member, functions)
-            for source, member in zip(plan.sources, stream.members, strict=True)
-        ]
-        self._flow = StreamFlow(
-            plan.dataflow, plan.changes, functions, LookedUpTables(plan.tables, functions, database)
-        )
-        self._clock = datetime.min
-
-    @property
-    def late(self) -> int:
-        """How many rows came after their window of time had ended, and were left out."""
-        return self._flow.late
-
-    @property
-    def waits(self) -> bool:
-        return self._flow.waits
-
-    def by(self, now: datetime) -> list[Row]:
-        self._clock = max(self._clock, now)
-        return [_row(each, {}) for each in self._step({})] if self._flow.is_due(self._clock) else []
-
-    def of(self, events: Iterable[Event]) -> list[Row]:
-        changes = [event for event in events if event.get("operationType") in ACTIONS]
-        deltas: dict[int, Delta] = {}
-        for feed in self._feeds:
-            feed.rows = []
-            try:
-                feed.collect(each for each in changes if each["ns"]["coll"] == feed.scan.collection)
-            except ImageLacking as lacking:
-                raise _lacking(lacking.event) from lacking
-            if feed.rows:
-                deltas[feed.scan.number] = feed.rows
-        self._clock = max(self._clock, passed_by(changes))
-        if not deltas and not self._flow.is_due(self._clock):
-            return []
-        known = {event["_id"]["_data"]: event for event in changes}
-        return [_row(each, known) for each in self._step(deltas)]
-
-    def _step(self, deltas: dict[int, Delta]) -> list[FlowRow]:
-        rows = self._flow.step(deltas, self._clock)
-        self._flow.commit()
-        return rows
-
-
-class LookedUpTables:
-    """Implements ``dataflow.operator.Tables``."""
-
-    def __init__(self, tables: Sequence[TableScan], functions: Functions, database: Db) -> None:
-        self._database = database
-        self._tables = {each.scan.number: (each, SnapshotScan(each, functions)) for each in tables}
-
-    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
-        table, snapshot = self._tables[scan]
-        if path is None:
-            found = run_query(self._database, table.scan.collection, [*snapshot.pipeline, {"$limit": 1}])
-        else:
-            found = lookup(self._database, table.scan.collection, path, keys, snapshot.pipeline)
-        return [row for row, _ in snapshot.rows(found)]
-
-
-def _row(row: FlowRow, known: dict[str, Event]) -> Row:
-    events = [known[id] for id in row.changes if id in known]
-    if events:
-        return Row(row.values, change_of(max(events, key=lambda event: str(event["_id"]["_data"]))))
-    return Row(row.values, RowChange(max(row.changes, default=""), "", None, None, None))
-
-
-def passed_by(events: Sequence[Event]) -> datetime:
-    """A time that no change behind these is before, unless a clock is set back."""
-    return max(map(wall_time, events)) - IN_FLIGHT if events else datetime.min
-
-
-def wall_time(event: Event) -> datetime:
-    time: datetime = event.get("wallTime") or _moment(event["clusterTime"])
-    return time
-
-
-def _moment(time: Timestamp) -> datetime:
-    return datetime.fromtimestamp(time.time, UTC).replace(tzinfo=None)
-
-
-def _lacking(event: Event) -> RunError:
+def lacking(event: Event) -> RunError:
+    """QL607."""
     return RunError("QL607", f"a document image that the query needs is not there (key {event.get('documentKey')})")

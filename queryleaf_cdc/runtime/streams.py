@@ -16,7 +16,7 @@ from queryleaf_cdc.runtime.changelog import Changelog, Select
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.row_stream import RowStream
 from queryleaf_cdc.runtime.since import Since
-from queryleaf_cdc.runtime.stream_rows import Flowing, OneByOne, StreamRows
+from queryleaf_cdc.runtime.stream_rows import OneByOne, StreamRows
 from queryleaf_cdc.runtime.subscription import Subscription
 
 
@@ -46,6 +46,8 @@ class Streams:
 
     def _rows_of(self, statement: StreamStatement | FlowStatement) -> StreamRows:
         if isinstance(statement, FlowStatement):
+            from queryleaf_cdc.runtime.flowing import Flowing
+
             return Flowing(statement.plan, self._functions, self._database)
         return OneByOne(statement.plan, self._functions)
 

@@ -23,8 +23,9 @@ from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import DocumentScan, ImageLacking, ViewFeed
 from queryleaf_cdc.runtime.firing import Firing, FiringFailed, ImageMissing, Restart
 from queryleaf_cdc.runtime.flows import RunningFlow
+from queryleaf_cdc.runtime.looked_up import LookedUpTables
 from queryleaf_cdc.runtime.metrics import Metrics
-from queryleaf_cdc.runtime.stream_rows import LookedUpTables, passed_by
+from queryleaf_cdc.runtime.times import passed_by
 
 
 class ViewFailed(Exception):

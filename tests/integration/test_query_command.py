@@ -180,6 +180,19 @@ def test_an_interrupt_gives_130(environment: dict[str, str], db: Db, token: str)
         assert process.stderr.read().strip() == ""
 
 
+def test_a_key_that_is_held_down_ends_it_without_a_word(environment: dict[str, str], db: Db, token: str) -> None:
+    db.products.insert_one({"_id": 1, "name": "p"})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(environment, SQL, "--since", token, **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        for _ in range(50):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.0005)
+        assert process.wait(20) in (130, -signal.SIGINT)
+        assert process.stderr.read().strip() == ""
+
+
 def test_a_terminal_gets_a_table_with_rows_as_they_arrive(environment: dict[str, str], db: Db) -> None:
     with terminal(environment, SQL) as until:
         until("_id")

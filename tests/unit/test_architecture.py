@@ -121,6 +121,16 @@ def test_compiling_loads_no_driver() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_stream_without_memory_loads_no_dataflow() -> None:
+    """It takes a tenth of the time to the first row (tests/benchmarks/first_row.py)."""
+    code = (
+        "import sys; from queryleaf_cdc import QueryLeaf, compile_sql; import queryleaf_cdc.session; "
+        "compile_sql('SELECT n FROM numbers WHERE CHANGE_DETECTED()');"
+        "sys.exit('queryleaf_cdc.dataflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("name", ["benchmarks.__main__", "streams.chaos", "streams.fuzz", "views.fuzz"])
 def test_the_long_runs_load(name: str) -> None:
     """No other test reads what ``make bench``, ``fuzz`` and ``soak`` start."""

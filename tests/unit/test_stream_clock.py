@@ -7,7 +7,7 @@ from typing import Any
 
 from queryleaf_cdc import compile_sql
 from queryleaf_cdc.plans.program import FlowStatement
-from queryleaf_cdc.runtime.stream_rows import Flowing
+from queryleaf_cdc.runtime.flowing import Flowing
 
 SQL = "SELECT COUNT(*) AS n FROM t WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '1 minute')"
 NOON = datetime(2026, 3, 1, 12)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Iterator
-from typing import Any
 
 from queryleaf_cdc import __version__
 from queryleaf_cdc.cli.repl.commands import COMMANDS
+from queryleaf_cdc.cli.repl.interrupts import Interrupts
 from queryleaf_cdc.cli.repl.names import DatabaseNames
 from queryleaf_cdc.cli.repl.prompt import Prompt
 from queryleaf_cdc.cli.repl.reading import read
@@ -21,14 +20,14 @@ def talk(shell: Shell) -> None:
     commands = [(each.name, each.completes) for each in COMMANDS]
     prompt = Prompt(shell.screen, shell.ql.database.name, names, commands, lambda: toolbar(shell))
     shell.screen.say(rf"queryleaf-cdc {__version__}, database {shell.ql.database.name}. \? is help, Ctrl-D ends.")
-    with _ctrl_d_kept(), _Interrupts() as interrupts:
+    with _ctrl_d_kept(), Interrupts() as interrupts:
         while not shell.over:
             with contextlib.suppress(KeyboardInterrupt):
                 _turn(shell, prompt, interrupts)
             names.forget()
 
 
-def _turn(shell: Shell, prompt: Prompt, interrupts: _Interrupts) -> None:
+def _turn(shell: Shell, prompt: Prompt, interrupts: Interrupts) -> None:
     shell.look_after_worker()
     draft, shell.draft = shell.draft, ""
     try:
@@ -74,45 +73,6 @@ def _ctrl_d_kept() -> Iterator[None]:
     finally:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(0, termios.TCSANOW, before)
-
-
-class _Interrupts:
-    """SIGINT interrupts a statement, and nothing else: not the shell, in the moments between two statements.
-
-    Signals that end a program end it in order, with the terminal as it was and a private server stopped."""
-
-    def __init__(self) -> None:
-        self._running = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interrupts:
-        self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-        for number in _ENDING:
-            self._before[number] = signal.signal(number, _end)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    @contextlib.contextmanager
-    def allowed(self) -> Iterator[None]:
-        self._running = True
-        try:
-            yield
-        finally:
-            self._running = False
-
-    def _interrupt(self, number: int, frame: object) -> None:
-        if self._running:
-            raise KeyboardInterrupt
-
-
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-def _end(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 def toolbar(shell: Shell) -> str:

@@ -1,0 +1,94 @@
+"""Ctrl-C: in the shell, while a statement runs and while it ends; in a command, while it loads, runs and ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from queryleaf_cdc.cli.repl import interrupts as module
+from queryleaf_cdc.cli.repl.interrupts import Interrupts
+
+
+def press() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_a_key_that_is_held_down_interrupts_once() -> None:
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt), interrupts.allowed():
+            try:
+                press()
+            except KeyboardInterrupt:
+                press()
+                raise
+        press()
+
+
+def test_the_next_statement_can_be_interrupted_at_once() -> None:
+    with Interrupts() as interrupts:
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt), interrupts.allowed():
+                press()
+
+
+def test_what_does_not_end_can_be_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 0.0)
+    with Interrupts() as interrupts, interrupts.allowed():
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                press()
+
+
+def test_between_two_statements_nothing_is_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts() as interrupts:
+        press()
+        with interrupts.allowed():
+            pass
+        press()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+COMMAND = """
+import signal, sys, types
+from queryleaf_cdc.__main__ import program
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+class Loading:
+    def __set_name__(self, owner, name):
+        press()
+
+def main():
+    {body}
+
+def end(code):
+    raise SystemExit(code)
+
+sys.modules["queryleaf_cdc.cli"] = types.ModuleType("queryleaf_cdc.cli")
+sys.modules["queryleaf_cdc.cli"].main = main
+{before}
+program()
+"""
+TWICE = "try:\n        press()\n    except KeyboardInterrupt:\n        press()"
+
+
+@pytest.mark.parametrize(
+    ("body", "before", "code"),
+    [
+        ("try: press()\n    except KeyboardInterrupt: end(130)", "", 130),
+        ("type('Loaded', (), {'a': Loading()})", "", 130),
+        (TWICE, "", -signal.SIGINT),
+        ("sys.modules['threading']._register_atexit(press)", "import threading", -signal.SIGINT),
+        ("press(); end(7)", "signal.signal(signal.SIGINT, signal.SIG_IGN)", 7),
+    ],
+    ids=["once", "while a class is made", "twice", "after the command", "told to ignore it"],
+)
+def test_a_command_ends_without_a_word(body: str, before: str, code: int) -> None:
+    text = COMMAND.format(body=body, before=before)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
