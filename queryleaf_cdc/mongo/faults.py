@@ -148,6 +148,11 @@ def operation_fault(error: OperationFailure) -> WorkerFault:
     return BatchRefused(said(error))
 
 
+_UNAUTHORIZED = 13
+_AUTHENTICATION_FAILED = 18
+_CREDENTIALS = "are the name and the password in --uri right, and authSource?"
+
+
 @contextlib.contextmanager
 def server_errors(doing: str, privilege: str | None = None) -> Iterator[None]:
     """For what a user asked for directly: pymongo's errors become a ServerError in one sentence."""
@@ -162,7 +167,9 @@ def server_errors(doing: str, privilege: str | None = None) -> Iterator[None]:
 
 
 def server_error(error: OperationFailure, doing: str, privilege: str | None = None) -> ServerError:
-    if error.code in (13, 18):
+    if error.code == _AUTHENTICATION_FAILED:
+        return ServerError("QL503", f"cannot reach the server: {said(error)}", hint=_CREDENTIALS)
+    if error.code == _UNAUTHORIZED:
         hint = f"grant {privilege}" if privilege else None
         return ServerError("QL505", f"not authorized: {doing}", hint=hint)
     return ServerError("QL506", f"the server refused: {doing}: {said(error)}")

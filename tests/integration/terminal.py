@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import pexpect
 import pyte
+from forked import ForkedTerminal
 
 SECONDS = 20
 _WHERE = "\x1b[6n"
 
 
 class Terminal:
-    """A pseudo-terminal of ``columns`` by ``rows`` with a program in it. Use it as a context manager."""
+    """A pseudo-terminal of ``columns`` by ``rows`` with a program in it (``queryleaf-cdc`` is forked, see forked.py).
+    Use it as a context manager."""
 
     def __init__(
         self,
@@ -29,7 +31,8 @@ class Terminal:
         self._stream = pyte.Stream(self._screen)
         self.raw = ""
         """all that the program has written"""
-        self._child = pexpect.spawn(
+        spawn = ForkedTerminal if command[0] == "queryleaf-cdc" else pexpect.spawn
+        self._child = spawn(
             command[0],
             list(command[1:]),
             env={**environment, "TERM": kind, "LANG": "C.UTF-8"},

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from pymongo.database import Database
 
@@ -42,6 +43,7 @@ def register(ql):
     def label(total):
         return f"total {total}"
 """
+NOBODY = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300"
 COMMAND = [sys.executable, "-m", "queryleaf_cdc"]
 
 
@@ -57,15 +59,8 @@ def command(environment: dict[str, str], tmp_path: Path) -> Run:
     (tmp_path / "procedures.py").write_text(PROCEDURES)
 
     def run(*args: str, stdin: str = "", timeout: float = 60) -> Done:
-        return subprocess.run(
-            [*COMMAND, *args],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=tmp_path,
-            timeout=timeout,
-        )
+        done = forked.run(args, environment, str(tmp_path), stdin.encode(), timeout)
+        return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
 
@@ -273,8 +268,8 @@ FILES = {
         (["query", "SELECT a FRO b"], 1, "QL1"),
         (["query", "--db", "", "SELECT 1"], 1, "QL440"),
         (["query", "--uri", "mongodb://a:b:c", "SELECT 1"], 3, "QL520"),
-        (["status", "--uri", "mongodb://127.0.0.1:1/x"], 3, "QL503"),
-        (["run", "--uri", "mongodb://127.0.0.1:1/x", "triggers.sql"], 3, "QL503"),
+        (["status", "--uri", NOBODY], 3, "QL503"),
+        (["run", "--uri", NOBODY, "triggers.sql"], 3, "QL503"),
         (["status", "--embedded", "--mongod", "/nowhere/mongod"], 3, "QL501"),
         (["nothing"], 2, "No such command"),
         (["compile"], 2, "Missing argument"),

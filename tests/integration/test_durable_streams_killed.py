@@ -14,7 +14,7 @@ from queryleaf_cdc import QueryLeaf
 
 Db = Database[dict[str, Any]]
 
-KILLED = 12
+KILLED = 8
 KEYS = 5
 _WORKER = """
 import sys

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import forked
 import pytest
 from pymongo.database import Database
 
@@ -49,9 +50,9 @@ def started(environment: dict[str, str], *args: str, **options: Any) -> Iterator
 
 
 def piped(environment: dict[str, str], *args: str) -> str:
-    done = subprocess.run([*COMMAND, *args], capture_output=True, text=True, env=environment, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    done = forked.run(["query", *args], environment, os.curdir)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
 
 
 @contextmanager

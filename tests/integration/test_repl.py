@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -44,7 +45,9 @@ def shop(client: Any) -> Any:
 @pytest.fixture
 def repl(mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path) -> Open:
     def start(columns: int = 80, rows: int = 40) -> Terminal:
-        terminal = Terminal([*REPL, "--uri", mongo_uri, "--db", "shop"], environment, columns, rows, str(tmp_path))
+        terminal = Terminal(
+            ["queryleaf-cdc", "repl", "--uri", mongo_uri, "--db", "shop"], environment, columns, rows, str(tmp_path)
+        )
         terminal.wait_for(PROMPT)
         return terminal
 
@@ -55,8 +58,7 @@ def repl(mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path) 
 def filtered(mongo_uri: str, shop: Db, environment: dict[str, str], tmp_path: Path) -> Callable[[str], Any]:
     def run(text: str | bytes) -> subprocess.CompletedProcess[bytes]:
         stdin = text.encode() if isinstance(text, str) else text
-        command = [*REPL, "--uri", mongo_uri, "--db", "shop"]
-        return subprocess.run(command, input=stdin, capture_output=True, env=environment, cwd=tmp_path, timeout=60)
+        return forked.run(["repl", "--uri", mongo_uri, "--db", "shop"], environment, str(tmp_path), stdin)
 
     return run
 

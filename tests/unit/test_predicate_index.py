@@ -76,7 +76,7 @@ def event(new: Any, old: Any) -> dict[str, Any]:
     return {"operationType": "update", "fullDocument": new, "fullDocumentBeforeChange": old}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(conditions, min_size=1, max_size=12), st.lists(images, min_size=1, max_size=12))
 def test_finds_what_brute_force_finds(conditions: list[Expr], changes: list[tuple[Any, Any]]) -> None:
     index = PredicateIndex((condition, number) for number, condition in enumerate(conditions))

@@ -14,15 +14,15 @@ from tests.views.memory import MemoryEngine
 @pytest.fixture(scope="module")
 def auctions() -> Findings:
     before = nexmark.loaded(2_000)
-    after = batches(nexmark.history(before, 500), 150)
+    after = batches(nexmark.history(before, 300), 150)
     return run(nexmark, _engine(nexmark.TEXT), before, after)
 
 
 @pytest.fixture(scope="module")
 def warehouse() -> Findings:
-    before = tpch.loaded(orders=700)
-    refreshed = [change for transaction in tpch.refreshes(0, 30) for change in transaction]
-    after = [*batches(refreshed, 100), *batches(tpch.edits([*before, *refreshed], 300), 100)]
+    before = tpch.loaded(orders=400)
+    refreshed = [change for transaction in tpch.refreshes(0, 20) for change in transaction]
+    after = [*batches(refreshed, 100), *batches(tpch.edits([*before, *refreshed], 200), 100)]
     return run(tpch, _engine(tpch.TEXT), before, after)
 
 

@@ -42,15 +42,15 @@ class ExampleOnServer(ServerEngine):
 
 @pytest.fixture(scope="module")
 def auctions(client: Client) -> Iterator[Findings]:
-    before = nexmark.loaded(2_000, side_rows=300)
+    before = nexmark.loaded(1_000, side_rows=150)
     engine = ExampleOnServer(client, "t_example_nexmark", AUCTIONS)
-    yield run(AUCTIONS, engine, before, batches(nexmark.history(before, 300), 200))
+    yield run(AUCTIONS, engine, before, batches(nexmark.history(before, 200), 100))
     engine.close()
 
 
 @pytest.fixture(scope="module")
 def warehouse(client: Client) -> Iterator[Findings]:
-    before = tpch.loaded(orders=300)
+    before = tpch.loaded(orders=200)
     refreshed = [change for transaction in tpch.refreshes(0, 20) for change in transaction]
     engine = ExampleOnServer(client, "t_example_tpch", WAREHOUSE)
     yield run(WAREHOUSE, engine, before, [*batches(refreshed, 100), list(tpch.edits([*before, *refreshed], 100))])

@@ -87,7 +87,7 @@ class Forgetful(Recomputing):
 
 
 def test_a_failing_case_shrinks_to_what_fails() -> None:
-    history, groups = draw_group(3, views=20, changes=60)
+    history, groups = draw_group(3, views=8, changes=30)
     forgetful = lambda: Forgetful(Random(0), history.collections)  # noqa: E731
     failing = [views for views in groups if check(Case(views, history), forgetful).failure is not None]
     small = shrink(Case(failing[0], history), lambda case: check(case, forgetful).failure is not None)
