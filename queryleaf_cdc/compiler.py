@@ -23,6 +23,7 @@ from queryleaf_cdc.logical.named_streams import NamedStreams
 from queryleaf_cdc.logical.options import trigger_options, unknown_index_fields, view_options
 from queryleaf_cdc.logical.schema import Schema, declared
 from queryleaf_cdc.logical.scope import Scope
+from queryleaf_cdc.logical.shared_targets import Sinks
 from queryleaf_cdc.logical.view_graph import ViewGraph
 from queryleaf_cdc.lowering.one_shot import lower_one_shot_query, lower_one_shot_write
 from queryleaf_cdc.lowering.row_trigger import over_rows
@@ -96,18 +97,21 @@ def compile_sql(
     functions: Collection[str] | None = None,
     repeatable: Collection[str] | None = None,
     streams: Mapping[str, str] | None = None,
+    sinks: Mapping[str, str] | None = None,
 ) -> Program:
     """Compiles a file of statements without a server.
 
     ``schema`` tells what is known of collections' fields; CREATE TABLE in the text adds to it. ``functions`` are the
     user functions that are registered; None leaves that open, and ``requires.functions`` lists what is used. Of these
-    the ``repeatable`` ones may stand in a materialized view; None leaves that open too. ``streams`` are those that are
-    registered: name → SQL; CREATE VIEW in the text adds to them. Raises CompileError with all mistakes of the text."""
+    the ``repeatable`` ones may stand in a materialized view; None leaves that open too. ``streams`` and ``sinks`` are
+    those that are registered: name → SQL; CREATE VIEW and CREATE SINK in the text add to them. Raises CompileError with
+    all mistakes of the text."""
     source = Source(text, name)
     nodes, found = parse(source)
     errors = [each for each in found if each.severity == "error"]
     warnings = [each for each in found if each.severity != "error"]
-    compilation = _Compilation(source, schema or Schema(), functions, repeatable, NamedStreams(streams or {}))
+    known = NamedStreams(streams or {}), Sinks(sinks or {}, _registered_sink)
+    compilation = _Compilation(source, schema or Schema(), functions, repeatable, *known)
     statements: list[CompiledStatement] = []
     for node in nodes:
         try:
@@ -118,6 +122,15 @@ def compile_sql(
         raise CompileError.of(sorted(errors + warnings, key=_place), source)
     warnings += [each for statement in statements for each in statement.diagnostics]
     return Program(source, tuple(statements), compilation.schema, tuple(sorted(warnings, key=_place)))
+
+
+def _registered_sink(sql: str) -> SinkStatement | None:
+    """None for one that does not compile any more."""
+    try:
+        statements = compile_sql(sql).statements
+    except CompileError:
+        return None
+    return next((each for each in statements if isinstance(each, SinkStatement)), None)
 
 
 def _place(diagnostic: Diagnostic) -> int:
@@ -133,8 +146,8 @@ class _Compilation:
     functions: Collection[str] | None
     repeatable: Collection[str] | None
     streams: NamedStreams
+    sinks: Sinks
     triggers: set[str] = field(default_factory=set)
-    sinks: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     views: ViewGraph = field(default_factory=ViewGraph)
 
@@ -147,7 +160,7 @@ class _Compilation:
                 self.triggers.discard(node.name)
                 return DropStatement(node)
             case DropSink():
-                self.sinks.discard(node.name)
+                self.sinks.own[node.name] = None
                 return DropStatement(node)
             case DropStream():
                 self.named.discard(node.name)
@@ -168,10 +181,7 @@ class _Compilation:
             case Describe():
                 return DescribeStatement(node)
             case Explain(inner):
-                alone = replace(
-                    self, triggers=set(self.triggers), views=deepcopy(self.views), streams=self.streams.copy()
-                )
-                explained = alone.statement(inner)
+                explained = self._alone().statement(inner)
                 return ExplainStatement(explained, explained.diagnostics)
             case SelectStatement(query):
                 return self._select(self.streams.in_place(query)[0])
@@ -180,6 +190,17 @@ class _Compilation:
                 bound = bind_statement(node, binder, scope)
                 actions, requires = lower_one_shot_write(bound, tuple(binder.used_functions))
                 return WriteStatement(actions, requires, tuple(scope.warnings))
+
+    def _alone(self) -> _Compilation:
+        """For a statement that changes nothing for those that follow."""
+        return replace(
+            self,
+            triggers=set(self.triggers),
+            named=set(self.named),
+            views=deepcopy(self.views),
+            streams=self.streams.copy(),
+            sinks=self.sinks.copy(),
+        )
 
     def _over(
         self, node: CreateSink | CreateStream | CreateMaterializedView, streams: Definitions
@@ -239,9 +260,8 @@ class _Compilation:
         return ViewStatement(plan, bound, tuple(scope.warnings))
 
     def _sink(self, node: CreateSink) -> SinkStatement:
-        if node.name in self.sinks and not (node.or_replace or node.if_not_exists):
+        if self.sinks.is_made(node.name) and not (node.or_replace or node.if_not_exists):
             raise CompileError("QL231", f"sink {node.name} is created twice", node.name_span, "say CREATE OR REPLACE")
-        self.sinks.add(node.name)
         binder, scope = self._binder(True), Scope()
         check_stream(node)
         flow = None
@@ -256,7 +276,10 @@ class _Compilation:
         if flow is not None:
             plan = over_rows(plan, flow)
         found = tuple(scope.warnings)
-        return SinkStatement(TriggerStatement(plan, trigger, found, flow=flow), destination, node, columns, found)
+        sink = SinkStatement(TriggerStatement(plan, trigger, found, flow=flow), destination, node, columns, found)
+        self.sinks.own[node.name] = sink
+        shared = self.sinks.shared(sink)
+        return sink if shared is None else replace(sink, diagnostics=(*found, shared))
 
     def _named_stream(self, node: CreateStream) -> NamedStreamStatement:
         if node.name in self.named and not (node.or_replace or node.if_not_exists):

@@ -179,6 +179,7 @@ class QueryLeaf:
             functions=self._functions,
             repeatable=self._repeatable,
             streams=streams,
+            sinks=self._registry.sinks(),
         )
 
     def _schema(self) -> Schema:

@@ -35,7 +35,11 @@ class Registry:
 
     def streams(self) -> Mapping[str, str]:
         """The registered streams and their SQL, asked for when a name is looked up."""
-        return _Streams(self._catalog)
+        return _Texts(self._catalog, "view")
+
+    def sinks(self) -> Mapping[str, str]:
+        """The registered sinks and their SQL, asked for when a text makes a sink."""
+        return _Texts(self._catalog, "sink")
 
     def register(self, program: Program, statement: Registered, replace: bool) -> str:
         """Returns created, replaced or unchanged. Raises InputError QL410 to QL414, QL418."""
@@ -119,18 +123,20 @@ def _own_text(sql: str) -> str:
     return ";\n".join(source.slice(node.span).rstrip().rstrip(";") for node in (*own, last))
 
 
-class _Streams(Mapping[str, str]):
-    """Read from the catalog once, and only when somebody asks. Whoever may not read that knows of none; a server that
-    does not answer raises ServerError QL503, as it would for what the statement asks of it."""
+class _Texts(Mapping[str, str]):
+    """The SQL of what is registered of a kind, by name. Read from the catalog once, and only when somebody asks.
+    Whoever may not read that knows of none; a server that does not answer raises ServerError QL503, as it would for
+    what the statement asks of it."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, kind: str) -> None:
         self._catalog = catalog
+        self._kind = kind
         self._found: dict[str, str] | None = None
 
     def _read(self) -> dict[str, str]:
         if self._found is None:
             try:
-                self._found = {each.name: each.sql for each in self._catalog.list() if each.kind == "view"}
+                self._found = {each.name: each.sql for each in self._catalog.list() if each.kind == self._kind}
             except ServerError as error:
                 if error.code == _UNREACHABLE:
                     raise

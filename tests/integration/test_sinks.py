@@ -76,6 +76,13 @@ class TestIntoCollection:
         (row,) = db.copies.find()
         assert (row["_id"][:2], row["total"]) == ("c-", 5)
 
+    def test_another_sink_that_would_take_its_rows_is_warned_of(self, ql: QueryLeaf) -> None:
+        ql.execute(self.SINK)
+        other = self.SINK.replace("SINK audit", "SINK other")
+        assert [each.code for each in ql.compile(other).diagnostics] == ["QL262"]
+        assert ql.compile(self.SINK.replace("CREATE", "CREATE OR REPLACE")).diagnostics == ()
+        assert ql.compile(other.replace("INTO order_audit", "INTO others")).diagnostics == ()
+
     def test_a_row_fires_triggers_of_its_collection(self, ql: QueryLeaf, db: Db) -> None:
         ql.execute(self.SINK)
         ql.execute("CREATE TRIGGER t AFTER INSERT ON order_audit BEGIN INSERT INTO log (n) VALUES (NEW.order_id); END")

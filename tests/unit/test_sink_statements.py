@@ -76,6 +76,77 @@ def test_a_dropped_name_is_free() -> None:
     assert len(compile_sql(f"{WEBHOOK}; DROP SINK s; {WEBHOOK}").statements) == 3
 
 
+INTO_COPIES = f"CREATE SINK {{}} AS {SELECT} INTO copies;"
+GROUPS = (
+    "CREATE SINK {} AS SELECT k, COUNT(*) AS n FROM {} WHERE CHANGE_DETECTED() GROUP BY k EMIT CHANGES INTO copies;"
+)
+
+
+def shared(sql: str, **registered: str) -> list[str]:
+    """The messages of QL262."""
+    found = compile_sql(sql, sinks={name: each.removesuffix(";") for name, each in registered.items()}).diagnostics
+    return [each.message for each in found if each.code == "QL262"]
+
+
+def test_two_sinks_that_take_each_others_rows_are_warned_of() -> None:
+    (message,) = shared(INTO_COPIES.format("a") + INTO_COPIES.format("b"))
+    assert message.startswith("a writes into copies, too")
+
+
+def test_a_registered_sink_takes_rows_as_well() -> None:
+    (message,) = shared(INTO_COPIES.format("b"), a=INTO_COPIES.format("a"))
+    assert message.startswith("a writes into copies, too")
+
+
+def test_groups_of_any_collections_take_each_others_rows() -> None:
+    assert len(shared(GROUPS.format("b", "orders"), a=GROUPS.format("a", "payments"))) == 1
+
+
+def test_rows_of_joined_changes_share_an_id_with_no_other_collections() -> None:
+    flow = "CREATE SINK a AS SELECT LAG(total) OVER () AS last FROM {} WHERE CHANGE_DETECTED() INTO copies;"
+    assert len(shared(flow.format("orders") + INTO_COPIES.format("b"))) == 1
+    assert shared(flow.format("payments") + INTO_COPIES.format("b")) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        INTO_COPIES.format("a").replace("orders", "payments"),
+        INTO_COPIES.format("a").replace("copies", "others"),
+        INTO_COPIES.format("a").replace("total", "CHANGE_ID() || ':a' AS _id"),
+        GROUPS.format("a", "orders"),
+        f"CREATE SINK a AS {SELECT} INTO FILE 'copies.jsonl'",
+    ],
+    ids=["other changes", "another collection", "another id", "groups and changes", "a file"],
+)
+def test_sinks_that_share_no_row_are_not_warned_of(other: str) -> None:
+    assert shared(INTO_COPIES.format("b"), a=other) == []
+
+
+def test_changes_of_another_kind_are_others() -> None:
+    inserts, deletes = (f"AND CHANGE_TYPE() = '{each}' INTO" for each in ("INSERT", "DELETE"))
+    made = INTO_COPIES.format("b").replace("INTO", inserts)
+    assert shared(made, a=INTO_COPIES.format("a").replace("INTO", deletes)) == []
+    assert len(shared(made, a=INTO_COPIES.format("a").replace("INTO", inserts))) == 1
+
+
+def test_a_sink_that_is_replaced_or_dropped_takes_no_rows() -> None:
+    registered = INTO_COPIES.format("a")
+    assert shared(registered.replace("CREATE", "CREATE OR REPLACE"), a=registered) == []
+    assert shared("DROP SINK a;" + INTO_COPIES.format("b"), a=registered) == []
+    elsewhere = registered.replace("CREATE", "CREATE OR REPLACE").replace("copies", "others")
+    assert shared(elsewhere + INTO_COPIES.format("b"), a=registered) == []
+
+
+def test_a_registered_sink_that_does_not_compile_is_passed_over() -> None:
+    assert shared(INTO_COPIES.format("b"), a="CREATE SINK a AS SELECT FROM WHERE INTO copies") == []
+
+
+def test_a_sink_that_is_only_explained_takes_no_rows() -> None:
+    sql = "EXPLAIN " + INTO_COPIES.format("a") + INTO_COPIES.format("b")
+    assert shared(sql) == []
+
+
 def test_an_option_that_is_no_secret_is_not_looked_up() -> None:
     with pytest.raises(CompileError, match="timeout_ms is no secret"):
         compile_sql(WEBHOOK.replace("secret", "timeout_ms"))
