@@ -17,6 +17,8 @@ of their names, and their writes fire triggers in turn. Everything is evaluated 
 - Rows come in the order of their insertion where the SQL does not say in which.
 - Filters and updates that *you* write are mongomock's, which knows fewer operators than MongoDB. The triggers' SQL does
   not depend on them.
+- What streams remember begins with their triggers, and what comes of them with the time alone comes with ``pass_time``,
+  or before the next change.
 - ``_id`` values of documents inserted without one are ObjectIds counted from 1.
 
 Errors of the SQL raise CompileError as always; what needs a server raises InputError with a code from QL420 on."""
@@ -148,10 +150,21 @@ class OfflineDatabase:
 
         return self._change(write)
 
+    def pass_time(self, step: timedelta | None = None) -> list[Effect]:
+        """What comes of streams with the time alone (windows that end, outer joins), by the clock. A ``step`` advances
+        a ``FixedClock`` first. Also before each change such rows come first."""
+        self._store.forget()
+        before = len(self._worker.effects)
+        if step is not None:
+            self.clock.advance(step)
+        self._worker.passed()
+        return self._worker.effects[before:]
+
     def execute(self, sql: str) -> list[Document]:
         """Creates and drops triggers, runs one-shot INSERT, UPDATE, DELETE, CALL and SELECT; the last SELECT's rows."""
         self._store.forget()
-        program = compile_sql(sql, name=self._name, schema=self._schema, functions=self._functions)
+        streams = self._worker.named.sql
+        program = compile_sql(sql, name=self._name, schema=self._schema, functions=self._functions, streams=streams)
         self._schema = program.schema
         return self._worker.execute(program)
 

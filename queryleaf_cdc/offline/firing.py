@@ -75,10 +75,6 @@ class OfflineTrigger:
         self._run = FiringCompiler(plan.name, False, statements).body(plan.actions)
         self._guards = {operation: compile_expr(guard, compile_query) for operation, guard in plan.guards}
 
-    def watches(self, event: Event) -> bool:
-        operation = ACTIONS.get(event["operationType"])
-        return event["ns"]["coll"] == self.plan.collection and operation in self.plan.operations
-
     def fires(self, event: Event, firing: Firing) -> bool:
         """Whether the event meets the condition under which the trigger does anything."""
         guard = self._guards[ACTIONS[event["operationType"]]]
@@ -86,15 +82,6 @@ class OfflineTrigger:
 
     def fire(self, event: Event, firing: Firing) -> None:
         self._run(Frame(event, firing, {}, self._functions))
-
-    def missing_image(self, event: Event) -> str | None:
-        """The event's field that the trigger needs and that is not there."""
-        kind, stream = event["operationType"], self.plan.stream
-        if stream.full_document is not None and kind == "update" and event.get("fullDocument") is None:
-            return "fullDocument"
-        if stream.before_change is not None and kind != "insert" and event.get("fullDocumentBeforeChange") is None:
-            return "fullDocumentBeforeChange"
-        return None
 
     def place(self, span: Span | None) -> str:
         """``file:line:column`` in the trigger's SQL, or nothing."""
@@ -104,5 +91,20 @@ class OfflineTrigger:
         return f"{self.plan.source.name}:{line}:{column}"
 
 
-def unsupported(kind: str) -> InputError:
-    return InputError("QL424", f"a {kind.replace('_', ' ')} needs a server", hint="keep it in a file of its own")
+def watches(plan: TriggerPlan, event: Event) -> bool:
+    operation = ACTIONS.get(event["operationType"])
+    return event["ns"]["coll"] == plan.collection and operation in plan.operations
+
+
+def missing_image(plan: TriggerPlan, event: Event) -> str | None:
+    """The event's field that is needed and not there."""
+    kind, stream = event["operationType"], plan.stream
+    if stream.full_document is not None and kind == "update" and event.get("fullDocument") is None:
+        return "fullDocument"
+    if stream.before_change is not None and kind != "insert" and event.get("fullDocumentBeforeChange") is None:
+        return "fullDocumentBeforeChange"
+    return None
+
+
+def unsupported(kind: str, hint: str = "keep it in a file of its own") -> InputError:
+    return InputError("QL424", f"a {kind.replace('_', ' ')} needs a server", hint=hint)

@@ -1,4 +1,6 @@
-"""Triggers at work on a store: one event after another, and then the events of their own writes."""
+"""Triggers at work on a store: one event after another, and then the events of their own writes.
+
+Triggers over streams fire behind the others, for each row that the event makes."""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from queryleaf_cdc.events import Event
 from queryleaf_cdc.offline.changes import Oplog, is_change
 from queryleaf_cdc.offline.effects import Call, DeadLetter, Effect, Row, Write
 from queryleaf_cdc.offline.expressions import SCAN
-from queryleaf_cdc.offline.firing import Firing, OfflineTrigger, unsupported
+from queryleaf_cdc.offline.firing import Firing, OfflineTrigger, missing_image, unsupported, watches
+from queryleaf_cdc.offline.flows import OfflineFlow
+from queryleaf_cdc.offline.named_streams import OfflineStreams
 from queryleaf_cdc.offline.query import compile_query
 from queryleaf_cdc.offline.statements import OfflineStatements
 from queryleaf_cdc.offline.store import Store, Written, stored
@@ -22,6 +26,8 @@ from queryleaf_cdc.plans.actions import Actions
 from queryleaf_cdc.plans.program import (
     CompiledStatement,
     DropStatement,
+    FlowStatement,
+    NamedStreamStatement,
     QueryStatement,
     StreamStatement,
     TableStatement,
@@ -31,8 +37,9 @@ from queryleaf_cdc.plans.program import (
 from queryleaf_cdc.runtime.dead_letters import error_code, error_text
 from queryleaf_cdc.runtime.execution import FiringCompiler, Frame, Functions
 from queryleaf_cdc.runtime.limits import Limits
+from queryleaf_cdc.runtime.times import passed_by
 from queryleaf_cdc.sinks.procedure import Procedure, change_of, invoke
-from queryleaf_cdc.syntax.statements import DropTrigger
+from queryleaf_cdc.syntax.statements import DropStream, DropTrigger
 from queryleaf_cdc.values import Document
 
 MAX_DEPTH = Limits().max_depth
@@ -48,10 +55,13 @@ class Clock(Protocol):
 @dataclass(frozen=True)
 class Pending:
     """An event whose triggers have not fired yet. ``number`` is that of the change behind it all, ``chain`` the
-    triggers between the two; ``label`` names a recorded event in messages."""
+    triggers between the two; ``label`` names a recorded event in messages. ``moment``: no later change is before it.
 
-    event: Event
+    Without an event, only time has passed."""
+
+    event: Event | None
     number: int
+    moment: datetime
     chain: tuple[str, ...] = ()
     label: str = ""
 
@@ -71,7 +81,10 @@ class OfflineWorker:
         self._functions = functions
         self._procedures = procedures
         self._triggers: dict[str, OfflineTrigger] = {}
+        self._flows: dict[str, OfflineFlow] = {}
+        """those of the triggers that are over streams"""
         self._streams: list[OfflineTrigger] = []
+        self.named = OfflineStreams()
         self._queue: deque[Pending] = deque()
         self._busy = False
 
@@ -85,21 +98,25 @@ class OfflineWorker:
         """Every statement in order; the rows of the last SELECT."""
         rows: list[Document] = []
         for statement in program.statements:
-            found = self._statement(statement)
+            found = self._statement(program, statement)
             rows = rows if found is None else found
         return rows
 
-    def _statement(self, statement: CompiledStatement) -> list[Document] | None:
+    def _statement(self, program: Program, statement: CompiledStatement) -> list[Document] | None:
         match statement:
-            case TriggerStatement(flow=flow) if flow is not None:
-                raise unsupported("trigger over a stream")
             case TriggerStatement():
                 self._create(statement)
+            case NamedStreamStatement():
+                self.named.create(program, statement)
             case StreamStatement():
                 self._streams.append(self._compiled(statement))
             case DropStatement(DropTrigger() as node):
                 if self._triggers.pop(node.name, None) is None and not node.if_exists:
                     raise InputError("QL411", f"there is no trigger {node.name}")
+                self._flows.pop(node.name, None)
+                self.named.forget(node.name)
+            case DropStatement(DropStream() as node):
+                self.named.drop(node)
             case TableStatement():
                 pass
             case QueryStatement(query):
@@ -108,6 +125,8 @@ class OfflineWorker:
             case WriteStatement(actions, requires):
                 self._check_functions(requires.functions)
                 self._write(actions)
+            case FlowStatement():
+                raise unsupported("SELECT over several changes", "give it a name, and test a trigger on it")
             case _:
                 raise unsupported(getattr(statement, "kind", type(statement).__name__))
         return None
@@ -118,7 +137,13 @@ class OfflineWorker:
             return
         if node.name in self._triggers and not node.or_replace:
             raise InputError("QL410", f"trigger {node.name} exists", hint="say CREATE OR REPLACE")
-        self._triggers[node.name] = self._compiled(statement)
+        trigger = self._compiled(statement)
+        flow = OfflineFlow(statement.flow, trigger, self.store, self._functions) if statement.flow is not None else None
+        self._triggers[node.name] = trigger
+        self._flows.pop(node.name, None)
+        if flow is not None:
+            self._flows[node.name] = flow
+        self.named.read(node.name, statement.streams)
 
     def _compiled(self, statement: TriggerStatement | StreamStatement) -> OfflineTrigger:
         self._check_functions(statement.plan.requires.functions)
@@ -148,26 +173,39 @@ class OfflineWorker:
         self.changed()
         assert isinstance(frame.effects, Firing)
         for row in frame.effects.calls:
-            self._call(row, Pending(frame.event, self.changes))
+            self._call(row, Pending(frame.event, self.changes, self.now()))
 
     # -- changes -----------------------------------------------------------------------------------------------
 
     def changed(self, *, whole: bool = False) -> None:
         """Others have written what the store's journal holds. ``whole``: with a replacement, which always counts."""
+        now = self.now()
+        self._let_pass(now)
         for written in self.store.take():
             written = replace(written, origin=None)
             if whole or is_change(written):
-                event = self.oplog.event(written, self.now(), whole=whole)
+                event = self.oplog.event(written, now, whole=whole)
                 self.changes += 1
-                self._queue.append(Pending(event, self.changes))
+                self._queue.append(Pending(event, self.changes, now))
         self.work()
 
     def recorded(self, event: Event, label: str) -> None:
         """A change that a server has recorded, and that the store has already."""
         self.store.take()
+        moment = passed_by([event])
+        self._let_pass(moment)
         self.changes += 1
-        self._queue.append(Pending(event, self.changes, (), label))
+        self._queue.append(Pending(event, self.changes, moment, (), label))
         self.work()
+
+    def passed(self) -> None:
+        """Nothing is under way: what comes of streams with the time alone has come by now."""
+        self._let_pass(self.now())
+        self.work()
+
+    def _let_pass(self, moment: datetime) -> None:
+        """What comes with the time alone comes before the change that tells the time."""
+        self._queue.append(Pending(None, self.changes, moment))
 
     def work(self) -> None:
         """Until all events are dealt with. A procedure that writes meanwhile adds to them."""
@@ -183,31 +221,51 @@ class OfflineWorker:
 
     def _deal_with(self, pending: Pending) -> None:
         calls: list[Document] = []
-        for trigger in self._concerned(pending):
-            if not trigger.stopped:
-                calls += self._fire(trigger, pending)
+        event = pending.event
+        if event is not None:
+            for trigger in self._concerned(event, pending.label):
+                if not trigger.stopped:
+                    calls += self._fire(trigger, event, pending)
+        for name in sorted(self._flows):
+            calls += self._flow(self._flows[name], pending)
         for row in calls:
             self._call(row, pending)
 
-    def _concerned(self, pending: Pending) -> list[OfflineTrigger]:
-        """In the order of their names; streaming SELECTs first. Raises InputError QL422 for a missing image."""
-        event = pending.event
-        every = [*self._streams, *(self._triggers[name] for name in sorted(self._triggers))]
-        found = [trigger for trigger in every if trigger.watches(event)]
-        for trigger in found:
-            image = trigger.missing_image(event)
+    def _concerned(self, event: Event, label: str) -> list[OfflineTrigger]:
+        """In the order of their names; streaming SELECTs first, those over streams apart. Raises InputError QL422 for a
+        missing image."""
+        plain = [self._triggers[name] for name in sorted(self._triggers) if name not in self._flows]
+        found = [trigger for trigger in (*self._streams, *plain) if watches(trigger.plan, event)]
+        read = [(trigger.name, trigger.plan) for trigger in found]
+        read += [(name, plan) for name, flow in self._flows.items() for plan in flow.plans if watches(plan, event)]
+        for name, plan in read:
+            image = missing_image(plan, event)
             if image is not None:
                 raise InputError(
                     "QL422",
-                    f"{pending.label or 'an event'}: {trigger.name} needs {image}, and this"
-                    f" {event['operationType']} of {trigger.plan.collection} comes without it",
+                    f"{label or 'an event'}: {name} needs {image}, and this"
+                    f" {event['operationType']} of {plan.collection} comes without it",
                     hint=_IMAGE_HINTS[image],
                 )
         return found
 
-    def _fire(self, trigger: OfflineTrigger, pending: Pending) -> list[Document]:
+    def _flow(self, flow: OfflineFlow, pending: Pending) -> list[Document]:
+        """The calls to make. A row that cannot be made stops the trigger: later ones are made of it."""
+        calls: list[Document] = []
+        if flow.trigger.stopped:
+            return calls
+        try:
+            rows = flow.rows(pending.event, pending.moment, self.oplog.database)
+        except Exception as error:
+            self._give_up(flow.trigger, pending, error, stops=True)
+            return calls
+        for row in rows:
+            if not flow.trigger.stopped:
+                calls += self._fire(flow.trigger, row, pending)
+        return calls
+
+    def _fire(self, trigger: OfflineTrigger, event: Event, pending: Pending) -> list[Document]:
         """The calls to make. A firing that fails leaves a dead letter and nothing else."""
-        event = pending.event
         event["_depth"] = len(pending.chain)
         firing = Firing(self.store, self.now())
         self.oplog.transactions += 1
@@ -234,11 +292,12 @@ class OfflineWorker:
         for written in self.store.take():
             if is_change(written):
                 self.effects.append(_effect(written, pending, trigger.name))
-                self._queue.append(Pending(self.oplog.event(written, self.now()), pending.number, chain))
+                event = self.oplog.event(written, self.now())
+                self._queue.append(Pending(event, pending.number, pending.moment, chain))
 
-    def _give_up(self, trigger: OfflineTrigger, pending: Pending, error: Exception) -> None:
+    def _give_up(self, trigger: OfflineTrigger, pending: Pending, error: Exception, *, stops: bool = False) -> None:
         code = error_code(error)
-        trigger.stopped = trigger.plan.options.on_error == "stop" and code != _RAISED
+        trigger.stopped = stops or (trigger.plan.options.on_error == "stop" and code != _RAISED)
         span = error.span if isinstance(error, QueryLeafError) else None
         self.effects.append(
             DeadLetter(

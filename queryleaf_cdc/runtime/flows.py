@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
+from queryleaf_cdc.dataflow.flow import StreamFlow
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.lowering.shared_stream import in_worker
 from queryleaf_cdc.mongo.catalog import CatalogEntry
@@ -18,7 +18,7 @@ from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
 from queryleaf_cdc.runtime.looked_up import LookedUpTables
-from queryleaf_cdc.runtime.times import wall_time
+from queryleaf_cdc.runtime.row_events import as_insert, place_of
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
 
 
@@ -66,6 +66,7 @@ class RunningFlow(Computing):
         self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
         super().__init__(compiled, store, self._flow)
         self._known: dict[str, Event] = {}
+        self._place = place_of(flow, compiled.plan.collection)
 
     def clear(self) -> None:
         super().clear()
@@ -89,21 +90,6 @@ class RunningFlow(Computing):
         buffer = firing.buffer
         buffer.exact[self.state] = None
         buffer.ops += state_ops(self.state, self._flow.state_changes())
-        firing.rows(self.compiled.trigger, [self._insert(row, depth) for row in rows])
-
-    def _insert(self, row: FlowRow, depth: int) -> Event:
-        """The row as the INSERT that its trigger is fired by."""
-        events = [self._known[id] for id in row.changes if id in self._known]
-        collections = self.collections
-        return {
-            "_id": {"_data": row.token},
-            "operationType": "insert",
-            "ns": {
-                "db": self._database.name,
-                "coll": next(iter(collections)) if len(collections) == 1 else self.compiled.plan.collection,
-            },
-            "documentKey": {"_id": row.id},
-            "fullDocument": row.values,
-            "wallTime": max(map(wall_time, events), default=self.passed),
-            "_depth": depth,
-        }
+        namespace = {"db": self._database.name, "coll": self._place}
+        inserts = [as_insert(row, self._known, namespace, self.passed) | {"_depth": depth} for row in rows]
+        firing.rows(self.compiled.trigger, inserts)
