@@ -20,13 +20,15 @@ from queryleaf_cdc.plans.stream import ChangeScan, FlowPlan, TableScan
 from queryleaf_cdc.plans.trigger import TriggerPlan
 from queryleaf_cdc.runtime.execution import Frame, Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed, row_of
-from queryleaf_cdc.runtime.row_events import as_insert, place_of
+from queryleaf_cdc.runtime.row_events import RowEvents
 
 
 class OfflineFlow:
     """The rows of a stream, each as the INSERT that ``trigger`` is fired by."""
 
-    def __init__(self, plan: FlowPlan, trigger: OfflineTrigger, store: Store, functions: Functions) -> None:
+    def __init__(
+        self, plan: FlowPlan, trigger: OfflineTrigger, store: Store, functions: Functions, database: str
+    ) -> None:
         self.trigger = trigger
         self._plan = plan
         self._feeds = [_feed(plan.name, each, functions) for each in plan.sources]
@@ -34,15 +36,16 @@ class OfflineFlow:
         tables = StoredTables(plan.tables, store, functions)
         self._flow = StreamFlow(plan.dataflow, plan.changes, functions, tables, self._state)
         self._passed = datetime.min
-        self._place = place_of(plan, trigger.plan.collection)
+        self._rows = RowEvents(plan, trigger.plan.collection, database)
 
     @property
     def plans(self) -> list[TriggerPlan]:
         """Those of its sources."""
         return [each.plan for each in self._plan.sources]
 
-    def rows(self, event: Event | None, moment: datetime, database: str) -> list[Event]:
+    def rows(self, event: Event | None, moment: datetime) -> list[Event]:
         """What comes of the change, or of the time alone. Raises what the user's functions raise."""
+        self._rows.see((event,) if event is not None else ())
         self._passed = max(self._passed, moment)
         deltas = self._deltas(event) if event is not None else {}
         if not deltas and not self._flow.is_due(self._passed):
@@ -54,9 +57,7 @@ class OfflineFlow:
             raise
         self._state.write(self._flow.state_changes())
         self._flow.commit()
-        known = {event["_id"]["_data"]: event} if event is not None else {}
-        namespace = {"db": database, "coll": self._place}
-        return [as_insert(row, known, namespace, self._passed) for row in rows]
+        return [self._rows.insert(row, self._passed) for row in rows]
 
     def _deltas(self, event: Event) -> dict[int, Delta]:
         deltas: dict[int, Delta] = {}

@@ -138,11 +138,11 @@ class OfflineWorker:
         if node.name in self._triggers and not node.or_replace:
             raise InputError("QL410", f"trigger {node.name} exists", hint="say CREATE OR REPLACE")
         trigger = self._compiled(statement)
-        flow = OfflineFlow(statement.flow, trigger, self.store, self._functions) if statement.flow is not None else None
-        self._triggers[node.name] = trigger
         self._flows.pop(node.name, None)
-        if flow is not None:
+        if statement.flow is not None:
+            flow = OfflineFlow(statement.flow, trigger, self.store, self._functions, self.oplog.database)
             self._flows[node.name] = flow
+        self._triggers[node.name] = trigger
         self.named.read(node.name, statement.streams)
 
     def _compiled(self, statement: TriggerStatement | StreamStatement) -> OfflineTrigger:
@@ -223,6 +223,7 @@ class OfflineWorker:
         calls: list[Document] = []
         event = pending.event
         if event is not None:
+            event |= {"_depth": len(pending.chain), "_chain": pending.chain}
             for trigger in self._concerned(event, pending.label):
                 if not trigger.stopped:
                     calls += self._fire(trigger, event, pending)
@@ -255,18 +256,17 @@ class OfflineWorker:
         if flow.trigger.stopped:
             return calls
         try:
-            rows = flow.rows(pending.event, pending.moment, self.oplog.database)
+            rows = flow.rows(pending.event, pending.moment)
         except Exception as error:
             self._give_up(flow.trigger, pending, error, stops=True)
             return calls
         for row in rows:
             if not flow.trigger.stopped:
-                calls += self._fire(flow.trigger, row, pending)
+                calls += self._fire(flow.trigger, row, replace(pending, chain=row["_chain"]))
         return calls
 
     def _fire(self, trigger: OfflineTrigger, event: Event, pending: Pending) -> list[Document]:
         """The calls to make. A firing that fails leaves a dead letter and nothing else."""
-        event["_depth"] = len(pending.chain)
         firing = Firing(self.store, self.now())
         self.oplog.transactions += 1
         try:

@@ -34,7 +34,17 @@ from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_seve
 from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, OTHER_COLLECTION, WriteBuffer
 from queryleaf_cdc.runtime.batch_size import BatchSize
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
-from queryleaf_cdc.runtime.firing import ROW, Firing, FiringFailed, Firings, ImageMissing, Restart, Verdicts, fire_all
+from queryleaf_cdc.runtime.firing import (
+    ROW,
+    Firing,
+    FiringFailed,
+    Firings,
+    ImageMissing,
+    Refuse,
+    Restart,
+    Verdicts,
+    fire_all,
+)
 from queryleaf_cdc.runtime.limits import Clock, Limits, backoff
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.provenance import Provenance, Written
@@ -201,7 +211,9 @@ class Engine:
             if views:
                 views.collect(run.events)
                 run.extra.feed()
-                views.fire(Firing(firings, buffer, self._verdicts, decide), depth)
+                firing = Firing(firings, buffer, self._verdicts, decide, self._too_deep(lane))
+                views.fire(firing)
+                depth = max(depth, firing.deepest)
                 views.step(buffer, self.tick(), run.extra.first)
         run.extra.change(buffer)
         if not fired:
@@ -425,15 +437,29 @@ class Engine:
         depth = self.provenance.depth(events[0]) if events else 0
         for event in events:
             event["_depth"] = depth
+            event["_chain"] = self.provenance.chain(event) if depth else ()
         return depth
 
     def _refuse_depth(self, lane: Lane, run: Run) -> None:
         for event in run.events:
-            chain = " → ".join(self.provenance.chain(event))
-            error = RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
+            error = self._depth_error(event)
             for trigger in lane.program.triggers_for(event):
                 key = (event["_id"]["_data"], trigger.name)
                 self._verdicts.setdefault(key, self._letter(lane, event, trigger, error))
+
+    def _depth_error(self, event: Event) -> RunError:
+        chain = " → ".join(event["_chain"])
+        return RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
+
+    def _too_deep(self, lane: Lane) -> Refuse:
+        """What becomes of rows of streams."""
+
+        def refuse(row: Event, trigger: Trigger) -> dict[str, Any] | None:
+            if row["_depth"] <= self.limits.max_depth:
+                return None
+            return self._letter(lane, row, trigger, self._depth_error(row))
+
+        return refuse
 
     def _written(self, run: Run, buffer: WriteBuffer, firings: Firings, lane: Lane, depth: int) -> Written | None:
         """What to remember of this transaction; None when it wrote nothing that a trigger watches."""
@@ -443,11 +469,12 @@ class Engine:
         chains: dict[str, list[str]] = {}
         for index, op in enumerate(buffer.ops):
             if op[1] in missing and (build := lane.views.blamed(index)) is not None:
-                chains[op[1]] = [op[1] if op[3] is None else build]
+                row = firings.row_of_effect(index) if op[3] is not None else None
+                chains[op[1]] = [*row["_chain"], build] if row is not None else [op[1]]
                 missing.discard(op[1])
             elif op[1] in missing:
                 event, trigger = firings.of_effect(index)
-                chains[op[1]] = [*self.provenance.chain(run.events[event]), trigger.name]
+                chains[op[1]] = [*run.events[event]["_chain"], trigger.name]
                 missing.discard(op[1])
         return Written(bytes(self.transaction.session_id), 0, depth, chains)
 

@@ -81,6 +81,9 @@ Decide = Callable[[int, Event, Trigger, Exception], Document]
 FiringFailed"""
 ROW = -1
 
+Refuse = Callable[[Event, Trigger], Document | None]
+"""the dead letter of a row that comes of too long a chain of triggers"""
+
 
 class Restart(Exception):
     """A firing is given up, but the server has some of its writes: abort, and compute the run anew."""
@@ -115,6 +118,9 @@ class Firing:
     buffer: WriteBuffer
     verdicts: Verdicts
     decide: Decide
+    refuse: Refuse = lambda row, trigger: None
+    deepest: int = 0
+    """of the rows so far"""
 
     def rows(self, trigger: Trigger, rows: Iterable[Event]) -> None:
         """Fires for the rows of a stream. Raises as ``fire_all``."""
@@ -124,6 +130,10 @@ class Firing:
             firings.rows.append(row)
             firings.triggers.append(trigger)
             firings.marks.append(len(self.buffer.ops))
+            self.deepest = max(self.deepest, row["_depth"])
+            refused = self.refuse(row, trigger)
+            if refused is not None:
+                self.verdicts.setdefault((row["_id"]["_data"], trigger.name), refused)
             self.fire(ROW, row, trigger)
 
     def fire(self, index: int, event: Event, trigger: Trigger) -> None:

@@ -18,7 +18,7 @@ from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ViewFeed
 from queryleaf_cdc.runtime.firing import Firing
 from queryleaf_cdc.runtime.looked_up import LookedUpTables
-from queryleaf_cdc.runtime.row_events import as_insert, place_of
+from queryleaf_cdc.runtime.row_events import RowEvents
 from queryleaf_cdc.runtime.triggers import CompiledTrigger
 
 
@@ -58,29 +58,26 @@ class RunningFlow(Computing):
         self.uid = compiled.uid
         self.compiled: CompiledFlow
         self.state = state
-        self._database = database
         is_empty = create_state(database, state)
         store = MongoStateStore(database, state.removeprefix(state_name("")), is_empty)
         flow, functions = compiled.flow, compiled.functions
         tables = LookedUpTables(flow.tables, functions, database)
         self._flow = StreamFlow(flow.dataflow, flow.changes, functions, tables, store)
         super().__init__(compiled, store, self._flow)
-        self._known: dict[str, Event] = {}
-        self._place = place_of(flow, compiled.plan.collection)
+        self._rows = RowEvents(flow, compiled.plan.collection, database.name)
 
     def clear(self) -> None:
         super().clear()
-        self._known = {}
+        self._rows.see(())
 
     def see(self, events: Sequence[Event]) -> None:
         """The events of the batch, whatever they are of."""
-        for event in events:
-            self._known[event["_id"]["_data"]] = event
+        self._rows.see(events)
 
     def is_concerned(self) -> bool:
         return self.has_rows() or self.is_closing
 
-    def step(self, firing: Firing, depth: int) -> None:
+    def step(self, firing: Firing) -> None:
         """Adds the batch's writes to the buffer. Raises BatchTooLarge, and what firing raises."""
         deltas = {number: feed.rows for number, feed in self.compiled.feeds.items() if feed.rows}
         self._stepped = True
@@ -90,6 +87,4 @@ class RunningFlow(Computing):
         buffer = firing.buffer
         buffer.exact[self.state] = None
         buffer.ops += state_ops(self.state, self._flow.state_changes())
-        namespace = {"db": self._database.name, "coll": self._place}
-        inserts = [as_insert(row, self._known, namespace, self.passed) | {"_depth": depth} for row in rows]
-        firing.rows(self.compiled.trigger, inserts)
+        firing.rows(self.compiled.trigger, [self._rows.insert(row, self.passed) for row in rows])

@@ -232,14 +232,14 @@ class Views:
                 metrics.left_out(view.compiled.plan.name, view.late)
         self._tally = {}
 
-    def fire(self, firing: Firing, depth: int) -> None:
+    def fire(self, firing: Firing) -> None:
         """Fires the triggers over the rows of streams. Raises ViewFailed, and what firing raises."""
         for flow in self.flows:
             if not flow.is_concerned():
                 continue
             self.marks.append((len(firing.buffer.ops), flow.uid))
             try:
-                flow.step(firing, depth)
+                flow.step(firing)
             except (WorkerFault, FiringFailed, Restart):
                 raise
             except Exception as error:

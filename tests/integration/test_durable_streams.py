@@ -338,3 +338,54 @@ def test_no_change_of_many_clients_is_late(ql: QueryLeaf, db: Db) -> None:
                 break
             pause.wait(0.05)
     assert counted == 2400
+
+
+THERE = "CREATE VIEW there AS SELECT n FROM a WHERE CHANGE_DETECTED();"
+BACK = "CREATE VIEW back AS SELECT n FROM b WHERE CHANGE_DETECTED();"
+PING = "CREATE TRIGGER ping AFTER INSERT ON there BEGIN INSERT INTO b (n) VALUES (TRIGGER_DEPTH()); END;"
+PONG = "CREATE TRIGGER pong AFTER INSERT ON {} BEGIN INSERT INTO a (n) VALUES (1); END;"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        THERE + PING + PONG.format("b"),
+        THERE + BACK + PING + PONG.format("back"),
+        THERE.replace("n FROM", "COUNT(*) OVER (ORDER BY CHANGE_TIMESTAMP()) AS n FROM")
+        + BACK
+        + PING
+        + PONG.format("back"),
+        THERE + BACK.replace("()", "() GROUP BY n EMIT CHANGES") + PING + PONG.format("back"),
+        THERE + BACK + PING + "CREATE SINK pong AS SELECT n, COUNT(*) OVER (ORDER BY n) AS m FROM back INTO a",
+    ],
+    ids=["a stream and a collection", "two streams", "a window", "groups", "a sink"],
+)
+def test_a_loop_through_streams_ends_with_a_letter_that_shows_it(ql: QueryLeaf, db: Db, sql: str) -> None:
+    ql.execute(sql)
+    with ql:
+        db.a.insert_one({"n": 0})
+        ql.drain(timeout=30)
+    assert sorted(each["n"] for each in db.b.find()) == list(range(0, 17, 2))
+    (letter,) = db["_queryleaf.dead_letters"].find()
+    assert (letter["trigger"], letter["code"], letter["error"].count("ping → pong")) == ("pong", "QL608", 8)
+
+
+MET = """
+CREATE TRIGGER make AFTER INSERT ON start BEGIN INSERT INTO a (k) VALUES (NEW._id); END;
+CREATE VIEW met AS SELECT a.k
+FROM (SELECT k, CHANGE_TIMESTAMP() AS at FROM a WHERE CHANGE_DETECTED()) a
+JOIN (SELECT k, CHANGE_TIMESTAMP() AS at FROM b WHERE CHANGE_DETECTED()) b
+  ON b.k = a.k AND b.at BETWEEN a.at - INTERVAL '1 minute' AND a.at + INTERVAL '1 minute';
+CREATE TRIGGER note AFTER INSERT ON met BEGIN INSERT INTO log (k, depth) VALUES (NEW.k, TRIGGER_DEPTH()); END;
+CREATE TRIGGER next AFTER INSERT ON log BEGIN INSERT INTO later (k, depth) VALUES (NEW.k, TRIGGER_DEPTH()); END;
+"""
+
+
+@pytest.mark.parametrize("order", [("start", "b"), ("b", "start")])
+def test_a_row_is_as_deep_as_the_deepest_of_its_changes(ql: QueryLeaf, db: Db, order: tuple[str, str]) -> None:
+    ql.execute(MET)
+    with ql:
+        for name in order:
+            db[name].insert_one({"_id": 1, "k": 1})
+            ql.drain()
+    assert [each["depth"] for each in (*db.log.find(), *db.later.find())] == [1, 2]

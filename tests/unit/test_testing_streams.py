@@ -208,6 +208,23 @@ def test_a_chain_leads_through_streams_and_ends() -> None:
         assert (letter.code, letter.chain[:3], len(letter.chain)) == ("QL608", ("ping", "pong", "ping"), MAX_DEPTH + 2)
 
 
+@pytest.mark.parametrize("order", [("start", "b"), ("b", "start")])
+def test_a_row_is_as_deep_as_the_deepest_of_its_changes(order: tuple[str, str]) -> None:
+    sql = """
+    CREATE TRIGGER make AFTER INSERT ON start BEGIN INSERT INTO a (k) VALUES (NEW._id); END;
+    CREATE VIEW met AS SELECT a.k
+    FROM (SELECT k, CHANGE_TIMESTAMP() AS at FROM a WHERE CHANGE_DETECTED()) a
+    JOIN (SELECT k, CHANGE_TIMESTAMP() AS at FROM b WHERE CHANGE_DETECTED()) b
+      ON b.k = a.k AND b.at BETWEEN a.at - INTERVAL '1 minute' AND a.at + INTERVAL '1 minute';
+    CREATE TRIGGER note AFTER INSERT ON met BEGIN INSERT INTO log (depth) VALUES (TRIGGER_DEPTH()); END;
+    CREATE TRIGGER next AFTER INSERT ON log BEGIN INSERT INTO log2 (depth) VALUES (TRIGGER_DEPTH()); END;
+    """
+    with OfflineDatabase(sql) as db:
+        for name in order:
+            db.insert(name, {"_id": 1, "k": 1})
+        assert (kept(db, "log"), kept(db, "log2")) == ([{"depth": 1}], [{"depth": 2}])
+
+
 AT = datetime(2025, 3, 4, 5)
 
 
