@@ -86,6 +86,8 @@ class CatalogEntry:
     view: ViewFacts | None = None
     streams: tuple[str, ...] = ()
     """names of the streams that its SQL reads"""
+    replaced_in: int = 0
+    """the revision in which it got its SQL, unless it began with that: a definition that comes again is another one"""
 
     @property
     def needs_worker(self) -> bool:
@@ -112,6 +114,8 @@ class CatalogEntry:
             document["view"] = self.view.document()
         if self.streams:
             document["streams"] = list(self.streams)
+        if self.replaced_in:
+            document["replaced_in"] = self.replaced_in
         return document
 
     @classmethod
@@ -127,6 +131,7 @@ class CatalogEntry:
             tuple(document.get("images", ())),
             ViewFacts.of(document["view"]) if document.get("view") else None,
             tuple(document.get("streams", ())),
+            document.get("replaced_in", 0),
         )
 
 
@@ -181,7 +186,8 @@ class Catalog:
             except DuplicateKeyError:
                 return False
             return True
-        document |= {"revision": known.revision + 1, "state": known.state, "registered_at": known.registered_at}
+        document |= {"state": known.state, "registered_at": known.registered_at}
+        document["revision"] = document["replaced_in"] = known.revision + 1
         if entry.view is not None and known.view is not None:
             document["view"]["refreshes"] = known.view.refreshes
         same = {"_id": entry.name, "revision": known.revision, "registered_at": known.registered_at}

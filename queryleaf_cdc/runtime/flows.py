@@ -42,9 +42,10 @@ class CompiledFlow:
 
 
 def state_of(entry: CatalogEntry) -> str:
-    """The collection of what a registered stream remembers; another definition has another one."""
+    """The collection of what a registered stream remembers. Another definition has another one, also when it is again
+    one that was there before: whoever still wants to drop what that remembered must not meet it here."""
     text = f"{entry.name}\0{entry.registered_at}\0{entry.sql}"
-    return state_name(_uid(text))
+    return state_name(_uid(f"{text}\0{entry.replaced_in}" if entry.replaced_in else text))
 
 
 def _uid(text: str) -> str:

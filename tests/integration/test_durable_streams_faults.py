@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from pymongo.database import Database
-from views import QuickLeaf, wait_for
+from views import QUICK, QuickLeaf, wait_for
 
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.faults import BatchTooLarge, Todo, Unreachable
 from queryleaf_cdc.mongo.view_state import MongoStateStore
 from queryleaf_cdc.mongo.write_buffer import WriteBuffer
+from queryleaf_cdc.runtime import flow_work
 
 Db = Database[dict[str, Any]]
 
@@ -196,3 +198,47 @@ def test_what_a_resumed_sink_writes_has_come_to_its_readers_when_all_is_drained(
         ql.resume("first")
         ql.drain()
         assert db.hop_2.count_documents({}) == 300
+
+
+def test_a_worker_that_was_frozen_cannot_drop_what_its_successor_remembers(
+    ql: QuickLeaf, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The successor has a definition again that was there before."""
+    numbers = (
+        "CREATE SINK nths AS SELECT n, COUNT(*) OVER (ORDER BY at) AS nth FROM readings WHERE k = {} INTO numbered"
+    )
+    ql.limits = dataclasses.replace(QUICK, lease_seconds=0.5)
+    ql.execute(f"{READINGS}; {numbers.format(0)}")
+    successor = QuickLeaf(client=db.client, database=db.name)
+    frozen, thawed, dropped = threading.Event(), threading.Event(), threading.Event()
+    drop = flow_work.drop_collections
+
+    def slowly(database: Db, collections: Sequence[str]) -> None:
+        if frozen.is_set():
+            drop(database, collections)
+            return
+        frozen.set()
+        assert thawed.wait(30)
+        drop(database, collections)
+        dropped.set()
+
+    with ql:
+        db.source.insert_one({"k": 0})
+        ql.drain()
+        monkeypatch.setattr(flow_work, "drop_collections", slowly)
+        ql.apply(numbers.format(1))
+        assert frozen.wait(10)
+        with successor:
+            wait_for(lambda: successor.worker.state == "running")
+            successor.apply(numbers.format(0))
+            db.source.insert_many([{"k": 0} for _ in range(3)])
+            successor.drain()
+            thawed.set()
+            assert dropped.wait(10)
+            wait_for(lambda: ql.worker.state == "standby")
+        ql.drain()
+        db.source.insert_one({"k": 0})
+        ql.drain()
+        states = ql.status()["nths"]["state"]
+    successor.close()
+    assert ([each["nth"] for each in db.numbered.find().sort("_id", 1)], states) == ([1, 1, 2, 3, 4], "running")
