@@ -14,7 +14,7 @@ from queryleaf_cdc.logical.bind_stream import as_trigger
 from queryleaf_cdc.logical.options import is_collection_name, sink_options
 from queryleaf_cdc.logical.public_addresses import is_surely_private
 from queryleaf_cdc.logical.scope import Scope
-from queryleaf_cdc.logical.sink_targets import check_path, check_url, host_of, is_unencrypted
+from queryleaf_cdc.logical.sink_targets import check_path, check_url, host_of, is_unencrypted, secret_in
 from queryleaf_cdc.logical.walk import fields_in
 from queryleaf_cdc.plans.sink import Destination
 from queryleaf_cdc.plans.trigger import TriggerOptions
@@ -62,6 +62,11 @@ def _check_target(target: SinkTarget, scope: Scope) -> None:
             check_url(target.name, target.span)
             if is_unencrypted(target.name):
                 scope.warnings.append(warning("QL254", "the rows travel unencrypted", target.span, "use https://"))
+            name = secret_in(target.name)
+            if name is not None:  # without its place, where the secret would be shown once more
+                text = f"{name} in the webhook's URL is stored and shown with the statement"
+                hint = "let the receiver check a signature: WITH (secret = ENV 'NAME')"
+                scope.warnings.append(warning("QL263", text, None, hint))
         case "file":
             check_path(target.name, target.span)
 

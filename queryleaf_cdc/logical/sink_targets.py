@@ -13,6 +13,7 @@ MAX_PATH = 1024
 SUFFIX = ".jsonl"
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_SECRET = re.compile(r"token|secret|passw|pwd|auth|credential|signature|(^|_|-)(key|sig)$|api_?key", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+")
 
 
@@ -48,6 +49,12 @@ def _url_problem(url: str) -> tuple[str, str | None] | None:
 
 def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+def secret_in(url: str) -> str | None:
+    """The name, as it is written, of a value of the URL's query that seems to be a secret."""
+    given = (each.partition("=") for each in urlsplit(url).query.split("&"))
+    return next((name for name, _, value in given if value and _SECRET.search(name)), None)
 
 
 def is_unencrypted(url: str) -> bool:

@@ -66,6 +66,19 @@ def test_another_host_is_not(host: str) -> None:
     assert codes(WEBHOOK.replace("example.com", host)) == []
 
 
+@pytest.mark.parametrize("query", ["token=hush", "a=1&API_KEY=hush", "sas_sig=hush", "key=hush", "X-Auth=hush"])
+def test_a_secret_in_a_url_is_warned_of_and_not_shown(query: str) -> None:
+    program = compile_sql(WEBHOOK.replace(".com/", f".com/?{query}"))
+    (found,) = program.diagnostics
+    assert found.code == "QL263"
+    assert "hush" not in found.render(program.source)
+
+
+@pytest.mark.parametrize("query", ["from=shop", "token=", "keyboard=de", "monkey=1", "sigma=2", "url=token"])
+def test_other_values_in_a_url_are_not(query: str) -> None:
+    assert codes(WEBHOOK.replace(".com/", f".com/?{query}")) == []
+
+
 def test_a_name_is_taken_once_in_a_file() -> None:
     with pytest.raises(CompileError) as caught:
         compile_sql(f"{WEBHOOK}; {WEBHOOK}")
