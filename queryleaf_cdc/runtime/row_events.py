@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from queryleaf_cdc.dataflow.flow import FlowRow
@@ -12,8 +12,8 @@ from queryleaf_cdc.plans.dataflow import Closing, Sessions, at_work
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.times import wall_time
 
-_MOST = 10_000
-"""changes whose chains are remembered; of older ones rows rarely come"""
+_MOST = 20_000
+"""changes whose chains are remembered: as many as a batch has at most; of older ones rows rarely come"""
 
 
 @frozen
@@ -40,16 +40,26 @@ class RowEvents:
             isinstance(node, Closing | Sessions) and not node.every_change for node in at_work(flow.dataflow.root)
         )
         self._at_hand: dict[str, Event] = {}
+        self._latest = _NONE
+        """of the changes at hand"""
         self._chains: dict[str, Chain] = {}
+        """of changes that triggers made"""
 
-    def see(self, events: Iterable[Event]) -> None:
-        """The changes at hand from now on, whatever they are of."""
+    def see(self, events: Sequence[Event]) -> None:
+        """The changes at hand from now on, whatever they are of: all as deep as each other."""
         self._at_hand = {event["_id"]["_data"]: event for event in events}
+        self._latest = _NONE
+        if events and events[0].get("_depth"):
+            self._remember()
+
+    def _remember(self) -> None:
         for id, event in self._at_hand.items():
-            if event.get("_depth") and event["ns"]["coll"] in self._collections:
-                self._chains[id] = _chain(event)
-        while len(self._chains) > _MOST:
-            del self._chains[next(iter(self._chains))]
+            if event["ns"]["coll"] in self._collections:
+                chain = Chain(event["_depth"], tuple(event["_chain"]))
+                self._latest = self._chains[id] = self._latest if chain == self._latest else chain
+        if len(self._chains) > _MOST:
+            for id in list(self._chains)[:-_MOST]:
+                del self._chains[id]
 
     def insert(self, row: FlowRow, passed: datetime) -> Event:
         """``passed`` is when a row comes that comes of no change at hand."""
@@ -67,18 +77,8 @@ class RowEvents:
         }
 
     def _chain(self, changes: tuple[str, ...]) -> Chain:
-        if changes:
-            known = [self._of_change(id) for id in changes]
-        elif self._begins_anew:
-            known = []
-        else:
-            known = [_chain(event) for event in self._at_hand.values() if event["ns"]["coll"] in self._collections]
-        return max(known, key=lambda chain: chain.depth, default=_NONE)
-
-    def _of_change(self, id: str) -> Chain:
-        event = self._at_hand.get(id)
-        return _chain(event) if event is not None else self._chains.get(id, _NONE)
-
-
-def _chain(event: Event) -> Chain:
-    return Chain(event.get("_depth", 0), tuple(event.get("_chain", ())))
+        if not self._chains:
+            return _NONE
+        if not changes:
+            return _NONE if self._begins_anew else self._latest
+        return max((self._chains.get(id, _NONE) for id in changes), key=lambda chain: chain.depth)

@@ -36,8 +36,9 @@ def depth(rows: RowEvents, *changes: str) -> int:
 
 def test_a_row_is_as_deep_as_its_change() -> None:
     rows = rows_of(ONE)
-    rows.see([change("1", 0), change("2", 3)])
-    assert (depth(rows, "1"), depth(rows, "2")) == (0, 3)
+    rows.see([change("1", 3)])
+    rows.see([change("2", 0)])
+    assert (depth(rows, "1"), depth(rows, "2")) == (3, 0)
 
 
 def test_the_deepest_of_several_changes_counts_also_when_it_is_not_at_hand() -> None:
@@ -49,8 +50,10 @@ def test_the_deepest_of_several_changes_counts_also_when_it_is_not_at_hand() -> 
 
 def test_a_group_that_comes_with_each_change_is_as_deep_as_the_changes_at_hand() -> None:
     rows = rows_of(f"{GROUPS} EMIT CHANGES")
-    rows.see([change("1", 3), change("2", 5, "another")])
+    rows.see([change("1", 3)])
     assert depth(rows) == 3
+    rows.see([change("2", 5, "another")])
+    assert depth(rows) == 0
     rows.see([change("3", 1)])
     assert depth(rows) == 1
 
