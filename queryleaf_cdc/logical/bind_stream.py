@@ -64,7 +64,9 @@ def as_trigger(query: Query, binder: Binder, scope: Scope) -> tuple[CreateTrigge
     others = [term for term in conjuncts(query.where) if not any_node(term, is_detection)]
     if len(detected) + len(others) < len(conjuncts(query.where)):
         raise CompileError("QL207", "CHANGE_DETECTED() must be a term of its own: AND CHANGE_DETECTED()", query.span)
-    bound = bind_query(replace(query, where=conjunction(others)), scope, binder)
+    table = binder.schema.get(source.name)
+    images = replace(scope, sources={"NEW": table, "OLD": table}, bare=False)
+    bound = bind_query(replace(query, where=conjunction(others)), images, binder)
     assert isinstance(bound, Select)
     changed = [test for term in detected for test in _changed(term, source)]
     condition = conjunction([*changed, *([bound.where] if bound.where is not None else [])])

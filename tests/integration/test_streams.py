@@ -102,6 +102,18 @@ def test_a_row_tells_of_its_change(ql: QueryLeaf, db: Db) -> None:
 # -- how they wait ------------------------------------------------------------------------------------------------
 
 
+def test_a_row_has_the_document_before_and_after(ql: QueryLeaf, db: Db) -> None:
+    with ql.stream("SELECT n, OLD.n AS was, NEW.n AS now FROM t WHERE CHANGE_DETECTED(n)") as rows:
+        db.t.insert_one({"_id": 1, "n": 1})
+        db.t.update_one({"_id": 1}, {"$set": {"n": 2}})
+        db.t.delete_one({"_id": 1})
+        assert take(rows, 3) == [
+            {"n": 1, "was": None, "now": 1},
+            {"n": 2, "was": 1, "now": 2},
+            {"n": 2, "was": 2, "now": None},
+        ]
+
+
 def test_a_slow_reader_holds_one_batch_and_loses_nothing(ql: QueryLeaf, db: Db) -> None:
     with ql.stream(SQL) as stream:
         db.t.insert_many([{"n": n} for n in range(12_000)])
