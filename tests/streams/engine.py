@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from bson import decode, encode
+from bson import decode, encode, json_util
 
 from queryleaf_cdc import compile_sql
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
@@ -17,7 +17,8 @@ from queryleaf_cdc.dataflow.state import MemoryStore
 from queryleaf_cdc.lowering.shared_stream import Member
 from queryleaf_cdc.lowering.trigger_plan import lower_body
 from queryleaf_cdc.mongo.decoding import OPTIONS
-from queryleaf_cdc.plans.program import FlowStatement
+from queryleaf_cdc.offline.replay import replay
+from queryleaf_cdc.plans.program import FlowStatement, StreamStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.feeds import DocumentScan, ViewFeed
 from tests.streams.changes import Document, History
@@ -108,6 +109,14 @@ class Stream:
                 deltas[feed.scan.number] = feed.rows
         self._now = max([self._now, *(each["wallTime"] - self._slack for each in events)])
         return self.step(deltas, self._now)
+
+
+def one_by_one(sql: str, history: History) -> list[Document]:
+    """The rows of a stream that has no memory."""
+    (statement,) = compile_sql(sql).statements
+    assert isinstance(statement, StreamStatement)
+    effects = json_util.loads(json_util.dumps(list(replay(sql, history.events))))
+    return [effect["document"] for effect in effects]
 
 
 def _stored(document: Document | None) -> Document | None:

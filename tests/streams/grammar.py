@@ -170,10 +170,12 @@ class Grammar:
         shapes = (self._plain, self._plain, self._windowed, self._windowed, self._united)
         return self.draw.one_of(shapes)(depth - 1)
 
-    def _where(self, flow: Flow, probability: float = 0.25) -> Text:
+    def _where(self, flow: Flow, probability: float = 0.25, subqueries: tuple[Condition, ...] | None = None) -> Text:
+        """Without ``subqueries`` there are those into the collection that does not change."""
         terms = list(flow.terms)
         if self.draw.chance(probability):
-            terms.append(joined("(", condition(self.draw, flow.columns, self._subqueries(flow), 1), ")"))
+            found = self._subqueries(flow) if subqueries is None else subqueries
+            terms.append(joined("(", condition(self.draw, flow.columns, found, 1), ")"))
         self.draw.random.shuffle(terms)
         return joined(" WHERE ", listed(terms, " AND ")) if terms else ""
 
@@ -286,6 +288,11 @@ class Grammar:
         """One change at a time is a query of the server's: with ORDER BY it takes the way of the others."""
         return joined(self._plain(2).text, Pair(" ORDER BY 1", ""))
 
+    def one_by_one(self) -> Text:
+        """Filter and columns of one collection's changes."""
+        flow = self.direct()
+        return self._select(flow, self._items(flow), joined(" FROM ", flow.text, self._where(flow, 0.6, ()))).text
+
     def _last_windowed(self) -> Text:
         return self._windowed(2, exact=False).text
 
@@ -353,6 +360,11 @@ class Grammar:
         by = ", ".join(ours(each.text) for each in keys)
         end = f"{' GROUP BY ' + by if keys else ''} EMIT CHANGES"
         return joined("SELECT ", Items(tuple(mine)), " FROM ", flow.text, self._where(flow), Pair(end, ""))
+
+
+def draw_one_by_one(random: Random, recorded: Recorded) -> Question:
+    text = Grammar(Draw(random, (), False, [0]), recorded).one_by_one()
+    return Question(ours(text), duckdb(text))
 
 
 def draw_any(random: Random, recorded: Recorded) -> Question:

@@ -17,12 +17,10 @@ from random import Random
 
 import duckdb
 import pytest
-from bson import json_util
 
 from queryleaf_cdc import CompileError, compile_sql
-from queryleaf_cdc.offline.replay import replay
 from queryleaf_cdc.plans.program import StreamStatement
-from tests.streams.engine import Stream
+from tests.streams.engine import Stream, one_by_one
 from tests.streams.shop import DOCUMENTS, shop, tables
 from tests.views.comparison import difference
 
@@ -69,7 +67,6 @@ ANSWERED = [case for case in CASES if case.error is None]
 REFUSED = [case for case in CASES if case.error is not None]
 
 
-
 def _unsorted(sql: str) -> str:
     return re.sub(r"\bORDER BY \w+\s*$", "", sql)
 
@@ -105,8 +102,8 @@ def test_one_change_at_a_time_says_the_same(case: Case) -> None:
     """What has no memory takes another way than the rest."""
     cursor = oracle().execute(case.duckdb)
     names, expected = [column[0] for column in cursor.description or ()], cursor.fetchall()
-    effects = [json_util.loads(json_util.dumps(each)) for each in replay(_unsorted(case.sql), shop().history.events)]
-    wrong = difference([tuple(effect["document"][name] for name in names) for effect in effects], expected)
+    rows = one_by_one(_unsorted(case.sql), shop().history)
+    wrong = difference([tuple(row[name] for name in names) for row in rows], expected)
     assert wrong is None, f"{case.duckdb}\n{wrong}"
 
 

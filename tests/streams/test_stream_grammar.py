@@ -9,8 +9,8 @@ import pytest
 
 from queryleaf_cdc.dataflow import along
 from queryleaf_cdc.dataflow.state import MemoryStore
-from tests.streams.engine import Stream
-from tests.streams.grammar import draw_any
+from tests.streams.engine import Stream, one_by_one
+from tests.streams.grammar import draw_any, draw_one_by_one
 from tests.streams.recorded import connected, draw_recorded
 from tests.streams.test_random_streams import ask
 from tests.views.comparison import difference
@@ -25,6 +25,18 @@ def check_any(seed: int, events: int = 200) -> None:
     stream = Stream(question.sql, recorded.documents, store, timedelta(seconds=seed % 3))
     rows = stream.run(recorded.history, random)
     wrong = difference([tuple(row.values[name] for name in names) for row in rows], expected)
+    assert wrong is None, f"{question.sql}\n{question.duckdb}\n{wrong}"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_one_change_at_a_time(seed: int) -> None:
+    """What has no memory takes another way than the rest."""
+    random = Random(seed)
+    recorded = draw_recorded(random, 100)
+    question = draw_one_by_one(random, recorded)
+    names, expected = ask(connected(recorded), question.duckdb)
+    rows = one_by_one(question.sql, recorded.history)
+    wrong = difference([tuple(row[name] for name in names) for row in rows], expected)
     assert wrong is None, f"{question.sql}\n{question.duckdb}\n{wrong}"
 
 
