@@ -62,7 +62,7 @@ class Scope:
             return _below(self.aliases[head], name)
         if self._is_variable(head):
             return _below(Variable(head, name.span), name)
-        if len(name.path) > 1 and self.parent is not None and self.parent._has_source(head, name):
+        if self.parent is not None and (len(name.path) > 1 or _is_image(name)) and self.parent._has_source(head, name):
             return self.parent._resolve(name)
         return self._bare(name) or (self.parent._resolve(name) if self.parent else None)
 
@@ -159,6 +159,11 @@ def reads_own_field(expr: Expr, alias: str) -> bool:
 
 
 _NEVER_BARE = frozenset({"NEW", "OLD", "EVENT", "EXCLUDED"})
+
+
+def _is_image(name: Name) -> bool:
+    """Whether it is written as the whole document before or after a change is: a field may well be called ``new``."""
+    return name.path in (("OLD",), ("NEW",)) and not name.quoted
 
 
 def _below(expr: Expr, name: Name) -> Expr:
