@@ -11,6 +11,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
+from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
@@ -169,7 +170,7 @@ class Changelog(RowStream):
     def _changed(self, event: Event) -> Row | None:
         before = self._side(event.get("fullDocumentBeforeChange"))
         after = self._side(event.get("fullDocument") if event["operationType"] != "delete" else None)
-        if before == after:
+        if _are_same(before, after):
             return None
         operation = "INSERT" if before is None else "DELETE" if after is None else "UPDATE"
         row = after if after is not None else before
@@ -181,6 +182,11 @@ class Changelog(RowStream):
 
     def _side(self, document: Document | None) -> Document | None:
         return self._select(document) if document is not None else None
+
+
+def _are_same(before: Document | None, after: Document | None) -> bool:
+    """Rows of equal values. To Python 1 is True, and documents are the same whatever the order of their fields."""
+    return before == after and identity(before) == identity(after)
 
 
 def _has_images(event: dict[str, Any]) -> bool:

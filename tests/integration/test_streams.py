@@ -443,6 +443,18 @@ def test_a_row_comes_and_goes_as_its_condition_holds(ql: QueryLeaf, db: Db) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, True), (False, 0.0), ([1], [True]), ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
+)
+def test_values_that_python_takes_for_the_same(ql: QueryLeaf, db: Db, before: Any, after: Any) -> None:
+    db.t.insert_one({"_id": 1, "v": before})
+    with ql.stream("SELECT v FROM t EMIT CHANGES") as rows:
+        take(rows, 1)
+        db.t.update_one({"_id": 1}, {"$set": {"v": after}})
+        (row,) = take(rows, 1)
+    assert (row.change.sign, repr(row.change.before["v"]), repr(row["v"])) == ("~", repr(before), repr(after))
+
+
 def test_a_view_under_another_name_than_its_collection(ql: QueryLeaf, db: Db) -> None:
     db.orders.insert_one({"_id": 1, "total": 5})
     ql.execute("CREATE MATERIALIZED VIEW v WITH (target = 'rows_of_v') AS SELECT total FROM orders")
