@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import DBRef, Regex
 from pymongo.database import Database
 
 from queryleaf_cdc import CompileError, QueryLeaf
@@ -196,6 +197,23 @@ def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
     rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at, "customer": at % 4} for at in range(400)]), 400)
     assert [row["name"] for row in rows[:4]] == ["c0", "c1", "c2", None]
     assert db.command("serverStatus")["opcounters"]["command"] - before < 100
+
+
+def test_values_that_a_query_would_take_for_its_own_are_looked_up(ql: QueryLeaf, db: Db) -> None:
+    keys: list[Any] = [
+        Regex("^a"),
+        {"$gt": ""},
+        {"$ref": 1},
+        "a",
+        DBRef("c", 1),
+        {"a": {"$gt": 1}},
+        [Regex("^a")],
+        None,
+    ]
+    db.rates.insert_many([{"k": key, "at": at} for at, key in enumerate([*keys, "ab"])])
+    sql = "SELECT s.at AS mine, r.at AS theirs FROM sales s LEFT JOIN rates r ON r.k = s.k WHERE CHANGE_DETECTED(s)"
+    rows = told(ql, sql, lambda: db.sales.insert_many([{"k": key, "at": at} for at, key in enumerate(keys)]), 8)
+    assert [(row["mine"], row["theirs"]) for row in rows] == [*((at, at) for at in range(7)), (7, None)]
 
 
 def test_subqueries_look_into_collections_as_they_are(ql: QueryLeaf, db: Db) -> None:
