@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from queryleaf_cdc.dataflow.flow import FlowRow, StreamFlow
 from queryleaf_cdc.dataflow.rows import Delta
+from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.lowering.mongo_json import pipeline_json
 from queryleaf_cdc.lowering.shared_stream import share
@@ -15,9 +19,10 @@ from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ImageLacking, ViewFeed
+from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.runtime.looked_up import LookedUpTables
-from queryleaf_cdc.runtime.row_stream import Row, RowChange, change_of
-from queryleaf_cdc.runtime.stream_rows import lacking
+from queryleaf_cdc.runtime.row_stream import RETRIES, Row, RowChange, change_of
+from queryleaf_cdc.runtime.stream_rows import Lacking
 from queryleaf_cdc.runtime.times import passed_by
 
 
@@ -34,9 +39,13 @@ class Flowing:
             for source, member in zip(plan.sources, stream.members, strict=True)
         ]
         self._flow = StreamFlow(
-            plan.dataflow, plan.changes, functions, LookedUpTables(plan.tables, functions, database)
+            plan.dataflow, plan.changes, functions, _Patient(LookedUpTables(plan.tables, functions, database), self)
         )
+        self._broken: Exception | None = None
+        """what went wrong in the middle of a step: what it remembers is of no use any more"""
+        self.closing = threading.Event()
         self._clock = datetime.min
+        self._behind: list[Event] = []
 
     @property
     def late(self) -> int:
@@ -51,17 +60,43 @@ class Flowing:
         self._clock = max(self._clock, now)
         return [_row(each, {}) for each in self._step({})] if self._flow.is_due(self._clock) else []
 
-    def of(self, events: Iterable[Event]) -> list[Row]:
-        changes = [event for event in events if event.get("operationType") in ACTIONS]
-        deltas: dict[int, Delta] = {}
+    @property
+    def holds(self) -> bool:
+        return bool(self._behind)
+
+    def of(self, events: Iterable[Event]) -> Iterator[Row]:
+        changes = [*self._behind, *(event for event in events if event.get("operationType") in ACTIONS)]
+        taken, failure = self._take(changes)
+        self._behind = changes[taken + 1 :]
+        yield from self._rows(changes[:taken])
+        if failure is not None:
+            raise failure
+
+    def _take(self, changes: Sequence[Event]) -> tuple[int, Exception | None]:
+        """Has the feeds collect the changes before the first that cannot be read: how many, and what it raised."""
+        try:
+            self._collect(changes)
+        except Exception:
+            for at, change in enumerate(changes):
+                try:
+                    self._collect([change])
+                except ImageLacking as missing:
+                    self._collect(changes[:at])
+                    return at, Lacking(missing.event)
+                except Exception as failure:  # of the user's function
+                    self._collect(changes[:at])
+                    return at, failure
+            raise
+        return len(changes), None
+
+    def _collect(self, changes: Sequence[Event]) -> None:
         for feed in self._feeds:
             feed.rows = []
-            try:
-                feed.collect(each for each in changes if each["ns"]["coll"] == feed.scan.collection)
-            except ImageLacking as missing:
-                raise lacking(missing.event) from missing
-            if feed.rows:
-                deltas[feed.scan.number] = feed.rows
+            feed.collect(each for each in changes if each["ns"]["coll"] == feed.scan.collection)
+
+    def _rows(self, changes: Sequence[Event]) -> list[Row]:
+        """Of what the feeds have collected of these changes."""
+        deltas: dict[int, Delta] = {feed.scan.number: feed.rows for feed in self._feeds if feed.rows}
         self._clock = max(self._clock, passed_by(changes))
         if not deltas and not self._flow.is_due(self._clock):
             return []
@@ -69,9 +104,33 @@ class Flowing:
         return [_row(each, known) for each in self._step(deltas)]
 
     def _step(self, deltas: dict[int, Delta]) -> list[FlowRow]:
-        rows = self._flow.step(deltas, self._clock)
+        if self._broken is not None:
+            raise self._broken
+        try:
+            rows = self._flow.step(deltas, self._clock)
+        except Exception as failure:
+            self._broken = failure
+            raise
         self._flow.commit()
         return rows
+
+
+class _Patient:
+    """Tables of a server that may be away for a while; implements ``dataflow.operator.Tables``."""
+
+    def __init__(self, tables: LookedUpTables, stream: Flowing) -> None:
+        self._tables = tables
+        self._stream = stream
+
+    def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
+        for attempt in itertools.count():
+            try:
+                return self._tables.rows(scan, path, keys)
+            except ServerError as error:
+                if error.code != "QL503" or attempt + 1 == RETRIES or self._stream.closing.is_set():
+                    raise
+                self._stream.closing.wait(backoff(attempt, 0.05, 2.0))
+        raise AssertionError
 
 
 def _row(row: FlowRow, known: dict[str, Event]) -> Row:

@@ -17,7 +17,7 @@ from queryleaf_cdc.mongo.faults import Todo
 from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.values import Document
 
-_RETRIES = 30
+RETRIES = 30
 _PASSING = (Todo.RESUME, Todo.INVALIDATED)
 
 
@@ -181,6 +181,6 @@ class RowStream(ABC, Iterator[Row]):
 
 def pause_after(fault: StreamFault, attempt: int) -> float:
     """Seconds to wait before the next attempt; they count from 0. Raises ServerError QL521 where none is left."""
-    if fault.todo not in _PASSING or attempt + 1 == _RETRIES:
+    if fault.todo not in _PASSING or attempt + 1 == RETRIES:
         raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
     return backoff(attempt, 0.05, 2.0)

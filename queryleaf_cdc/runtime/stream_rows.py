@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ class StreamRows(Protocol):
     images: tuple[str, str]
     collections: frozenset[str]
     """whose changes are read"""
+    closing: threading.Event
+    """set when nobody waits any more"""
 
     @property
     def late(self) -> int:
@@ -32,9 +35,14 @@ class StreamRows(Protocol):
     def waits(self) -> bool:
         """Whether rows will come with time alone."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether it has changes that it took, and that stand behind one which could not be read."""
+
     def of(self, events: Iterable[Event]) -> Iterable[Row]:
-        """The rows that come with these changes. Raises RunError QL607: then those that were not taken are still there,
-        and so are the rows that were given."""
+        """The rows that come with what it holds, and with these changes. Raises RunError QL607, and what a user's
+        function raises: then rows that come with changes before that one were given, and those behind it are held, or
+        were not taken."""
 
     def by(self, now: datetime) -> list[Row]:
         """The rows that have come by this time, which no later change is before."""
@@ -50,9 +58,11 @@ class OneByOne:
         self.collections = frozenset({plan.collection})
         self._run = FiringCompiler(plan.name, True).body(plan.actions)
         self._functions = functions
+        self.closing = threading.Event()
 
     late = 0
     waits = False
+    holds = False
 
     def by(self, now: datetime) -> list[Row]:
         return []
@@ -65,7 +75,7 @@ class OneByOne:
                 continue  # the catalog's own events come, too
             computed = event.get("_ql") or {}
             if computed.get("missing"):
-                raise lacking(event)
+                raise Lacking(event)
             run(Frame(event, collected, computed, functions))
             for document in collected.rows:
                 yield Row(document, change_of(event))
@@ -82,6 +92,10 @@ class _Collecting:
         self.rows.append(document)
 
 
-def lacking(event: Event) -> RunError:
-    """QL607."""
-    return RunError("QL607", f"a document image that the query needs is not there (key {event.get('documentKey')})")
+class Lacking(RunError):
+    """QL607: an image of the change is not there."""
+
+    def __init__(self, event: Event) -> None:
+        key = event.get("documentKey")
+        super().__init__("QL607", f"a document image that the query needs is not there (key {key})")
+        self.collection: str = event["ns"]["coll"]

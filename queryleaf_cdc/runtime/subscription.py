@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 from queryleaf_cdc.collector import without_collections
-from queryleaf_cdc.errors import RunError
+from queryleaf_cdc.errors import RunError, ServerError
 from queryleaf_cdc.events import Event
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
 from queryleaf_cdc.mongo.deployment import cluster_now, latest_time, passed_at, require_replica_set
 from queryleaf_cdc.mongo.faults import server_errors
 from queryleaf_cdc.mongo.handles import Db
+from queryleaf_cdc.mongo.images import enable_images
 from queryleaf_cdc.mongo.positions import Position
 from queryleaf_cdc.runtime.row_stream import Row, RowStream
 from queryleaf_cdc.runtime.since import Since, just_after, position_of, refuse_future
-from queryleaf_cdc.runtime.stream_rows import StreamRows
+from queryleaf_cdc.runtime.stream_rows import Lacking, StreamRows
 
 
 class Subscription(RowStream):
@@ -37,6 +39,7 @@ class Subscription(RowStream):
         self._source = ChangeSource(database, rows.pipeline, rows.images, start)
         self._database = database
         self._rows = rows
+        rows.closing = self._closing
         self._events: deque[Event] = deque()
 
     @property
@@ -47,7 +50,7 @@ class Subscription(RowStream):
         self._source.close()
 
     def _source_of_next(self) -> ChangeSource | None:
-        return self._source if not self._events else None
+        return self._source if not (self._events or self._rows.holds) else None
 
     def _rows_of(self, batch: ChangeBatch | None) -> Iterator[Row]:
         if batch is not None:
@@ -55,8 +58,17 @@ class Subscription(RowStream):
                 yield from self._by_time(batch.position)
             self._events.extend(batch.events)
         with without_collections():  # rows stay until they are read: there is nothing to collect
-            while self._events:
-                yield from self._rows.of(self._taken())
+            while self._events or self._rows.holds:
+                try:
+                    yield from self._rows.of(self._taken())
+                except Lacking as missing:
+                    self._record_again(missing.collection)
+                    raise
+
+    def _record_again(self, collection: str) -> None:
+        """A collection that was dropped and made anew records no images."""
+        with suppress(ServerError), server_errors("collMod"):
+            enable_images(self._database, [collection])
 
     def _by_time(self, position: Position) -> list[Row]:
         if not self._rows.waits:

@@ -12,7 +12,7 @@ import pytest
 from bson import DBRef, Regex
 from pymongo.database import Database
 
-from queryleaf_cdc import CompileError, QueryLeaf
+from queryleaf_cdc import CompileError, QueryLeaf, RunError
 
 Db = Database[dict[str, Any]]
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
@@ -197,6 +197,57 @@ def test_a_batch_asks_a_collection_once(ql: QueryLeaf, db: Db) -> None:
     rows = told(ql, sql, lambda: db.sales.insert_many([{"v": at, "customer": at % 4} for at in range(400)]), 400)
     assert [row["name"] for row in rows[:4]] == ["c0", "c1", "c2", None]
     assert db.command("serverStatus")["opcounters"]["command"] - before < 100
+
+
+def test_a_change_without_its_image_takes_no_other_with_it(ql: QueryLeaf, db: Db) -> None:
+    """All of them are in one batch."""
+    db.sales.insert_one({"_id": 0, "v": 0})
+    sql = "SELECT v, OLD.v AS was, LAG(v) OVER (ORDER BY CHANGE_TIMESTAMP()) AS l FROM sales WHERE CHANGE_DETECTED()"
+    with ql.stream(sql) as stream:
+        db.sales.update_one({}, {"$set": {"v": 1}})
+        db.sales.drop()
+        db.sales.insert_one({"_id": 0, "v": 2})
+        db.sales.update_one({}, {"$set": {"v": 3}})
+        db.sales.insert_one({"_id": 1, "v": 4})
+        found = [next(stream), next(stream)]
+        with pytest.raises(RunError, match="QL607"):
+            next(stream)
+        found.append(next(stream))
+        db.sales.update_one({"_id": 1}, {"$set": {"v": 5}})
+        found.append(next(stream))  # images are recorded again
+    assert [(row["v"], row["was"], row["l"]) for row in found] == [
+        (1, 0, None),
+        (2, None, 1),
+        (4, None, 2),
+        (5, 4, 4),
+    ]
+
+
+def test_a_change_that_a_function_refuses_takes_no_other_with_it(ql: QueryLeaf, db: Db) -> None:
+    ql.function("PICKY")(lambda v: 1 // v)
+    sql = "SELECT v, LAG(v) OVER (ORDER BY CHANGE_TIMESTAMP()) AS l FROM sales WHERE CHANGE_DETECTED() AND PICKY(v) < 9"
+    with ql.stream(sql) as stream:
+        for v in (2, 0, 3):
+            db.sales.insert_one({"v": v})
+        assert next(stream) == {"v": 2, "l": None}
+        with pytest.raises(ZeroDivisionError):
+            next(stream)
+        assert next(stream) == {"v": 3, "l": 2}
+
+
+def test_a_lookup_waits_for_a_new_primary(ql: QueryLeaf, db: Db) -> None:
+    db.rates.insert_one({"_id": 1, "rate": 2})
+    sql = (
+        "SELECT s.v, r.rate, COUNT(*) OVER (ORDER BY CHANGE_TIMESTAMP()) AS n FROM sales s JOIN rates r ON r._id = s.k"
+        " WHERE CHANGE_DETECTED(s)"
+    )
+    with ql.stream(sql) as stream:
+        stream.poll()  # opens it
+        what = {"failCommands": ["aggregate"], "errorCode": 11602}
+        db.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 4}, "data": what})
+        db.sales.insert_one({"k": 1, "v": 1})
+        db.sales.insert_one({"k": 1, "v": 2})
+        assert [next(stream), next(stream)] == [{"v": 1, "rate": 2, "n": 1}, {"v": 2, "rate": 2, "n": 2}]
 
 
 def test_values_that_a_query_would_take_for_its_own_are_looked_up(ql: QueryLeaf, db: Db) -> None:
