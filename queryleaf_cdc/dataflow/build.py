@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from queryleaf_cdc.dataflow.along import AlongStream
+from queryleaf_cdc.dataflow.at_once import AtOnce
 from queryleaf_cdc.dataflow.closing import WindowGroups
 from queryleaf_cdc.dataflow.combine import Combined
 from queryleaf_cdc.dataflow.group import GroupBy
@@ -140,6 +141,8 @@ def _operator(node: Node, context: Context) -> Operator:
             return TopRows(node, context)
         case While():
             return Timed(node, context)
+        case Along(at_once=True):
+            return AtOnce(node, context)
         case Along():
             return AlongStream(node, context)
         case Lookup():

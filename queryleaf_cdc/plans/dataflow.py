@@ -157,13 +157,16 @@ class While:
 class Along:
     """Window functions over a stream: a row sees those that came before it and do not sort behind it.
 
-    With ``in_order`` rows come in the order of ORDER BY, so that only what frames reach is kept."""
+    With ``in_order`` rows come in the order of ORDER BY, so that only what frames reach is kept. With ``at_once`` all
+    rows of a partition come together, and no more of them later: they see each other as in ``Over``, and nothing is
+    kept."""
 
     input: Node
     partition_by: tuple[Expr, ...]
     order_by: tuple[OrderItem, ...]
     functions: tuple[WindowFunction, ...]
     in_order: bool
+    at_once: bool = False
 
 
 @frozen

@@ -13,7 +13,7 @@ from queryleaf_cdc.lowering.streams.delays import lag_of
 from queryleaf_cdc.lowering.streams.lineage import commit_order, is_commit_time, is_stream, is_united, scans_in
 from queryleaf_cdc.lowering.streams.lookups import lookup, swapped_lookup
 from queryleaf_cdc.lowering.streams.sessions import OwnSessions, own_sessions
-from queryleaf_cdc.lowering.streams.windows import ends_of, looking_back
+from queryleaf_cdc.lowering.streams.windows import comes_at_once, ends_of, looking_back
 from queryleaf_cdc.lowering.views.relation import column, columns_read
 from queryleaf_cdc.plans.dataflow import (
     Along,
@@ -129,6 +129,8 @@ class AppendOnly:
         if not is_stream(input):
             raise self._refusal("a window over a collection's rows cannot be joined with changes")
         order = node.order_by
+        if comes_at_once(input, node.partition_by) and not any("SESSION" in each.name for each in node.functions):
+            return Along(input, node.partition_by, order, node.functions, in_order=False, at_once=True)
         in_order = not order or (
             len(order) == 1 and not order[0].descending and is_commit_time(input, order[0].expr)
         )  # fmt: skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
 from queryleaf_cdc.lowering.streams.delays import delay_of, window_of
 from queryleaf_cdc.lowering.streams.lineage import definition
 from queryleaf_cdc.lowering.views.relation import column
-from queryleaf_cdc.plans.dataflow import Node, WindowFunction
-from queryleaf_cdc.syntax.expressions import Frame
+from queryleaf_cdc.plans.dataflow import Closing, Node, WindowFunction
+from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Frame, Literal
+from queryleaf_cdc.values import Interval
 
 _LOOKING_AHEAD = ("LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST", "SESSION_START", "SESSION_END")
 
@@ -34,6 +36,23 @@ def looking_back(function: WindowFunction, ordered: bool) -> WindowFunction:
 def _so_far(function: WindowFunction) -> Frame:
     """Without ORDER BY: all rows that have come."""
     return Frame("ROWS", ("UNBOUNDED", None, "PRECEDING"), ("CURRENT ROW", None, ""), function.span)
+
+
+def comes_at_once(input: Node, partition_by: Sequence[Expr]) -> bool:
+    """Whether all rows of each partition come together: groups of one window of time, when it has ended."""
+    return any(_is_of_ended_window(input, each) for each in partition_by)
+
+
+def _is_of_ended_window(input: Node, expr: Expr) -> bool:
+    """Whether it is the beginning of the groups' window, or as far behind it for each."""
+    origin, found = definition(input, expr)
+    match origin, found:
+        case _, Call("+" | "-", (time, Literal(Interval()))):
+            return _is_of_ended_window(origin, time)
+        case Closing(start=start, size=size, every_change=every), Field(path=(at,)):
+            return at == start and bool(size) and not every
+        case _:
+            return False
 
 
 def ends_of(input: Node, keys: int) -> tuple[int, int, int] | None:

@@ -163,6 +163,12 @@ ALONG = Rule(
     "the rows that its frames reach; one step where a function runs on from the first row",
     "for each partition the rows that frames may still reach; all of them, if ORDER BY is not the order of commits",
 )  # fmt: skip
+ALONG_AT_ONCE = Rule(
+    "along_at_once", "OVER (PARTITION BY window_start) of a stream's groups",
+    "the rows of a partition come together when their window has ended, and each is computed from all of them",
+    "its rows are sorted",
+    None,
+)  # fmt: skip
 LOOKUP = Rule(
     "lookup", "JOIN of a stream with a collection, IN, EXISTS and other subqueries",
     "each row meets the collection's rows as they are when it comes",
@@ -197,13 +203,13 @@ RULES = (
     SCAN, MAP, UNNEST, UNION_ALL, DISTINCT, INTERSECT, EXCEPT, INNER_JOIN, OUTER_JOIN, MARK_JOIN, CONDITIONAL_JOIN,
     GROUP, DISTINCT_GROUP, ORDERED_GROUP, WINDOW, FIRST_WINDOW, TOP, WHILE,
 )  # fmt: skip
-STREAM_RULES = (CHANGES, ALONG, LOOKUP, MEET, CLOSING, SESSIONS, SORT)
+STREAM_RULES = (CHANGES, ALONG, ALONG_AT_ONCE, LOOKUP, MEET, CLOSING, SESSIONS, SORT)
 
 
 def rule_of(node: Node) -> Rule:
     match node:
-        case Along():
-            return ALONG
+        case Along(at_once=at_once):
+            return ALONG_AT_ONCE if at_once else ALONG
         case Lookup():
             return LOOKUP
         case Meet():

@@ -88,3 +88,35 @@ p AS (SELECT order_id, amount, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANG
 SELECT COUNT(*) AS n FROM o JOIN p ON p.order_id = o.id AND p.t BETWEEN o.t AND o.t + INTERVAL '10 minutes' EMIT CHANGES
 -- duckdb
 SELECT ROW_NUMBER() OVER () AS n FROM orders o JOIN payments p ON p.order_id = o._id AND p.moment BETWEEN o.moment AND o.moment + INTERVAL '10 minutes'
+
+-- case cte_used_twice
+WITH a AS (SELECT visitor, page, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED())
+SELECT x.visitor, x.page AS p, y.page AS q FROM a x JOIN a y ON x.visitor = y.visitor AND x.t < y.t AND y.t <= x.t + INTERVAL '1 minute'
+
+-- case join_bound_with_epoch
+SELECT a.id, b.id AS other FROM (SELECT _id AS id, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) a
+JOIN (SELECT _id AS id, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) b
+ON b.t >= a.t AND b.t <= a.t + INTERVAL '1' MINUTE AND a.id % 3 = b.id % 3
+
+-- case join_using
+SELECT o.id, p.amount FROM (SELECT _id AS id, customer, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED()) o
+JOIN (SELECT customer, amount, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p USING (customer)
+WHERE p.t BETWEEN o.t AND o.t + INTERVAL '3 minutes'
+-- duckdb
+SELECT o._id AS id, p.amount FROM orders o JOIN payments p ON o.customer=p.customer AND p.moment BETWEEN o.moment AND o.moment + INTERVAL '3 minutes'
+
+-- case join_comma_where
+SELECT o.id, p.amount FROM (SELECT _id AS id, customer, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED()) o,
+ (SELECT customer, amount, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p WHERE p.customer = o.customer AND p.t BETWEEN o.t AND o.t + INTERVAL '3 minutes'
+
+-- case anti_join_streams
+SELECT o.id FROM (SELECT _id AS id, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED() AND CHANGE_TYPE() = 'INSERT') o
+LEFT JOIN (SELECT order_id, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p ON p.order_id = o.id AND p.t BETWEEN o.t AND o.t + INTERVAL '20 minutes' WHERE p.order_id IS NULL
+
+-- case left_join_on_left_condition
+SELECT o.id, p.amount FROM (SELECT _id AS id, total, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED()) o
+LEFT JOIN (SELECT order_id, amount, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p ON p.order_id = o.id AND p.t BETWEEN o.t - INTERVAL '10 minutes' AND o.t + INTERVAL '10 minutes' AND o.total > 60 AND (p.amount > 10 OR o.total > 100)
+
+-- case joined_or_condition
+SELECT o.id, p.id AS pid FROM (SELECT _id AS id, customer, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED()) o
+LEFT JOIN (SELECT _id AS id, order_id, customer, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p ON (p.order_id = o.id OR p.customer = o.customer) AND p.t BETWEEN o.t AND o.t + INTERVAL '2 minutes'

@@ -54,3 +54,43 @@ SELECT country, name, SUM(total) OVER (PARTITION BY country ORDER BY t) AS runni
 -- duckdb
 SELECT c.country AS country, p.name AS name, SUM(o.total) OVER (PARTITION BY c.country ORDER BY moment) AS running
 FROM orders o JOIN customers c ON c._id = o.customer LEFT JOIN products p ON p._id = o._id % 5
+
+-- case lookup_two_conditions
+SELECT o._id AS id, p.name FROM orders o LEFT JOIN products p ON p._id = o.product AND p.price > 2 AND p.category = 'a' AND o.total > 30 WHERE CHANGE_DETECTED(o)
+
+-- case lookup_expression
+SELECT o._id AS id, c.name FROM orders o JOIN customers c ON c._id = MOD(o.customer + 1, 8) WHERE CHANGE_DETECTED(o)
+
+-- case lookup_name_concat
+SELECT o._id AS id, c.level FROM orders o LEFT JOIN customers c ON c.name = 'c' || o.customer WHERE CHANGE_DETECTED(o)
+
+-- case lookup_two_level
+SELECT o._id AS id, c.name, p.name AS pn FROM orders o JOIN customers c ON c._id = o.customer JOIN products p ON p._id = c.level AND p.price < o.total WHERE CHANGE_DETECTED(o)
+
+-- case lookup_right
+SELECT o._id AS id, p.name FROM products p RIGHT JOIN orders o ON p._id = o.product WHERE CHANGE_DETECTED(o)
+
+-- case scalar_sub_case
+SELECT _id, CASE WHEN (SELECT level FROM customers c WHERE c._id = o.customer) > 1 THEN 'vip' ELSE 'plain' END AS k FROM orders o WHERE CHANGE_DETECTED()
+
+-- case lookup_grouped
+SELECT c.country, COUNT(*) AS n, SUM(o.total) AS sum, window_start AS first FROM orders o JOIN customers c ON c._id = o.customer WHERE CHANGE_DETECTED(o) GROUP BY c.country, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
+
+-- case not_in_subquery
+SELECT _id FROM orders WHERE CHANGE_DETECTED() AND product NOT IN (SELECT _id FROM products WHERE price > 5)
+
+-- case quantified_any_subquery
+SELECT _id FROM orders WHERE CHANGE_DETECTED() AND product = ANY (SELECT _id FROM products WHERE price > 5)
+
+-- case exists_with_old
+SELECT _id, status FROM orders o WHERE CHANGE_DETECTED() AND EXISTS (SELECT 1 FROM products p WHERE p._id = o.product AND p.price < OLD.total)
+-- duckdb
+SELECT _id, status FROM orders o WHERE EXISTS (SELECT 1 FROM products p WHERE p._id = o.product AND p.price < o.old_total)
+
+-- case window_over_lookup_and_union
+WITH m AS (SELECT customer, total AS x, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED() UNION ALL SELECT customer, amount, CHANGE_TIMESTAMP() FROM payments WHERE CHANGE_DETECTED())
+SELECT c.country, m.x, AVG(m.x) OVER (PARTITION BY c.country ORDER BY m.t ROWS 3 PRECEDING) AS a FROM m JOIN customers c ON c._id = m.customer
+
+-- case group_on_join_windows_key
+WITH o AS (SELECT customer, total, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED())
+SELECT o.customer, SUM(o.total) AS s FROM o JOIN customers c ON c._id = o.customer AND c.country = 'NL' GROUP BY o.customer, TUMBLE(o.t, INTERVAL '10 minutes') HAVING SUM(o.total) > 100

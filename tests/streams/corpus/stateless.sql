@@ -50,3 +50,24 @@ WHERE CHANGE_DETECTED() AND total > 50;
 SELECT id, total - was AS more FROM dear WHERE op = 'UPDATE' ORDER BY 1
 -- duckdb
 SELECT _id AS id, total - old_total AS more FROM orders WHERE total > 50 AND op = 'UPDATE'
+
+-- case array_functions
+SELECT _id, ARRAY_LENGTH(items) AS n, items[0] AS f, 2 = ANY(items) AS two, ARRAY_POSITION(items, 2) AS p FROM orders WHERE CHANGE_DETECTED() ORDER BY _id
+-- duckdb
+SELECT _id, LEN(items) AS n, items[1] AS f, 2 = ANY(items) AS two, LIST_POSITION(items, 2) AS p FROM orders
+
+-- case date_functions
+SELECT _id, EXTRACT(DOW FROM placed) AS dow, EXTRACT(EPOCH FROM CHANGE_TIMESTAMP() - placed) AS late, DATE_TRUNC('hour', placed) + INTERVAL '1 month' AS m FROM orders WHERE CHANGE_DETECTED() ORDER BY _id
+
+-- case nullif_greatest
+SELECT _id, NULLIF(region, 'north') AS r, GREATEST(total, OLD.total) AS g, LEAST(total, OLD.total, 50) AS l, total::TEXT AS tt FROM orders WHERE CHANGE_DETECTED() ORDER BY _id
+-- duckdb
+SELECT _id, NULLIF(region, 'north') AS r, GREATEST(total, old_total) AS g, LEAST(total, old_total, 50) AS l, CASE WHEN total = FLOOR(total) THEN CAST(total::BIGINT AS TEXT) ELSE total::TEXT END AS tt FROM orders
+
+-- case detected_col_or_delete
+SELECT _id, CHANGE_TYPE() AS op FROM orders WHERE CHANGE_DETECTED(total) AND CHANGE_TYPE() IN ('UPDATE', 'DELETE') ORDER BY _id
+-- duckdb
+SELECT _id, op FROM orders WHERE op = 'DELETE' OR op = 'UPDATE' AND total IS DISTINCT FROM old_total
+
+-- case negated_logic
+SELECT _id FROM orders WHERE CHANGE_DETECTED() AND NOT (region = 'north' OR total < 40) ORDER BY _id

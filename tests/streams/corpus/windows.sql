@@ -79,3 +79,98 @@ SELECT visitor, page FROM (
 WITH gaps AS (SELECT visitor, CHANGE_TIMESTAMP() AS t, CASE WHEN CHANGE_TIMESTAMP() - LAG(CHANGE_TIMESTAMP()) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP()) < INTERVAL '2 minutes' THEN 0 ELSE 1 END AS begins
   FROM clicks WHERE CHANGE_DETECTED())
 SELECT visitor, t, SUM(begins) OVER (PARTITION BY visitor ORDER BY t) AS session FROM gaps
+
+-- case lag_default_and_offset
+SELECT bidder, price, LAG(price, 2, -1) OVER (PARTITION BY bidder ORDER BY CHANGE_TIMESTAMP()) AS p2,
+ LAG(price, 1, price) OVER (PARTITION BY bidder ORDER BY CHANGE_TIMESTAMP()) AS p1,
+ COALESCE(LAG(channel) OVER (PARTITION BY bidder ORDER BY CHANGE_TIMESTAMP()), 'none') AS c FROM bids WHERE CHANGE_DETECTED()
+
+-- case string_agg_over
+SELECT visitor, STRING_AGG(page, '>') OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP() ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS path FROM clicks WHERE CHANGE_DETECTED()
+
+-- case median_over
+SELECT price, MEDIAN(price) OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP() ROWS 4 PRECEDING) AS m, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY price) OVER (PARTITION BY auction) AS pc FROM bids WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT price, MEDIAN(price) OVER (PARTITION BY auction ORDER BY moment ROWS 4 PRECEDING) AS m, MEDIAN(price) OVER (PARTITION BY auction ORDER BY moment) AS pc FROM bids
+
+-- case rank_by_price
+SELECT auction, price, RANK() OVER (PARTITION BY auction ORDER BY price DESC) AS r, DENSE_RANK() OVER (PARTITION BY auction ORDER BY price DESC) AS d FROM bids WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT auction, price, (SELECT COUNT(*) FROM bids c WHERE c.auction = b.auction AND c.price > b.price AND c.moment <= b.moment) + 1 AS r,
+(SELECT COUNT(DISTINCT c.price) FROM bids c WHERE c.auction = b.auction AND c.price > b.price AND c.moment <= b.moment) + 1 AS d FROM bids b
+
+-- case sum_by_price_range
+SELECT auction, price, SUM(price) OVER (PARTITION BY auction ORDER BY price RANGE BETWEEN 20 PRECEDING AND CURRENT ROW) AS s FROM bids WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT auction, price, (SELECT SUM(price) FROM bids c WHERE c.auction = b.auction AND c.price BETWEEN b.price - 20 AND b.price AND c.moment <= b.moment) AS s FROM bids b
+
+-- case order_by_change_id
+SELECT _id, LAG(_id) OVER (ORDER BY CHANGE_ID()) AS l, COUNT(*) OVER (PARTITION BY customer ORDER BY CHANGE_ID() ROWS 2 PRECEDING) AS n FROM payments WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT _id, LAG(_id) OVER (ORDER BY moment) AS l, COUNT(*) OVER (PARTITION BY customer ORDER BY moment ROWS 2 PRECEDING) AS n FROM payments
+
+-- case order_desc
+SELECT price, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP() DESC) AS r, FIRST_VALUE(price) OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP() DESC) AS f FROM bids WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT price, 1 AS r, price AS f FROM bids
+
+-- case first_last_nth
+SELECT sensor, FIRST_VALUE(value) OVER w AS f, LAST_VALUE(value) OVER w AS l, NTH_VALUE(value, 3) OVER w AS n, FIRST_VALUE(value) IGNORE NULLS OVER w AS fi
+FROM readings WHERE CHANGE_DETECTED() WINDOW w AS (PARTITION BY sensor ORDER BY CHANGE_TIMESTAMP() ROWS BETWEEN 4 PRECEDING AND 1 PRECEDING)
+-- duckdb
+SELECT sensor, FIRST_VALUE(value) OVER w AS f, LAST_VALUE(value) OVER w AS l, NTH_VALUE(value, 3) OVER w AS n, FIRST_VALUE(value IGNORE NULLS) OVER w AS fi
+FROM readings WINDOW w AS (PARTITION BY sensor ORDER BY moment ROWS BETWEEN 4 PRECEDING AND 1 PRECEDING)
+
+-- case window_inherits
+SELECT sensor, SUM(value) OVER (w ROWS 1 PRECEDING) AS a, COUNT(*) OVER (w ORDER BY CHANGE_TIMESTAMP()) AS b FROM readings WHERE CHANGE_DETECTED() WINDOW w AS (PARTITION BY sensor)
+-- duckdb
+SELECT sensor, SUM(value) OVER (PARTITION BY sensor ORDER BY moment ROWS 1 PRECEDING) AS a, COUNT(*) OVER (PARTITION BY sensor ORDER BY moment) AS b FROM readings
+
+-- case window_partition_expr
+SELECT total, SUM(total) OVER (PARTITION BY COALESCE(region, 'none'), total > 60 ORDER BY CHANGE_TIMESTAMP()) AS s,
+  SUM(CASE WHEN CHANGE_TYPE() = 'INSERT' THEN total ELSE 0 END) OVER (ORDER BY CHANGE_TIMESTAMP()) AS i FROM orders WHERE CHANGE_DETECTED()
+
+-- case range_minutes_excl
+SELECT visitor, COUNT(*) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP() RANGE BETWEEN INTERVAL '5 minutes' PRECEDING AND INTERVAL '1 minute' PRECEDING) AS n,
+ SUM(ms) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP() RANGE INTERVAL '90' SECOND PRECEDING) AS m FROM clicks WHERE CHANGE_DETECTED()
+
+-- case window_in_case
+SELECT _id, CASE WHEN LAG(page) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP()) = page THEN 'again' WHEN LAG(page) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP()) IS NULL THEN 'first' ELSE 'other' END AS what FROM clicks WHERE CHANGE_DETECTED()
+
+-- case window_in_where_directly
+SELECT _id, page FROM clicks WHERE CHANGE_DETECTED() AND LAG(page) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP()) = page AND ms > 50
+-- duckdb
+SELECT _id, page FROM clicks WHERE ms > 50 QUALIFY LAG(page) OVER (PARTITION BY visitor ORDER BY moment) = page
+
+-- case nested_ctes
+WITH a AS (WITH inner1 AS (SELECT visitor, ms, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) SELECT * FROM inner1 WHERE ms > 100),
+b AS (SELECT visitor, ms, t, LAG(ms) OVER (PARTITION BY visitor ORDER BY t) AS p FROM a)
+SELECT b.visitor, b.ms - b.p AS d FROM b WHERE b.p IS NOT NULL
+
+-- case star_from_cte
+WITH a AS (SELECT visitor, ms, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED())
+SELECT *, SUM(ms) OVER (PARTITION BY visitor ORDER BY t) AS s FROM a
+
+-- case cte_columns_list
+WITH a(v, t) AS (SELECT visitor, CHANGE_TIMESTAMP() FROM clicks WHERE CHANGE_DETECTED()) SELECT v, COUNT(*) OVER (PARTITION BY v ORDER BY t) AS n FROM a
+
+-- case unnest_window
+SELECT o._id AS id, i.item, COUNT(*) OVER (PARTITION BY i.item ORDER BY CHANGE_TIMESTAMP() ROWS UNBOUNDED PRECEDING) AS n FROM orders o, UNNEST(o.items) AS i(item) WHERE CHANGE_DETECTED(o) AND CHANGE_TYPE() = 'INSERT' AND i.item = 3
+
+-- case filter_over
+SELECT _id, SUM(ms) FILTER (WHERE page = '/tea') OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP()) AS tea, COUNT(*) FILTER (WHERE referrer IS NOT NULL) OVER (ORDER BY CHANGE_TIMESTAMP() ROWS 9 PRECEDING) AS r FROM clicks WHERE CHANGE_DETECTED()
+
+-- case bool_aggs_over
+SELECT _id, BOOL_AND(ms > 100) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP() ROWS 2 PRECEDING) AS a, ARRAY_AGG(page) OVER (PARTITION BY visitor ORDER BY CHANGE_TIMESTAMP() ROWS 2 PRECEDING) AS p, CORR(ms, visitor) OVER (ORDER BY CHANGE_TIMESTAMP() ROWS 9 PRECEDING) AS c FROM clicks WHERE CHANGE_DETECTED()
+-- duckdb
+SELECT _id, BOOL_AND(ms > 100) OVER (PARTITION BY visitor ORDER BY moment ROWS 2 PRECEDING) AS a, ARRAY_AGG(page) OVER (PARTITION BY visitor ORDER BY moment ROWS 2 PRECEDING) AS p, CASE WHEN isnan(CORR(ms, visitor) OVER (ORDER BY moment ROWS 9 PRECEDING)) THEN NULL ELSE CORR(ms, visitor) OVER (ORDER BY moment ROWS 9 PRECEDING) END AS c FROM clicks
+
+-- case qualify_two
+SELECT auction, price FROM bids WHERE CHANGE_DETECTED() QUALIFY price = MAX(price) OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP()) AND ROW_NUMBER() OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP()) > 1
+
+-- case order_by_two
+SELECT auction, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAMP(), price) AS r, LAG(price) OVER (ORDER BY CHANGE_TIMESTAMP(), _id DESC) AS l FROM bids WHERE CHANGE_DETECTED()
+
+-- case union_of_windows_and_joins
+SELECT _id AS id, LAG(_id) OVER (ORDER BY CHANGE_TIMESTAMP()) AS l FROM bids WHERE CHANGE_DETECTED()
+UNION ALL SELECT c._id, p._id FROM clicks c JOIN products p ON p._id = c.visitor WHERE CHANGE_DETECTED(c)
