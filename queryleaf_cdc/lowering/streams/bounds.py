@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,6 +104,21 @@ def _of_one_time(join: Join) -> Bound | None:
 
 def _comparisons(condition: Expr | None) -> Iterator[tuple[Expr, Expr]]:
     """Pairs of which the first is at most the second."""
+    return itertools.starmap(_of_times, _compared(condition))
+
+
+def _of_times(low: Expr, high: Expr) -> tuple[Expr, Expr]:
+    """``low <= a - b`` as ``b + low <= a``, and ``a - b <= high`` as ``a <= b + high``."""
+    match low, high:
+        case Literal(Interval()), Call("-", (one, other)):
+            return Call("+", (other, low), low.span), one
+        case Call("-", (one, other)), Literal(Interval()):
+            return one, Call("+", (other, high), high.span)
+        case _:
+            return low, high
+
+
+def _compared(condition: Expr | None) -> Iterator[tuple[Expr, Expr]]:
     for term in conjuncts(condition):
         match term:
             case Call("BETWEEN", (value, low, high)):

@@ -46,12 +46,45 @@ def delay_of(node: Node, expr: Expr) -> int | None:
             return delay + window[2] if window is not None and delay is not None else None
 
 
+def comes_after(node: Node, expr: Expr) -> int | None:
+    """As ``delay_of``, where all rows for which the expression is the same come in one step, exactly so long behind it:
+    groups of one window, when it has ended."""
+    origin, found = definition(node, expr)
+    match origin, found:
+        case _, Call("+" | "-" as operator, (time, Literal(Interval(0, days, milliseconds)))):
+            after = comes_after(origin, time)
+            shift = days * _DAY + milliseconds
+            return None if after is None else after - shift if operator == "+" else after + shift
+        case Closing(start=start, size=size, every_change=False, lag=lag), Field(path=(at,)) if at == start and size:
+            return size + lag
+        case Concat(inputs), Field():
+            times = {comes_after(each, found) for each in inputs}
+            return times.pop() if len(times) == 1 else None
+        case Meet(kind="INNER", before=0, after=0), Field(path=(int() as at,)):
+            return _met_after(origin, at)
+        case _:
+            return None
+
+
+def _met_after(node: Meet, at: int) -> int | None:
+    """Sides of the same times: both rows are there when the later one comes."""
+    left, right = comes_after(node.left, node.left_time), comes_after(node.right, node.right_time)
+    is_left = at < node.left_width
+    own = comes_after(node.left, column(at)) if is_left else comes_after(node.right, column(at - node.left_width))
+    if left is None or right is None or own is None:
+        return None
+    return own - (left if is_left else right) + max(left, right)
+
+
 def window_of(origin: Node, expr: Expr) -> tuple[Node, Expr, int] | None:
     """The time whose window begins where the expression says, over the node's rows, and the window's length."""
     match origin, expr:
         case Closing(start=start, size=size), Field(path=(at,)) if at == start and size:
-            end = Call("+", (expr, Literal(Interval(0, 0, size), expr.span)), expr.span)
-            return origin, end, size
+            return _from_its_start(origin, expr, size)
+        case Concat(inputs), Field():
+            windows = [window_of(*definition(each, expr)) for each in inputs]
+            sizes = {each[2] if each is not None else None for each in windows}
+            return _from_its_start(origin, expr, sizes.pop()) if len(sizes) == 1 else None
         case Unnest(input, Call("HOP_STARTS", (time, _, Literal(Interval(0, days, milliseconds))))), _ if (
             expr == column(width(input))
         ):
@@ -62,6 +95,13 @@ def window_of(origin: Node, expr: Expr) -> tuple[Node, Expr, int] | None:
             return origin, time, _UNITS[unit.lower()]
         case _:
             return None
+
+
+def _from_its_start(origin: Node, start: Expr, size: int | None) -> tuple[Node, Expr, int] | None:
+    """The window of the last time that its rows may have."""
+    if size is None:
+        return None
+    return origin, Call("+", (start, Literal(Interval(0, 0, size), start.span)), start.span), size
 
 
 def lag_of(node: Node, expr: Expr) -> int:

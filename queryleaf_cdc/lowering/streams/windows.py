@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from queryleaf_cdc.errors import CompileError
-from queryleaf_cdc.lowering.streams.delays import delay_of, window_of
+from queryleaf_cdc.lowering.streams.delays import comes_after, delay_of, window_of
 from queryleaf_cdc.lowering.streams.lineage import definition
 from queryleaf_cdc.lowering.views.relation import column
-from queryleaf_cdc.plans.dataflow import Closing, Node, WindowFunction
-from queryleaf_cdc.syntax.expressions import Call, Expr, Field, Frame, Literal
-from queryleaf_cdc.values import Interval
+from queryleaf_cdc.plans.dataflow import Node, WindowFunction
+from queryleaf_cdc.syntax.expressions import Expr, Frame
 
 _LOOKING_AHEAD = ("LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST", "SESSION_START", "SESSION_END")
 
@@ -40,19 +39,7 @@ def _so_far(function: WindowFunction) -> Frame:
 
 def comes_at_once(input: Node, partition_by: Sequence[Expr]) -> bool:
     """Whether all rows of each partition come together: groups of one window of time, when it has ended."""
-    return any(_is_of_ended_window(input, each) for each in partition_by)
-
-
-def _is_of_ended_window(input: Node, expr: Expr) -> bool:
-    """Whether it is the beginning of the groups' window, or as far behind it for each."""
-    origin, found = definition(input, expr)
-    match origin, found:
-        case _, Call("+" | "-", (time, Literal(Interval()))):
-            return _is_of_ended_window(origin, time)
-        case Closing(start=start, size=size, every_change=every), Field(path=(at,)):
-            return at == start and bool(size) and not every
-        case _:
-            return False
+    return any(comes_after(input, each) is not None for each in partition_by)
 
 
 def ends_of(input: Node, keys: int) -> tuple[int, int, int] | None:

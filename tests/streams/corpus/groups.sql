@@ -261,3 +261,46 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY s.first, p.category ORDER BY s.n DESC, p
 WITH sold AS (SELECT product, COUNT(*) AS n, TUMBLE(moment, INTERVAL '20 minutes') AS first FROM orders WHERE op = 'INSERT' GROUP BY ALL)
 SELECT s.first, p.category, p.name, s.n FROM sold s JOIN products p ON p._id = s.product
 QUALIFY ROW_NUMBER() OVER (PARTITION BY s.first, p.category ORDER BY s.n DESC, p.name) = 1
+
+-- case three_level_groups
+WITH c AS (SELECT page, visitor, COUNT(*) AS n, window_start AS w FROM clicks WHERE CHANGE_DETECTED() GROUP BY page, visitor, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')),
+d AS (SELECT w, page, SUM(n) AS s FROM c GROUP BY w, page)
+SELECT w, MAX(s) AS m, COUNT(*) AS pages FROM d GROUP BY w HAVING COUNT(*) > 1
+
+-- case union_of_windowed_then_grouped
+WITH a AS (SELECT 'c' AS k, COUNT(*) AS n, window_start AS w FROM clicks WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
+ UNION ALL SELECT 'b', COUNT(*), window_start FROM bids WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes'))
+SELECT w, SUM(n) AS n, MAX(k) AS k FROM a GROUP BY w
+-- duckdb
+WITH a AS (SELECT 'c' AS k, COUNT(*) AS n, TUMBLE(moment, INTERVAL '10 minutes') AS w FROM clicks GROUP BY ALL UNION ALL SELECT 'b', COUNT(*), TUMBLE(moment, INTERVAL '10 minutes') FROM bids GROUP BY ALL)
+SELECT w, SUM(n) AS n, MAX(k) AS k FROM a GROUP BY w
+
+-- case union_of_windowed_then_ranked
+WITH a AS (SELECT 'c' AS k, COUNT(*) AS n, window_start AS w FROM clicks WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
+ UNION ALL SELECT 'b', COUNT(*), window_start FROM bids WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes'))
+SELECT w, k, n, RANK() OVER (PARTITION BY w ORDER BY n DESC) AS r FROM a
+-- duckdb
+WITH a AS (SELECT 'c' AS k, COUNT(*) AS n, TUMBLE(moment, INTERVAL '10 minutes') AS w FROM clicks GROUP BY ALL UNION ALL SELECT 'b', COUNT(*), TUMBLE(moment, INTERVAL '10 minutes') FROM bids GROUP BY ALL)
+SELECT w, k, n, RANK() OVER (PARTITION BY w ORDER BY n DESC) AS r FROM a
+
+-- case coalesce_old_new_key
+SELECT COALESCE(OLD.status, 'none') || '>' || status AS step, COUNT(*) AS n FROM orders WHERE CHANGE_DETECTED() AND CHANGE_TYPE() <> 'DELETE' GROUP BY step EMIT CHANGES
+-- duckdb
+SELECT COALESCE(old_status, 'none') || '>' || status AS step, COUNT(*) OVER (PARTITION BY COALESCE(old_status, 'none') || '>' || status ORDER BY moment) AS n FROM orders WHERE op <> 'DELETE'
+
+-- case having_alias
+SELECT page, COUNT(*) AS n, SUM(ms) / n AS mean FROM clicks WHERE CHANGE_DETECTED() GROUP BY page, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '5 minutes') HAVING n > 1 AND mean > 200
+
+-- case count_if_case_null
+SELECT SUM(CASE WHEN region IS NULL THEN 1 END) AS nulls, COUNT(region) AS r, AVG(CASE region WHEN 'north' THEN total END) AS a FROM orders WHERE CHANGE_DETECTED() GROUP BY TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '20 minutes')
+
+-- case tumble_by_own_time
+SELECT region, COUNT(*) AS n, window_start AS first FROM orders WHERE CHANGE_DETECTED() AND CHANGE_TYPE() = 'INSERT' GROUP BY region, TUMBLE(placed, INTERVAL '10 minutes') EMIT CHANGES
+-- duckdb
+SELECT region, COUNT(*) OVER (PARTITION BY region, TUMBLE(placed, INTERVAL '10 minutes') ORDER BY moment) AS n, TUMBLE(placed, INTERVAL '10 minutes') AS first FROM orders WHERE op = 'INSERT'
+
+-- case array_agg_of_structs
+SELECT visitor, COUNT(*) AS n, ARRAY_AGG(page ORDER BY ms DESC, _id) FILTER (WHERE ms > 100) AS pages, window_start AS w FROM clicks WHERE CHANGE_DETECTED() GROUP BY visitor, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')
+
+-- case unnest_group_having
+SELECT i.item, COUNT(DISTINCT o.customer) AS c, window_end AS past FROM orders o CROSS JOIN UNNEST(o.items) AS i(item) WHERE CHANGE_DETECTED(o) AND i.item IN (1, 2) GROUP BY i.item, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes') HAVING COUNT(*) >= 2

@@ -120,3 +120,35 @@ LEFT JOIN (SELECT order_id, amount, CHANGE_TIMESTAMP() AS t FROM payments WHERE 
 -- case joined_or_condition
 SELECT o.id, p.id AS pid FROM (SELECT _id AS id, customer, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED()) o
 LEFT JOIN (SELECT _id AS id, order_id, customer, CHANGE_TIMESTAMP() AS t FROM payments WHERE CHANGE_DETECTED()) p ON (p.order_id = o.id OR p.customer = o.customer) AND p.t BETWEEN o.t AND o.t + INTERVAL '2 minutes'
+
+-- case join_of_windows_ranked
+WITH a AS (SELECT customer, SUM(total) AS bought, window_start AS first FROM orders WHERE CHANGE_DETECTED() GROUP BY customer, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes')),
+b AS (SELECT customer, SUM(amount) AS paid, window_start AS first FROM payments WHERE CHANGE_DETECTED() GROUP BY customer, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes'))
+SELECT a.first, a.customer, RANK() OVER (PARTITION BY a.first ORDER BY a.bought - b.paid DESC, a.customer) AS r FROM a JOIN b ON a.customer = b.customer AND a.first = b.first
+-- duckdb
+WITH a AS (SELECT customer, SUM(total) AS bought, TUMBLE(moment, INTERVAL '10 minutes') AS first FROM orders GROUP BY ALL),
+b AS (SELECT customer, SUM(amount) AS paid, TUMBLE(moment, INTERVAL '10 minutes') AS first FROM payments GROUP BY ALL)
+SELECT a.first, a.customer, RANK() OVER (PARTITION BY a.first ORDER BY a.bought - b.paid DESC, a.customer) AS r FROM a JOIN b ON a.customer = b.customer AND a.first = b.first
+
+-- case join_bound_diff
+SELECT a.id, b.id AS other FROM (SELECT _id AS id, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) a
+JOIN (SELECT _id AS id, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) b
+ON b.t - a.t BETWEEN INTERVAL '0 seconds' AND INTERVAL '30 seconds'
+
+-- case self_meet_left
+SELECT a.id, a.page, b.page AS next FROM (SELECT _id AS id, visitor, page, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) a
+LEFT JOIN (SELECT visitor, page, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED() AND page = '/pay') b ON b.visitor = a.visitor AND b.t > a.t AND b.t <= a.t + INTERVAL '10 minutes'
+
+-- case right_join_streams
+SELECT a.id, b.bid FROM (SELECT _id AS id, visitor, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) a
+RIGHT JOIN (SELECT _id AS bid, bidder, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) b ON b.bidder = a.visitor AND a.t BETWEEN b.t - INTERVAL '2 minutes' AND b.t
+
+-- case join_inequalities_2
+SELECT a.id, b.id AS other FROM (SELECT _id AS id, price, bidder, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) a
+JOIN (SELECT _id AS id, price, bidder, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) b
+ON a.t < b.t AND b.t - a.t < INTERVAL '2 minutes' AND a.price > b.price AND a.bidder <> b.bidder
+
+-- case join_bound_diff_left
+SELECT a.id, b.id AS other FROM (SELECT _id AS id, visitor, CHANGE_TIMESTAMP() AS t FROM clicks WHERE CHANGE_DETECTED()) a
+LEFT JOIN (SELECT _id AS id, bidder, CHANGE_TIMESTAMP() AS t FROM bids WHERE CHANGE_DETECTED()) b
+ON a.visitor = b.bidder AND a.t - b.t >= INTERVAL '-1 minute' AND INTERVAL '2 minutes' > a.t - b.t

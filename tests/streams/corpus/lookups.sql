@@ -94,3 +94,10 @@ SELECT c.country, m.x, AVG(m.x) OVER (PARTITION BY c.country ORDER BY m.t ROWS 3
 -- case group_on_join_windows_key
 WITH o AS (SELECT customer, total, CHANGE_TIMESTAMP() AS t FROM orders WHERE CHANGE_DETECTED())
 SELECT o.customer, SUM(o.total) AS s FROM o JOIN customers c ON c._id = o.customer AND c.country = 'NL' GROUP BY o.customer, TUMBLE(o.t, INTERVAL '10 minutes') HAVING SUM(o.total) > 100
+
+-- case lookup_of_closed_groups
+WITH c AS (SELECT visitor, COUNT(*) AS n, window_start AS w FROM clicks WHERE CHANGE_DETECTED() GROUP BY visitor, TUMBLE(CHANGE_TIMESTAMP(), INTERVAL '10 minutes'))
+SELECT c.w, k.name, c.n FROM c LEFT JOIN customers k ON k._id = c.visitor + 1 WHERE c.n > (SELECT MIN(level) FROM customers z WHERE z.country = k.country)
+
+-- case exists_correlated_two
+SELECT _id FROM payments p WHERE CHANGE_DETECTED() AND EXISTS (SELECT 1 FROM customers c WHERE c._id = p.customer AND c.level >= 1 AND c.country <> 'FR') AND amount < 100

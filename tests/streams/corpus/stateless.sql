@@ -71,3 +71,9 @@ SELECT _id, op FROM orders WHERE op = 'DELETE' OR op = 'UPDATE' AND total IS DIS
 
 -- case negated_logic
 SELECT _id FROM orders WHERE CHANGE_DETECTED() AND NOT (region = 'north' OR total < 40) ORDER BY _id
+
+-- case not_in_list_null
+SELECT _id FROM orders WHERE CHANGE_DETECTED() AND region NOT IN ('north') ORDER BY _id
+
+-- case unnest_left_empty
+SELECT o._id AS id, i.item FROM orders o LEFT JOIN UNNEST(o.items) AS i(item) ON TRUE WHERE CHANGE_DETECTED(o) AND CHANGE_TYPE() = 'INSERT'

@@ -174,3 +174,20 @@ SELECT auction, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY CHANGE_TIMESTAM
 -- case union_of_windows_and_joins
 SELECT _id AS id, LAG(_id) OVER (ORDER BY CHANGE_TIMESTAMP()) AS l FROM bids WHERE CHANGE_DETECTED()
 UNION ALL SELECT c._id, p._id FROM clicks c JOIN products p ON p._id = c.visitor WHERE CHANGE_DETECTED(c)
+
+-- case partition_by_old
+SELECT _id, COUNT(*) OVER (PARTITION BY OLD.status, status ORDER BY CHANGE_TIMESTAMP()) AS n, SUM(total - COALESCE(OLD.total, 0)) OVER (ORDER BY CHANGE_TIMESTAMP()) AS turnover FROM orders WHERE CHANGE_DETECTED()
+
+-- case window_on_deletes_only
+SELECT _id, OLD.total AS t, SUM(OLD.total) OVER (ORDER BY CHANGE_TIMESTAMP()) AS gone FROM orders WHERE CHANGE_DETECTED() AND CHANGE_TYPE() = 'DELETE'
+
+-- case time_since_previous_status
+SELECT _id, status, EXTRACT(EPOCH FROM CHANGE_TIMESTAMP() - LAG(CHANGE_TIMESTAMP()) OVER (PARTITION BY _id ORDER BY CHANGE_TIMESTAMP())) AS secs FROM orders WHERE CHANGE_DETECTED(status)
+-- duckdb
+SELECT _id, status, EXTRACT(EPOCH FROM moment - LAG(moment) OVER (PARTITION BY _id ORDER BY moment)) AS secs FROM orders WHERE op <> 'UPDATE' OR status IS DISTINCT FROM old_status
+
+-- case daily_reset_running
+SELECT _id, SUM(ms) OVER (PARTITION BY visitor, DATE_TRUNC('minute', CHANGE_TIMESTAMP()) ORDER BY CHANGE_TIMESTAMP()) AS s FROM clicks WHERE CHANGE_DETECTED()
+
+-- case running_max_age
+SELECT _id, MAX(placed) OVER (ORDER BY CHANGE_TIMESTAMP()) AS latest, MIN(EXTRACT(EPOCH FROM CHANGE_TIMESTAMP() - placed)) OVER (PARTITION BY region ORDER BY CHANGE_TIMESTAMP() ROWS 3 PRECEDING) AS m FROM orders WHERE CHANGE_DETECTED()
