@@ -11,9 +11,9 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
-from queryleaf_cdc.dataflow.rows import identity
 from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
+from queryleaf_cdc.functions.bson_order import equal
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource
 from queryleaf_cdc.mongo.deployment import latest_time, require_replica_set
 from queryleaf_cdc.mongo.faults import WorkerFault, server_errors
@@ -186,7 +186,7 @@ class Changelog(RowStream):
 
 def _are_same(before: Document | None, after: Document | None) -> bool:
     """Rows of equal values. To Python 1 is True, and documents are the same whatever the order of their fields."""
-    return before == after and identity(before) == identity(after)
+    return before == after and equal(before, after)
 
 
 def _has_images(event: dict[str, Any]) -> bool:
