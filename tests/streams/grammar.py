@@ -5,7 +5,7 @@ which the window goes by, as what was given out is not revised; DuckDB is asked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -15,8 +15,9 @@ from tests.streams.recorded import Recorded
 from tests.views.aggregates import aggregate
 from tests.views.documents import Collection
 from tests.views.drawing import Draw, Kind, Relation, Value, of_kind, plain
-from tests.views.expressions import Condition, comparison, condition, literal, value, variant
+from tests.views.expressions import Condition, comparison, condition, direction, literal, order, value, variant
 from tests.views.texts import Items, Optional, Pair, Text, duckdb, joined, listed, ours
+from tests.views.windows import Window, window_function
 
 _KINDS = (Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.TIME, Kind.BOOL)
 _SPANS = (0, 1, 10, 60)
@@ -317,20 +318,63 @@ class Grammar:
         return keys, calls, having
 
     def _closed(self) -> Text:
+        groups = self._closed_groups()
+        return groups[0] if groups is not None else self._last_plain()
+
+    def ranked(self) -> Text:
+        """Windows over the groups of each window of time: rows of a partition come together, as in a view."""
+        groups = self._closed_groups()
+        if groups is None or not of_kind(groups[1], Kind.NUMBER):
+            return self.ranked()
+        text, known, keys = groups
+        alias = self.draw.alias()
+        named = [f"g{at}" for at in range(len(known))]
+        columns = [
+            Value(f"{alias}.{name}", each.kind, each.whole, True) for name, each in zip(named, known, strict=True)
+        ]
+        first = Value(f"{alias}.first", Kind.TIME, False, True)
+        unique = (*columns[:keys], first)
+        items = [f"{alias}.{name} AS {name}" for name in named]
+        calls = [
+            window_function(self.draw, (*columns, first), self._ranking(first, columns, unique), None, False)
+            for _ in range(self.draw.pick(1, 2, 3))
+        ]
+        listed_columns = [
+            *items,
+            f"{alias}.first AS first",
+            *(joined(e.text, f" AS w{n}") for n, e in enumerate(calls)),
+        ]
+        return joined("SELECT ", listed(listed_columns), " FROM (", text, f") AS {alias}")
+
+    def _ranking(self, first: Value, columns: Sequence[Value], unique: Sequence[Value]) -> Window:
+        partition = joined("PARTITION BY ", first.text)
+        match self.draw.random.randrange(4):
+            case 0:
+                return Window(partition, False, False, None)
+            case 1:
+                one = self.draw.one_of([*plain(columns), first])
+                return Window(joined(partition, " ORDER BY ", one.text, direction(self.draw)), False, True, None)
+            case _:
+                by = order(self.draw, [*plain(columns), first], unique)
+                return Window(joined(partition, " ORDER BY ", by), True, True, None)
+
+    def _closed_groups(self) -> tuple[Text, list[Value], int] | None:
+        """The query, its columns but the last one, ``first``, and how many of them are keys."""
         flow = self.meeting(2) if self.draw.chance(0.3) else self.flow(2)
         time = self.draw.one_of(flow.times) if flow.times else flow.time
         if time is None:
-            return self._last_plain()
+            return None
         if flow.times:
             flow = replace(flow, terms=(joined(time.text, " IS NOT NULL"),))
         keys, calls, having = self._grouped(flow)
         window, starts = self._window_of_time(time)
         listed_columns = [joined(each.text, f" AS g{at}") for at, each in enumerate((*keys, *calls))]
-        return joined(
+        text = joined(
             "SELECT ", listed([*listed_columns, Pair("window_start AS first", "starting AS first")]), " FROM ",
             Pair(ours(flow.text), f"{duckdb(flow.text)}{starts}"), self._where(flow), " GROUP BY ",
             listed([*(each.text for each in keys), window]), having,
         )  # fmt: skip
+        return text, [*keys, *calls], len(keys)
 
     def _window_of_time(self, time: Value) -> tuple[Text, str]:
         """For GROUP BY, and what DuckDB's FROM has besides."""
@@ -368,8 +412,16 @@ def draw_one_by_one(random: Random, recorded: Recorded) -> Question:
 
 
 def draw_any(random: Random, recorded: Recorded) -> Question:
+    return _drawn(random, recorded, Grammar.last)
+
+
+def draw_ranked(random: Random, recorded: Recorded) -> Question:
+    return _drawn(random, recorded, Grammar.ranked)
+
+
+def _drawn(random: Random, recorded: Recorded, shape: Callable[[Grammar], Text]) -> Question:
     grammar = Grammar(Draw(random, (), False, [0]), recorded)
-    text = grammar.last()
+    text = shape(grammar)
     named = grammar.named
     theirs = _with(named, duckdb) + duckdb(text)
     if random.random() < 0.4:

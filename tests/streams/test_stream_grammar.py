@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
@@ -10,16 +11,19 @@ import pytest
 from queryleaf_cdc.dataflow import along
 from queryleaf_cdc.dataflow.state import MemoryStore
 from tests.streams.engine import Stream, one_by_one
-from tests.streams.grammar import draw_any, draw_one_by_one
-from tests.streams.recorded import connected, draw_recorded
+from tests.streams.grammar import draw_any, draw_one_by_one, draw_ranked
+from tests.streams.queries import Question
+from tests.streams.recorded import Recorded, connected, draw_recorded
 from tests.streams.test_random_streams import ask
 from tests.views.comparison import difference
 
+Drawn = Callable[[Random, Recorded], Question]
 
-def check_any(seed: int, events: int = 200) -> None:
+
+def check_any(seed: int, events: int = 200, draw: Drawn = draw_any) -> None:
     random = Random(seed)
     recorded = draw_recorded(random, events)
-    question = draw_any(random, recorded)
+    question = draw(random, recorded)
     names, expected = ask(connected(recorded), question.duckdb)
     store = MemoryStore() if seed % 2 else None
     stream = Stream(question.sql, recorded.documents, store, timedelta(seconds=seed % 3))
@@ -44,3 +48,8 @@ def test_one_change_at_a_time(seed: int) -> None:
 def test_any(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(along, "_SLACK", (1, 3, 32)[seed % 3])  # partitions are shortened early, too
     check_any(seed)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_windows_over_the_groups_of_each_window(seed: int) -> None:
+    check_any(seed, draw=draw_ranked)
