@@ -65,6 +65,8 @@ class Stream:
         self._slack = slack
         self._cache_rows = cache_rows
         *_, statement = compile_sql(sql).statements
+        if isinstance(statement, StreamStatement):  # it needs no memory: sorted it takes the way of the others
+            *_, statement = compile_sql(f"{sql} ORDER BY 1").statements
         assert isinstance(statement, FlowStatement)
         plan = statement.plan
         self.tables = Documents(plan, documents or {})
