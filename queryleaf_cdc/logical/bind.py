@@ -140,7 +140,9 @@ class Binder:
     def expr(self, node: Expr, scope: Scope, allowed: Allowed = Allowed.NOTHING) -> Expr:
         """Binds an expression; ``allowed`` says what may be written in it."""
         match node:
-            case Literal() | Field() | Variable() | Star():
+            case Star():
+                raise CompileError("QL106", "* is no value", node.span, "name the column")
+            case Literal() | Field() | Variable():
                 return node
             case Name():
                 return scope.resolve(node)

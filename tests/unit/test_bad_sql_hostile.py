@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from queryleaf_cdc import CompileError, compile_sql
 from queryleaf_cdc.frontend import parse
 from queryleaf_cdc.source import Source
 
@@ -161,3 +162,24 @@ def test_no_damage_to_real_text_is_a_traceback(seed: int) -> None:
 def test_the_real_text_itself_is_right() -> None:
     statements, diagnostics = parse(Source(REAL))
     assert (len(statements), diagnostics) == (2, ())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM t WHERE * > 1",
+        "SELECT a FROM t WHERE CHANGE_DETECTED() AND t.* IS NULL",
+        "SELECT * + 1 AS x FROM t",
+        "SELECT a FROM t WHERE a IN (SELECT b FROM u WHERE * = 1)",
+        "SELECT COUNT(*) AS n FROM t GROUP BY a HAVING * > 1",
+        "SELECT a FROM t ORDER BY *",
+        "CREATE TRIGGER x AFTER INSERT ON t WHEN (* > 1) BEGIN DELETE FROM u WHERE a = 1; END",
+        "DELETE FROM t WHERE * = 1",
+        "CREATE MATERIALIZED VIEW v AS SELECT a FROM t WHERE * > 1",
+    ],
+)
+def test_a_star_is_no_value(sql: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        compile_sql(sql)
+    assert raised.value.code == "QL106"
+    assert raised.value.span is not None
