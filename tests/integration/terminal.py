@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import termios
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pexpect
 import pyte
@@ -12,6 +16,8 @@ from forked import ForkedTerminal
 
 SECONDS = 20
 _WHERE = "\x1b[6n"
+_PIECE = 1024
+"""bytes that a terminal takes at once"""
 
 
 class Terminal:
@@ -31,6 +37,7 @@ class Terminal:
         self._stream = pyte.Stream(self._screen)
         self.raw = ""
         """all that the program has written"""
+        self._unsent = b""
         spawn = ForkedTerminal if command[0] == "queryleaf-cdc" else pexpect.spawn
         self._child = spawn(
             command[0],
@@ -41,7 +48,7 @@ class Terminal:
             codec_errors="replace",
             cwd=cwd,
         )
-        self._child.delaybeforesend = None
+        os.set_blocking(self._child.child_fd, False)
 
     def __enter__(self) -> Terminal:
         return self
@@ -49,14 +56,27 @@ class Terminal:
     def __exit__(self, *exc: object) -> None:
         self._child.close(force=True)
 
+    @property
+    def pid(self) -> int:
+        return int(self._child.pid)
+
+    def modes(self) -> list[Any]:
+        """Of the terminal: how it treats what is typed and written."""
+        return termios.tcgetattr(self._child.child_fd)
+
     def type(self, text: str) -> None:
-        self._child.send(text)
+        """As fast as it is taken; what the program writes meanwhile is read."""
+        self._unsent += text.encode()
+        deadline = time.monotonic() + 3 * SECONDS
+        while self._send():
+            assert time.monotonic() < deadline, f"it takes no more keys:\n{self.text()}"
+            self._read(0.01)
 
     def enter(self, text: str) -> None:
         self.type(text + "\r")
 
     def press(self, control: str) -> None:
-        self._child.sendcontrol(control)
+        self.type(chr(ord(control) & 0x1F))
 
     def signal(self, number: int) -> None:
         self._child.kill(number)
@@ -103,6 +123,13 @@ class Terminal:
         self.raw += text
         for position, part in enumerate(text.split(_WHERE)):
             if position:  # a terminal answers where its cursor is
-                self._child.send(f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R")
+                self._unsent += f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R".encode()
             self._stream.feed(part)
+        self._send()
         return True
+
+    def _send(self) -> bytes:
+        """What the terminal does not take yet."""
+        with contextlib.suppress(BlockingIOError):
+            self._unsent = self._unsent[os.write(self._child.child_fd, self._unsent[:_PIECE]) :]
+        return self._unsent

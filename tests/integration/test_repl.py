@@ -359,6 +359,21 @@ def test_the_history_goes_on_after_a_restart(repl: Open, tmp_path: Path) -> None
         terminal.wait_for(r"SELECT 4242 AS first_session;")
 
 
+def test_the_history_is_searched(repl: Open) -> None:
+    """Enter takes what was found, Ctrl-C leaves the search."""
+    with repl() as terminal:
+        say(terminal, "SELECT 4000 + 242 AS first;", r"^ +4242$")
+        say(terminal, "SELECT 7 AS other;", r"^other$")
+        terminal.press("r")
+        terminal.type("first")
+        terminal.wait_for("SELECT 4000")
+        terminal.enter("")
+        say(terminal, "", r"^ +4242$[\s\S]*^ +4242$")
+        for keys in ("\x12\x03\x03", "\x12", "\x03", "\x03"):
+            terminal.type(keys)
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+
+
 @pytest.mark.skipif(shutil.which("less") is None, reason="no pager here")
 def test_a_tall_result_goes_to_a_pager(repl: Open, shop: Db) -> None:
     shop.orders.insert_many([{"_id": n} for n in range(100, 200)])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -17,39 +20,79 @@ def press() -> None:
 
 
 def test_a_key_that_is_held_down_interrupts_once() -> None:
+    def statement() -> None:
+        try:
+            press()
+        except KeyboardInterrupt:
+            press()
+            raise
+
     with Interrupts() as interrupts:
-        with pytest.raises(KeyboardInterrupt), interrupts.allowed():
-            try:
-                press()
-            except KeyboardInterrupt:
-                press()
-                raise
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.run(statement)
         press()
 
 
 def test_the_next_statement_can_be_interrupted_at_once() -> None:
     with Interrupts() as interrupts:
         for _ in range(2):
-            with pytest.raises(KeyboardInterrupt), interrupts.allowed():
-                press()
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.run(press)
 
 
 def test_what_does_not_end_can_be_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def statement() -> None:
+        try:
+            press()
+        except KeyboardInterrupt:
+            press()
+
     monkeypatch.setattr(module, "_AT_ONCE", 0.0)
-    with Interrupts() as interrupts, interrupts.allowed():
-        for _ in range(2):
-            with pytest.raises(KeyboardInterrupt):
-                press()
+    with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
+        interrupts.run(statement)
 
 
 def test_between_two_statements_nothing_is_interrupted() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interrupts() as interrupts:
         press()
-        with interrupts.allowed():
-            pass
+        interrupts.run(lambda: None)
         press()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_at_no_place_does_an_interrupt_leave_the_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal before each line and at each return of all that runs a statement: whatever is interrupted, the next
+    press is not."""
+    monkeypatch.setattr(module, "_AT_ONCE", 0.0)
+    with Interrupts() as interrupts:
+        places = run_and_press(interrupts, None)
+        for place in range(places):
+            with suppress(KeyboardInterrupt):
+                run_and_press(interrupts, place)
+            press()
+    assert places > 5
+
+
+def run_and_press(interrupts: Interrupts, at: int | None) -> int:
+    """How many places there were, and a press at one of them."""
+    seen = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal seen
+        if frame.f_code.co_filename in (module.__file__, __file__):
+            if seen == at:
+                sys.settrace(None)
+                press()
+            seen += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        interrupts.run(lambda: None)
+    finally:
+        sys.settrace(None)
+    return seen
 
 
 COMMAND = """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 _AT_ONCE = 1.0
@@ -13,15 +13,14 @@ _AT_ONCE = 1.0
 
 
 class Interrupts:
-    """SIGINT interrupts a statement, and nothing else: not the shell, in the moments between two statements. Several
-    within a second (a key held down) count as one: each would interrupt what the one before it has set going, up to
-    the shell itself.
+    """SIGINT interrupts a statement, and nothing else: not the shell, in the moments between two statements, and not
+    the prompt, for which Ctrl-C is a key. Several within a second (a key held down) count as one: each would interrupt
+    what the one before it has set going.
 
     Signals that end a program end it in order, with the terminal as it was and a private server stopped."""
 
     def __init__(self) -> None:
-        self._running = False
-        self._last = 0.0
+        self._last = -_AT_ONCE
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -34,18 +33,26 @@ class Interrupts:
         for number, before in self._before.items():
             signal.signal(number, before)
 
-    @contextlib.contextmanager
-    def allowed(self) -> Iterator[None]:
-        self._running, self._last = True, -_AT_ONCE
-        try:
-            yield
-        finally:
-            self._running = False
+    def run(self, statement: Callable[[], None]) -> None:
+        """Raises KeyboardInterrupt when it was interrupted; nothing is once this is left."""
+        self._last = -_AT_ONCE
+        _interruptible(statement)
 
-    def _interrupt(self, number: int, frame: object) -> None:
-        if self._running and time.monotonic() - self._last >= _AT_ONCE:
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if time.monotonic() - self._last >= _AT_ONCE and _is_in_statement(frame):
             self._last = time.monotonic()
             raise KeyboardInterrupt
+
+
+def _interruptible(statement: Callable[[], None]) -> None:
+    statement()
+
+
+def _is_in_statement(frame: FrameType | None) -> bool:
+    """A look at the stack: a variable would be set too late, or too soon, by the moment in which the signal comes."""
+    while frame is not None and frame.f_code is not _interruptible.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

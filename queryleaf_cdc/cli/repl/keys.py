@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -23,11 +24,12 @@ _FLOOD = 16
 
 def key_bindings(screen: Screen) -> KeyBindings:
     """Enter runs what is finished, else it begins a new line. What becomes too long is dropped as a whole, up to the
-    next Enter: half of a statement must never run."""
+    next Enter: half of a statement must never run. A search of the history has keys of its own."""
     keys = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER)
     dropped = 0
 
-    @keys.add("enter", filter=~Condition(_is_choosing))
+    @keys.add("enter", filter=typing & ~Condition(_is_choosing))
     def enter(event: KeyPressEvent) -> None:
         nonlocal dropped
         buffer = event.current_buffer
@@ -40,11 +42,11 @@ def key_bindings(screen: Screen) -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    @keys.add("enter", filter=Condition(_is_choosing))
+    @keys.add("enter", filter=typing & Condition(_is_choosing))
     def take_candidate(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
 
-    @keys.add("escape", "enter")
+    @keys.add("escape", "enter", filter=typing)
     def new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
 
@@ -58,13 +60,13 @@ def key_bindings(screen: Screen) -> KeyBindings:
         dropped += len(text) + len(event.current_buffer.text)
         event.current_buffer.reset()
 
-    @keys.add("c-c")
+    @keys.add("c-c", filter=typing)
     def interrupt(event: KeyPressEvent) -> None:
         nonlocal dropped
         dropped = 0
         event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
 
-    @keys.add("c-d", filter=Condition(_is_empty))
+    @keys.add("c-d", filter=typing & Condition(_is_empty))
     def end(event: KeyPressEvent) -> None:
         event.app.exit(exception=EOFError, style="class:exiting")
 

@@ -60,7 +60,11 @@ class Prompt:
         """The text that was typed. Raises KeyboardInterrupt for Ctrl-C, EOFError for Ctrl-D."""
         with _above(self._screen):
             return self._session.prompt(
-                self._prompt(), default=draft, pre_run=self._prepare, set_exception_handler=False
+                self._prompt(),
+                default=draft,
+                pre_run=self._prepare,
+                set_exception_handler=False,
+                handle_sigint=False,  # it would take one that comes before or after the prompt for a key
             )
 
     def _prepare(self) -> None:

@@ -35,16 +35,15 @@ def _turn(shell: Shell, prompt: Prompt, interrupts: Interrupts) -> None:
     except EOFError:
         shell.over = True
         return
-    with interrupts.allowed():
-        run(shell, text)
+    run(shell, text, interrupts)
 
 
-def run(shell: Shell, text: str) -> None:
+def run(shell: Shell, text: str, interrupts: Interrupts) -> None:
     """Runs what was typed, and says what went wrong. What is not finished goes on at the next prompt: a terminal that
     can do nothing but lines takes each of them for the whole."""
     reading = read(text)
     try:
-        shell.run(reading.items)
+        interrupts.run(lambda: shell.run(reading.items))
         shell.draft = f"{reading.rest}\n" if reading.rest else shell.draft
     except KeyboardInterrupt:
         shell.screen.say("\ninterrupted", "yellow")
