@@ -17,6 +17,7 @@ from queryleaf_cdc.lowering.one_shot import lower_one_shot_query
 from queryleaf_cdc.lowering.reads import walk_actions
 from queryleaf_cdc.mongo.async_clients import AsyncClients
 from queryleaf_cdc.mongo.catalog import Catalog, CatalogEntry
+from queryleaf_cdc.mongo.leaving import close_client
 from queryleaf_cdc.mongo.one_shot import connect, default_database, run_query, run_writes
 from queryleaf_cdc.mongo.sampling import SampledTables
 from queryleaf_cdc.mongo.status import read_status
@@ -395,7 +396,7 @@ class QueryLeaf:
         self._streams.close()
         self.stop()
         if self._owns_client:
-            self.client.close()
+            close_client(self.client)
             self._closed = True
 
     def __enter__(self) -> QueryLeaf:

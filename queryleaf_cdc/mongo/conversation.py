@@ -17,6 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from queryleaf_cdc.frozen import frozen
+from queryleaf_cdc.mongo.deployment import is_away
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class Server:
     def close(self, said: Close) -> None:
         session, self._session = self._session, None
         with contextlib.suppress(Exception):
-            if said.cursor_id:
+            if said.cursor_id and not is_away(self._database.client):
                 self._database.command("killCursors", "$cmd.aggregate", cursors=[said.cursor_id], session=session)
         with contextlib.suppress(Exception):
             if session is not None:

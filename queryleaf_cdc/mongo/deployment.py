@@ -30,6 +30,11 @@ def require_replica_set(client: MongoClient[dict[str, Any]]) -> str:
     return str(hello["setName"])
 
 
+def is_away(client: MongoClient[dict[str, Any]]) -> bool:
+    """Whether the client knows of no server that takes writes. Nothing is asked, so nothing is waited for."""
+    return not client.topology_description.has_writable_server()
+
+
 def address(client: MongoClient[dict[str, Any]]) -> str:
     """host:port of the server that writes go to. Raises ServerError QL503."""
     with server_errors("find the server"):

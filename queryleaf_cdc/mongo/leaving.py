@@ -1,9 +1,21 @@
-"""The end of a short process."""
+"""The end of a session, and of a short process."""
 
 from __future__ import annotations
 
 import atexit
 import sys
+
+import pymongo
+
+from queryleaf_cdc.mongo.handles import Client
+
+_GOODBYE_SECONDS = 1.0
+
+
+def close_client(client: Client) -> None:
+    """The server is told which sessions end, if it is there."""
+    with pymongo.timeout(_GOODBYE_SECONDS):
+        client.close()
 
 
 def leave_at_once() -> None:

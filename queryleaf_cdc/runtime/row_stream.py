@@ -6,7 +6,7 @@ import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -18,6 +18,8 @@ from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.values import Document
 
 RETRIES = 30
+_SILENT_FAILURES = 1
+"""attempts that nobody is told of: a server that is elected anew is back at the next one"""
 _PASSING = (Todo.RESUME, Todo.INVALIDATED)
 
 
@@ -78,6 +80,9 @@ class RowStream(ABC, Iterator[Row]):
         self._ready: deque[Row] = deque()
         self._failure: Exception | None = None
         """what happened behind the rows that are ready"""
+        self.on_trouble: Callable[[str | None], None] = lambda trouble: None
+        """told by the thread that reads why nothing comes, once, and None when it goes on"""
+        self._trouble: str | None = None
         self._closing = threading.Event()
         self._reading = threading.Lock()
 
@@ -171,12 +176,23 @@ class RowStream(ABC, Iterator[Row]):
         tried."""
         for attempt in itertools.count():
             try:
-                return source.next_batch()
+                batch = source.next_batch()
             except StreamFault as fault:
                 if self.closed:
                     return None
-                self._closing.wait(pause_after(fault, attempt))
+                pause = pause_after(fault, attempt)
+                if attempt >= _SILENT_FAILURES:
+                    self._tell(str(fault))
+                self._closing.wait(pause)
+            else:
+                self._tell(None)
+                return batch
         return None
+
+    def _tell(self, trouble: str | None) -> None:
+        before, self._trouble = self._trouble, trouble
+        if (before is None) is not (trouble is None):
+            self.on_trouble(trouble)
 
 
 def pause_after(fault: StreamFault, attempt: int) -> float:

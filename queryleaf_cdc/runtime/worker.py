@@ -12,7 +12,7 @@ from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ProgramBuilder
 from queryleaf_cdc.mongo.active import ActiveEntry
 from queryleaf_cdc.mongo.checkpoint import Checkpoint, CheckpointStore, read_checkpoint
-from queryleaf_cdc.mongo.deployment import ensure_internal_collections, require_replica_set, signal
+from queryleaf_cdc.mongo.deployment import ensure_internal_collections, is_away, require_replica_set, signal
 from queryleaf_cdc.mongo.faults import Conflict, Fenced, Unreachable
 from queryleaf_cdc.mongo.handles import Client, reliable
 from queryleaf_cdc.mongo.outbox import OutboxStore
@@ -27,6 +27,9 @@ from queryleaf_cdc.runtime.limits import Clock, Limits, SystemClock
 from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.tenure import Tenure
 from queryleaf_cdc.sinks.procedure import Procedure
+
+
+_AWAY_SECONDS = 3.0
 
 
 class Worker:
@@ -82,14 +85,15 @@ class Worker:
         self._stop.set()
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Ends after the transaction that is under way, and gives the lease back."""
+        """Ends after the transaction that is under way, and gives the lease back. That is not waited for while there is
+        no server to do it with: a successor then waits for the lease to run out."""
         self._stop.set()
         tenure = self._tenure
         if tenure is not None and tenure.reader is not None:
             tenure.reader.abandon()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+            thread.join(min(timeout, _AWAY_SECONDS) if is_away(self._database.client) else timeout)
 
     @property
     def state(self) -> str:

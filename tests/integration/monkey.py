@@ -176,13 +176,16 @@ class Monkey:
         return self._type("".join(self._random.choices(KEYS, k=self._random.choice((1, 3, 20)))))
 
     def held_down(self) -> str:
-        return self._type(
-            self._random.choice(("\x03", "\r", "\t", "\t" if self._jobs else "\x1a"))
-            * self._random.choice((5, 50, 300))
-        )
+        key = self._random.choice(("\x03", "\r", "\t", "\t" if self._jobs else "\x1a"))
+        return self._type(key * self._random.choice((5, 50, 300)))
 
     def paste(self) -> str:
-        text = "INSERT INTO log (n) VALUES (1); " * self._random.choice((10, 3000))
+        """A long one at the prompt only: while a statement runs the terminal takes 4,096 bytes, and then no key at all,
+        not even Ctrl-C."""
+        times = self._random.choice((10, 3000))
+        if times > 100:
+            self.answers()
+        text = "INSERT INTO log (n) VALUES (1); " * times
         return self._type(self._random.choice((f"\x1b[200~{text}\x1b[201~", text)) + "\r")
 
     def resize(self) -> str:

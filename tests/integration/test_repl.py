@@ -310,9 +310,10 @@ def test_a_stream_goes_on_in_a_terminal_that_is_resized(repl: Open, shop: Db, co
 
 
 def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, str], tmp_path: Path) -> None:
-    """The stream waits for it, as for one that is elected anew; Ctrl-C ends that, and the shell says what is wrong."""
+    """The stream says so, and waits for it; Ctrl-C ends that, and the shell says what is wrong."""
     with contextlib.ExitStack() as stack:
-        uri = stack.enter_context(start_embedded())
+        server = stack.enter_context(contextlib.ExitStack())
+        uri = server.enter_context(start_embedded(tmp_path / "data"))
         shop = stack.enter_context(MongoClient(uri, serverSelectionTimeoutMS=500))["shop"]
         command = [*REPL, "--uri", f"{uri}&serverSelectionTimeoutMS=500", "--db", "shop"]
         terminal = stack.enter_context(Terminal(command, environment, cwd=str(tmp_path)))
@@ -324,13 +325,33 @@ def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, st
         shop.orders.insert_one({"_id": 4711})
         terminal.wait_for("^4711$")
         os.kill(shop.command("serverStatus")["pid"], signal.SIGKILL)
-        terminal.settled(2)
+        terminal.wait_for("^the server is away; waiting for it$")
+        server.close()
+        assert server.enter_context(start_embedded(tmp_path / "data")) == uri
+        terminal.wait_for("^the server is back$")
+        shop.orders.insert_one({"_id": 4712})
+        terminal.wait_for("^4712$")
+        os.kill(shop.command("serverStatus")["pid"], signal.SIGKILL)
+        terminal.settled(0.5)
         terminal.press("c")
-        terminal.wait_for(r"^\(1 row\)$|interrupted")
+        terminal.wait_for(r"^\(2 rows\)$")
         terminal.enter("SELECT 1 AS one;")
         terminal.wait_for("QL503", 60)
         terminal.press("d")
         assert terminal.ended(60) == 0
+        assert "Traceback" not in terminal.raw
+
+
+def test_a_worker_whose_server_is_away_holds_up_nobody_at_the_end(environment: dict[str, str], tmp_path: Path) -> None:
+    """With the time for finding a server as it is, each of the worker's last words would take five seconds."""
+    with start_embedded() as uri, Terminal([*REPL, "--uri", uri, "--db", "shop"], environment) as terminal:
+        terminal.wait_for(PROMPT)
+        say(terminal, "\\run", "the worker runs")
+        terminal.wait_for("^worker: running")
+        with MongoClient[dict[str, Any]](uri) as client:
+            os.kill(client.admin.command("serverStatus")["pid"], signal.SIGKILL)
+        terminal.press("d")
+        assert terminal.ended(12) == 0
         assert "Traceback" not in terminal.raw
 
 

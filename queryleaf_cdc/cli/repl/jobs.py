@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ MOST = 20
 _PACE = 500
 """rows after which a job lets the terminal take a breath: what is not read yet waits in the server"""
 _BREATH = 0.1
+_END_SECONDS = 2.0
+"""for the server to end the cursors; one that is away is not waited for any longer"""
 
 ShowRow = Callable[[Arrangement, Any, str], Arrangement]
 
@@ -35,11 +38,14 @@ class Job:
         self._thread = threading.Thread(target=self._work, name=f"queryleaf-job-{self.number}", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
+    def close(self) -> None:
+        """Nothing is shown after this; the thread ends soon."""
         self._ended.set()
         self.rows.close()
+
+    def join(self, seconds: float) -> None:
         if self._thread is not None:
-            self._thread.join(5)
+            self._thread.join(seconds)
 
     def _work(self) -> None:
         arrangement = Arrangement()
@@ -80,12 +86,16 @@ class Jobs:
         job = self._jobs.pop(number, None)
         if job is None:
             raise InputError("QL451", f"there is no job {number}", hint=r"\jobs lists them")
-        job.end()
+        job.close()
+        job.join(_END_SECONDS)
         return job
 
     def all(self) -> tuple[Job, ...]:
         return tuple(self._jobs.values())
 
     def close(self) -> None:
-        for number in list(self._jobs):
-            self.kill(number)
+        for each in self._jobs.values():
+            each.close()
+        deadline = time.monotonic() + _END_SECONDS
+        for each in self._jobs.values():
+            each.join(max(0.0, deadline - time.monotonic()))

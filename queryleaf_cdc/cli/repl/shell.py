@@ -137,6 +137,8 @@ class Shell:
 
     def _stream(self, sql: Sql, show: ShowRow) -> None:
         rows = self.ql.stream(sql.text)
+        if self.interactive:
+            rows.on_trouble = self._tell_of_trouble
         if sql.background:
             job = self.jobs.start(sql.text, rows, show)
             self.screen.say(rf"[{job.number}] streams in the background; \kill {job.number} ends it", "dim")
@@ -154,6 +156,9 @@ class Shell:
             if not self.interactive:
                 raise
             self.screen.say(f"\n({counted(arrangement.rows, 'row')})")
+
+    def _tell_of_trouble(self, trouble: str | None) -> None:
+        self.screen.say("the server is back" if trouble is None else "the server is away; waiting for it", "dim")
 
     def show_row(self, before: layout.Arrangement, row: layout.Row, mark: str = "") -> layout.Arrangement:
         """One more row of a stream; ``mark`` stands before each of its lines."""
