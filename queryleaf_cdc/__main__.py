@@ -16,6 +16,7 @@ def program() -> None:
 
     if interruptible:
         signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _swallowed
     try:
         main()
     except RuntimeError as error:  # Python 3.11 and older wrap what comes while a class is made
@@ -30,6 +31,13 @@ def program() -> None:
 def _interrupt(number: int, frame: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise KeyboardInterrupt
+
+
+def _swallowed(what: sys.UnraisableHookArgs) -> None:
+    """An interrupt that came while Python cleared something away: it would be lost, but for a traceback."""
+    if isinstance(what.exc_value, KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    sys.__unraisablehook__(what)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import json
 import shutil
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import click
@@ -17,6 +17,9 @@ from queryleaf_cdc.cli.connection import Connection, connected
 from queryleaf_cdc.cli.inputs import read_sql, show_warnings
 
 _BAR_WIDTH = 20
+
+Stop = SimpleQueue[int]
+"""Signals that came. Unlike an Event it may be told by a handler that is interrupted by another signal."""
 
 
 @click.command("apply")
@@ -54,9 +57,9 @@ def register(ql: Any, files: tuple[Path, ...], dry_run: bool = False) -> list[tu
 @connected
 def run_command(files: tuple[Path, ...], connection: Connection) -> None:
     """Register what FILES hold; work until SIGINT or SIGTERM."""
-    stop = threading.Event()
+    stop: Stop = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: stop.put(number))
     with connection.open() as ql:
         if connection.embedded is not None:
             click.echo(f"server: {embedded_uri(ql)}", err=True)
@@ -76,12 +79,21 @@ def embedded_uri(ql: Any) -> str:
     return uri_of(ql.client.address[1])
 
 
-def _report_until(stop: threading.Event, worker: Any) -> None:
+def _is_told(stop: Stop, seconds: float) -> bool:
+    """Within so many seconds."""
+    try:
+        stop.get(timeout=seconds)
+    except Empty:
+        return False
+    return True
+
+
+def _report_until(stop: Stop, worker: Any) -> None:
     """One line a second: on a terminal in place, else JSON lines. Raises the error that ends the worker."""
     terminal = sys.stdout.isatty()
     before, since = worker.metrics.events, time.monotonic()
     said: dict[str, str] = {}
-    while not stop.wait(1.0):
+    while not _is_told(stop, 1.0):
         worker.check()
         said = _say_reasons(said, worker.reasons())
         now, at = worker.metrics.events, time.monotonic()

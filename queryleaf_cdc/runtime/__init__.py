@@ -7,7 +7,7 @@
                                                                                            no running worker needed
     worker = Worker(client, "shop", build_program, procedures, limits=Limits(), clock=...)
     worker.start()            background; raises ServerError when the server cannot do it at all
-    worker.run()              foreground until request_stop() (safe in a signal handler) or stop(); raises ServerError
+    worker.run()              foreground until stop() in another thread; raises ServerError
     worker.stop(timeout)      ends after the transaction under way, gives the lease back
     worker.drain(timeout)     all that was committed before is processed, its consequences too, views are built, and
                               calls delivered; TimeoutError otherwise

@@ -28,7 +28,6 @@ from queryleaf_cdc.runtime.metrics import Metrics
 from queryleaf_cdc.runtime.tenure import Tenure
 from queryleaf_cdc.sinks.procedure import Procedure
 
-
 _AWAY_SECONDS = 3.0
 
 
@@ -74,15 +73,11 @@ class Worker:
         self._thread.start()
 
     def run(self) -> None:
-        """Works in this thread until ``stop`` is called from another one (or a signal handler).
+        """Works in this thread until ``stop`` is called from another one.
 
         Raises ServerError when it cannot go on."""
         self._prepare()
         self._work()
-
-    def request_stop(self) -> None:
-        """Asks ``run`` to end soon; safe in a signal handler."""
-        self._stop.set()
 
     def stop(self, timeout: float = 30.0) -> None:
         """Ends after the transaction that is under way, and gives the lease back. That is not waited for while there is

@@ -290,7 +290,8 @@ class Monkey:
             self.terminal.wait_for(r"^bash> ?\Z", PATIENCE)
             assert self.terminal.modes() == self._modes, "the terminal is not as it was"
             self.terminal.enter("exit $?")
-        assert self.terminal.ended(PATIENCE) == 0
+        code = self.terminal.ended(PATIENCE)
+        assert code == 0, f"it ended with {code}:\n{self.terminal.text()[-2000:]}"
         self.looks_right()
         if not self._jobs:
             assert self.terminal.modes() == self._modes, "the terminal is not as it was"
@@ -298,7 +299,8 @@ class Monkey:
         while left := [each for each in family if Path(f"/proc/{each}").exists()]:
             assert time.monotonic() < until, f"left over: {[name_of(each) for each in left]}"
             time.sleep(0.1)
-        assert list((self._folder / "tmp").iterdir()) == []
+        files = list((self._folder / "tmp").iterdir())
+        assert files == [], f"left over: {files}"
 
 
 def children(pid: int) -> list[int]:

@@ -129,6 +129,18 @@ def test_register_work_look_pause_resume_drop(
     assert json.loads(command("list", "--json").stdout) == []
 
 
+@pytest.mark.usefixtures("command")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_to_end_again_and_again(environment: dict[str, str], tmp_path: Path, number: int) -> None:
+    """A handler may be interrupted by the next signal, wherever it is."""
+    with worker(environment, tmp_path) as process:
+        wait_until(lambda: (tmp_path / "out").read_text() != "")
+        for _ in range(20_000):
+            process.send_signal(number)
+        assert process.wait(20) in (0, -number)
+        assert (tmp_path / "err").read_text() == ""
+
+
 def status(command: Run) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(command("status", "--json").stdout)
     return found["note_big_orders"]  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -95,6 +96,31 @@ def run_and_press(interrupts: Interrupts, at: int | None) -> int:
     return seen
 
 
+class Cleared:
+    """Presses while it is cleared away; Python swallows what that raises."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self._number)
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_what_python_swallows_comes_again(
+    capsys: pytest.CaptureFixture[str], number: int, raised: type[BaseException]
+) -> None:
+    def statement() -> None:
+        Cleared(number)
+        time.sleep(10)
+
+    before = sys.unraisablehook
+    with Interrupts() as interrupts, pytest.raises(raised):
+        interrupts.run(statement)
+    assert sys.unraisablehook is before
+    assert capsys.readouterr().err == ""
+
+
 COMMAND = """
 import signal, sys, types
 from queryleaf_cdc.__main__ import program
@@ -104,6 +130,10 @@ def press():
 
 class Loading:
     def __set_name__(self, owner, name):
+        press()
+
+class Cleared:
+    def __del__(self):
         press()
 
 def main():
@@ -126,10 +156,18 @@ TWICE = "try:\n        press()\n    except KeyboardInterrupt:\n        press()"
         ("try: press()\n    except KeyboardInterrupt: end(130)", "", 130),
         ("type('Loaded', (), {'a': Loading()})", "", 130),
         (TWICE, "", -signal.SIGINT),
+        ("Cleared(); end(7)", "", -signal.SIGINT),
         ("sys.modules['threading']._register_atexit(press)", "import threading", -signal.SIGINT),
         ("press(); end(7)", "signal.signal(signal.SIGINT, signal.SIG_IGN)", 7),
     ],
-    ids=["once", "while a class is made", "twice", "after the command", "told to ignore it"],
+    ids=[
+        "once",
+        "while a class is made",
+        "twice",
+        "while something is cleared away",
+        "after the command",
+        "told to ignore it",
+    ],
 )
 def test_a_command_ends_without_a_word(body: str, before: str, code: int) -> None:
     text = COMMAND.format(body=body, before=before)

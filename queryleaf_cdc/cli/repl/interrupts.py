@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 _AT_ONCE = 1.0
+_A_MOMENT = 0.05
 """seconds"""
 
 
@@ -17,21 +20,26 @@ class Interrupts:
     the prompt, for which Ctrl-C is a key. Several within a second (a key held down) count as one: each would interrupt
     what the one before it has set going.
 
-    Signals that end a program end it in order, with the terminal as it was and a private server stopped."""
+    Signals that end a program end it in order, with the terminal as it was and a private server stopped.
+
+    Python swallows what is raised while it clears something away, with a traceback: then the signal comes again."""
 
     def __init__(self) -> None:
         self._last = -_AT_ONCE
         self._before: dict[int, Any] = {}
+        self._hook = sys.unraisablehook
 
     def __enter__(self) -> Interrupts:
         self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
         for number in _ENDING:
             self._before[number] = signal.signal(number, _end)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._swallowed
         return self
 
     def __exit__(self, *exc: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
+        sys.unraisablehook = self._hook
 
     def run(self, statement: Callable[[], None]) -> None:
         """Raises KeyboardInterrupt when it was interrupted; nothing is once this is left."""
@@ -42,6 +50,19 @@ class Interrupts:
         if time.monotonic() - self._last >= _AT_ONCE and _is_in_statement(frame):
             self._last = time.monotonic()
             raise KeyboardInterrupt
+
+    def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
+        match what.exc_value:
+            case KeyboardInterrupt():
+                threading.Timer(_A_MOMENT, self._again, (signal.SIGINT,)).start()
+            case SystemExit(code=int() as code):
+                threading.Timer(_A_MOMENT, self._again, (code - 128,)).start()
+            case _:
+                self._hook(what)
+
+    def _again(self, number: int) -> None:
+        self._last = -_AT_ONCE
+        signal.raise_signal(number)
 
 
 def _interruptible(statement: Callable[[], None]) -> None:
