@@ -5,18 +5,18 @@
     QueryLeaf(uri, database=...) ───┴──► execute / start / drain / stream / status
                                          one change stream → batches → one transaction each → checkpoint
 
-Nothing heavy is loaded before it is needed: sqlglot with the first compilation, pymongo with the first connection.
+Nothing is loaded before it is needed: sqlglot with the first compilation, pymongo with the first connection, and all
+but this file once the command has taken care of Ctrl-C.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from queryleaf_cdc.errors import CompileError, InputError, QueryLeafError, RunError, ServerError
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from queryleaf_cdc.compiler import Program, compile_sql
+    from queryleaf_cdc.errors import CompileError, InputError, QueryLeafError, RunError, ServerError
     from queryleaf_cdc.mongo.embedded import start_embedded
     from queryleaf_cdc.session import QueryLeaf, Result
 
@@ -36,6 +36,11 @@ __all__ = [
 ]
 
 _LAZY = {
+    "CompileError": "errors",
+    "InputError": "errors",
+    "QueryLeafError": "errors",
+    "RunError": "errors",
+    "ServerError": "errors",
     "QueryLeaf": "session",
     "Result": "session",
     "compile_sql": "compiler",
@@ -47,4 +52,6 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
