@@ -122,7 +122,6 @@ class Monkey:
         self._server = server
         self._jobs = jobs
         self._folder = folder
-        self._checked = 0
         environment = {**os.environ, "XDG_STATE_HOME": str(folder), "TMPDIR": str(folder / "tmp"), "PS1": "bash> "}
         environment |= {"PAGER": random.choice(("", "less")), "COLUMNS": "", "LINES": ""}
         shell = ["bash", "--norc", "--noprofile", "-i"] if jobs else command
@@ -133,6 +132,7 @@ class Monkey:
             self._modes = self.terminal.modes()
             self.terminal.enter(" ".join(f"'{each}'" for each in command))
         self.terminal.wait_for(r"^test> ?$", PATIENCE)
+        self._checked = len(self.terminal.raw)  # before, it is this process that is forked
         self.pid = children(self.terminal.pid)[0] if jobs else self.terminal.pid
         if server is None:
             self.uri = f"mongodb://127.0.0.1:{port_of(mongod_of(self.pid))}/?directConnection=true"
