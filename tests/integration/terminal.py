@@ -70,7 +70,7 @@ class Terminal:
         deadline = time.monotonic() + 3 * SECONDS
         while self._send():
             assert time.monotonic() < deadline, f"it takes no more keys:\n{self.text()}"
-            self._read(0.01)
+            self._read(0.001)
 
     def enter(self, text: str) -> None:
         self.type(text + "\r")

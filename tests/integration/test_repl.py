@@ -311,6 +311,14 @@ def test_a_stream_goes_on_in_a_terminal_that_is_resized(repl: Open, shop: Db) ->
         assert "Traceback" not in terminal.raw
 
 
+def test_a_window_that_is_pulled_about(repl: Open) -> None:
+    with repl() as terminal:
+        for _ in range(20_000):
+            terminal.signal(signal.SIGWINCH)
+        say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+        assert "Exception ignored" not in terminal.raw
+
+
 def test_a_server_that_is_killed_while_a_stream_prints(environment: dict[str, str], tmp_path: Path) -> None:
     """The stream says so, and waits for it; Ctrl-C ends that, and the shell says what is wrong."""
     with contextlib.ExitStack() as stack:

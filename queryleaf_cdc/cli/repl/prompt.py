@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -73,13 +74,21 @@ class Prompt:
         def say(loop: object, context: dict[str, Any]) -> None:
             self._screen.error(f"the prompt stumbled: {context.get('exception') or context.get('message')}")
 
-        asyncio.get_running_loop().set_exception_handler(say)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(say)
+        loop.call_soon(_wake_quietly)
 
     def _prompt(self) -> str:
         return self._message if self._screen.width > 2 * len(self._message) else "> "
 
     def _continuation(self, width: int, line_number: int, wrap_count: int) -> str:
         return "." * max(0, width - 1) + " "
+
+
+def _wake_quietly() -> None:
+    """Signals wake the editor through a buffer. When hundreds have filled it, it wakes up all the same; Python would
+    show a traceback for each one more."""
+    signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
 
 
 @contextlib.contextmanager
