@@ -62,7 +62,8 @@ class Interrupts:
 
     def _again(self, number: int) -> None:
         self._last = -_AT_ONCE
-        signal.raise_signal(number)
+        if sys.unraisablehook == self._swallowed:  # else the shell has ended meanwhile
+            signal.raise_signal(number)
 
 
 def _interruptible(statement: Callable[[], None]) -> None:
