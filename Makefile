@@ -41,7 +41,7 @@ bench: $(READY)  ## measure, and write docs/benchmarks.md
 soak: $(READY)  ## the long runs: 100,000 random expressions, crashes at random moments, streams under everything at once, a monkey at the shell
 	$(BIN)/pytest -n 2 tests/properties tests/integration/test_runtime_exactly_once.py --faces-examples 100000 --timeout 3600
 	$(BIN)/python -m tests.streams.chaos --seed $$(date +%s) --runs 20
-	$(BIN)/python -m tests.integration.monkey --seed $$(date +%s) --seconds 20 --runs 30
+	$(BIN)/python tests/integration/monkey.py --seed $$(date +%s) --seconds 20 --runs 30
 
 fuzz: $(READY)  ## random views and streams against DuckDB until it is stopped; views that fail are kept as tests
 	$(BIN)/python -m tests.streams.fuzz --seed $$(date +%s) & streams=$$!; \

@@ -2,7 +2,7 @@
 shows no traceback and no control character of the data, and answers after Ctrl-C. In the end Ctrl-D ends it with 0, the
 terminal is as it was, and nothing is left over.
 
-    python -m tests.integration.monkey --seed 1 --seconds 60 --runs 10"""
+    python tests/integration/monkey.py --seed 1 --seconds 60 --runs 10"""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from terminal import Terminal
 
 from queryleaf_cdc.mongo.embedded import start_embedded
-from tests.integration.terminal import Terminal
 
 PATIENCE = 60.0
 """seconds in which the shell must answer after Ctrl-C, on a machine that is busy"""

@@ -114,9 +114,10 @@ def test_what_python_swallows_comes_again(
         Cleared(number)
         time.sleep(10)
 
-    before = sys.unraisablehook
+    before, began = sys.unraisablehook, time.monotonic()
     with Interrupts() as interrupts, pytest.raises(raised):
         interrupts.run(statement)
+    assert time.monotonic() - began < 5
     assert sys.unraisablehook is before
     assert capsys.readouterr().err == ""
 

@@ -63,7 +63,16 @@ class Interrupts:
     def _again(self, number: int) -> None:
         self._last = -_AT_ONCE
         if sys.unraisablehook == self._swallowed:  # else the shell has ended meanwhile
-            signal.raise_signal(number)
+            _send(number)
+
+
+def _send(number: int) -> None:
+    """To the main thread, which may be waiting for something."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _interruptible(statement: Callable[[], None]) -> None:
