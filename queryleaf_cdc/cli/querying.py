@@ -47,6 +47,7 @@ def query_command(
         if streams:
             with ql.stream(text, since=since) as stream:
                 _let_collect()
+                stream.on_trouble = _tell_of_trouble
                 follows = isinstance(statements[0], ChangelogStatement)
                 writer = Changes(form, stream.columns) if follows else formats.writer(form, stream.columns)
                 _write(islice(_arriving(stream), limit), writer)
@@ -70,6 +71,10 @@ def _arriving(stream: Any) -> Iterator[Any]:
             yield row
         elif formats.nobody_reads():
             raise BrokenPipeError
+
+
+def _tell_of_trouble(trouble: str | None) -> None:
+    click.echo("the server is back" if trouble is None else f"the server is away; waiting for it: {trouble}", err=True)
 
 
 def _write(rows: Iterator[Any], writer: formats.Writer) -> None:

@@ -7,7 +7,6 @@ never ahead by more than the batch at hand."""
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Self
@@ -15,6 +14,7 @@ from typing import Self
 from queryleaf_cdc.mongo.async_clients import AsyncClients
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.conversation import AsyncServer
+from queryleaf_cdc.runtime.patience import Patience
 from queryleaf_cdc.runtime.row_stream import Row, RowStream, pause_after
 
 
@@ -105,11 +105,11 @@ class AsyncRowStream(AsyncIterator[Row]):
     async def _batch(self, stream: RowStream, source: ChangeSource, server: AsyncServer) -> ChangeBatch | None:
         """None when closed meanwhile. Raises ServerError QL521."""
         self._source = source
-        for attempt in itertools.count():
+        patience = Patience()
+        while True:
             try:
                 return await server.converse(source.conversation())
             except StreamFault as fault:
                 if stream.closed:
                     return None
-                await asyncio.sleep(pause_after(fault, attempt))
-        return None
+                await asyncio.sleep(pause_after(fault, patience))

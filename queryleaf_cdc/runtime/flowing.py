@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -19,9 +18,9 @@ from queryleaf_cdc.plans.program import TriggerStatement
 from queryleaf_cdc.plans.stream import FlowPlan
 from queryleaf_cdc.runtime.execution import Functions
 from queryleaf_cdc.runtime.feeds import ImageLacking, ViewFeed
-from queryleaf_cdc.runtime.limits import backoff
 from queryleaf_cdc.runtime.looked_up import LookedUpTables
-from queryleaf_cdc.runtime.row_stream import RETRIES, Row, RowChange, change_of
+from queryleaf_cdc.runtime.patience import Patience
+from queryleaf_cdc.runtime.row_stream import Row, RowChange, change_of
 from queryleaf_cdc.runtime.stream_rows import Lacking
 from queryleaf_cdc.runtime.times import passed_by
 
@@ -123,14 +122,15 @@ class _Patient:
         self._stream = stream
 
     def rows(self, scan: int, path: str | None, keys: Sequence[object]) -> Sequence[tuple[Any, ...]]:
-        for attempt in itertools.count():
+        patience = Patience()
+        while True:
             try:
                 return self._tables.rows(scan, path, keys)
             except ServerError as error:
-                if error.code != "QL503" or attempt + 1 == RETRIES or self._stream.closing.is_set():
+                pause = patience.pause() if error.code == "QL503" else None
+                if pause is None or self._stream.closing.is_set():
                     raise
-                self._stream.closing.wait(backoff(attempt, 0.05, 2.0))
-        raise AssertionError
+                self._stream.closing.wait(pause)
 
 
 def _row(row: FlowRow, known: dict[str, Event]) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -14,12 +13,9 @@ from queryleaf_cdc.errors import ServerError
 from queryleaf_cdc.events import ACTIONS, Event
 from queryleaf_cdc.mongo.change_source import ChangeBatch, ChangeSource, StreamFault
 from queryleaf_cdc.mongo.faults import Todo
-from queryleaf_cdc.runtime.limits import backoff
+from queryleaf_cdc.runtime.patience import Patience
 from queryleaf_cdc.values import Document
 
-RETRIES = 30
-_SILENT_FAILURES = 1
-"""attempts that nobody is told of: a server that is elected anew is back at the next one"""
 _PASSING = (Todo.RESUME, Todo.INVALIDATED)
 
 
@@ -174,20 +170,20 @@ class RowStream(ABC, Iterator[Row]):
     def _next_batch(self, source: ChangeSource) -> ChangeBatch | None:
         """None when closed meanwhile. Raises ServerError QL521 when the stream cannot go on, however often it is
         tried."""
-        for attempt in itertools.count():
+        patience = Patience()
+        while True:
             try:
                 batch = source.next_batch()
             except StreamFault as fault:
                 if self.closed:
                     return None
-                pause = pause_after(fault, attempt)
-                if attempt >= _SILENT_FAILURES:
+                pause = pause_after(fault, patience)
+                if patience.is_strained:
                     self._tell(str(fault))
                 self._closing.wait(pause)
             else:
                 self._tell(None)
                 return batch
-        return None
 
     def _tell(self, trouble: str | None) -> None:
         before, self._trouble = self._trouble, trouble
@@ -195,8 +191,9 @@ class RowStream(ABC, Iterator[Row]):
             self.on_trouble(trouble)
 
 
-def pause_after(fault: StreamFault, attempt: int) -> float:
-    """Seconds to wait before the next attempt; they count from 0. Raises ServerError QL521 where none is left."""
-    if fault.todo not in _PASSING or attempt + 1 == RETRIES:
+def pause_after(fault: StreamFault, patience: Patience) -> float:
+    """Seconds to wait before the next attempt. Raises ServerError QL521 where there is to be none."""
+    pause = patience.pause() if fault.todo in _PASSING else None
+    if pause is None:
         raise ServerError("QL521", f"the stream ended: {fault.todo.value}: {fault}") from None
-    return backoff(attempt, 0.05, 2.0)
+    return pause

@@ -13,12 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import forked
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
+
+from queryleaf_cdc import start_embedded
 
 Db = Database[dict[str, Any]]
 COMMAND = [sys.executable, "-m", "queryleaf_cdc", "query"]
@@ -33,7 +37,11 @@ def environment(mongo_uri: str, db: Db) -> dict[str, str]:
 
 @pytest.fixture
 def token(db: Db) -> str:
-    """Of a change behind which the tests' own changes come: what is older may have left the oplog."""
+    return change_in(db)
+
+
+def change_in(db: Db) -> str:
+    """The token of a change behind which the tests' own changes come: what is older may have left the oplog."""
     with db.watch() as stream:
         db.products.insert_one({"_id": 0, "name": "first"})
         return str(next(stream)["_id"]["_data"])
@@ -295,6 +303,29 @@ def test_a_reader_that_never_reads_can_be_left(environment: dict[str, str], db: 
 def resident_megabytes(pid: int) -> float:
     with open(f"/proc/{pid}/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def test_a_server_that_goes_away_is_told_and_waited_for(environment: dict[str, str], tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(ExitStack())
+        uri = server.enter_context(start_embedded(tmp_path / "data"))
+        shop: Db = stack.enter_context(MongoClient(uri, serverSelectionTimeoutMS=20_000))["shop"]
+        since = change_in(shop)
+        shop.products.insert_one({"_id": 1, "name": "before"})
+        server_of_its_own = ["--uri", f"{uri}&serverSelectionTimeoutMS=500", "--db", "shop"]
+        args = [*server_of_its_own, "--since", since, "--limit", "2"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = stack.enter_context(started(environment, SQL, *args, **pipes))
+        assert process.stdout is not None and process.stderr is not None
+        assert json.loads(process.stdout.readline())["name"] == "before"
+        os.kill(shop.command("serverStatus")["pid"], signal.SIGKILL)
+        assert process.stderr.readline().startswith("the server is away; waiting for it: ")
+        server.close()
+        assert server.enter_context(start_embedded(tmp_path / "data")) == uri
+        assert process.stderr.readline() == "the server is back\n"
+        shop.products.insert_one({"_id": 2, "name": "behind"})
+        assert json.loads(process.stdout.readline())["name"] == "behind"
+        assert (process.wait(20), process.stderr.read()) == (0, "")
 
 
 def test_since_needs_a_stream(environment: dict[str, str]) -> None:
