@@ -168,6 +168,7 @@ def test_a_user_who_prefers_to_read_elsewhere(nodes: ThreeNodes) -> None:
     with MongoClient[dict[str, Any]](nodes.uri) as client, nodes.node(nodes.ports[2]) as third:
         db = client.still
         db.orders.insert_many({"_id": n, "c": n % 7, "v": n} for n in range(100))
+        nodes.chain(False)  # nobody waits for what this node has not got
         third.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
         try:
             ql.execute(f"{TOTALS}; {NOTE}")
@@ -178,4 +179,5 @@ def test_a_user_who_prefers_to_read_elsewhere(nodes: ThreeNodes) -> None:
                     assert totals(db) == expected_totals(db)
         finally:
             third.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
+            nodes.chain(True)
     ql.close()

@@ -19,7 +19,7 @@ from pymongo.write_concern import WriteConcern
 from queryleaf_cdc.mongo.embedded import find_mongod
 from queryleaf_cdc.mongo.embedded_keeper import _die_with_keeper
 
-_QUICK = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 200, "chainingAllowed": False}
+_QUICK = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 200}
 _SMALL = ["--wiredTigerCacheSizeGB=0.25", "--oplogSize=50", "--bind_ip=127.0.0.1", "--quiet"]
 
 
@@ -74,6 +74,15 @@ class ThreeNodes:
     def step_down(self) -> None:
         with self.node(self.primary()) as node, contextlib.suppress(PyMongoError):
             node.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=2)
+
+    def chain(self, allowed: bool) -> None:
+        """Whether a secondary may read from another. Without that a primary that is killed may leave a set that elects
+        nobody for ever: the third node, which has its last writes, votes for nobody who cannot get them."""
+        with self.node(self.primary()) as node:
+            config = node.admin.command("replSetGetConfig")["config"]
+            config["version"] += 1
+            config["settings"]["chainingAllowed"] = allowed
+            node.admin.command("replSetReconfig", config)
 
     def kill(self, port: int) -> None:
         self._servers[port].kill()
