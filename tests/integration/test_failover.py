@@ -21,6 +21,7 @@ from views import QUICK, TOTALS, QuickLeaf, change, expected_totals, leftovers, 
 
 from queryleaf_cdc import QueryLeaf
 
+pytestmark = pytest.mark.xdist_group("three_nodes")  # one server for all of them
 Db = Database[dict[str, Any]]
 
 SIZES = "CREATE MATERIALIZED VIEW sizes AS SELECT n, COUNT(*) AS k FROM totals GROUP BY n"

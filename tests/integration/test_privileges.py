@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from queryleaf_cdc import QueryLeaf, ServerError
 from queryleaf_cdc.mongo.embedded import find_mongod, start_embedded
 
+pytestmark = pytest.mark.xdist_group("guarded")  # one server for all of them
 TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON orders BEGIN INSERT INTO log (old) VALUES (OLD.x); END"
 
 
