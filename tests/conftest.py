@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -44,6 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's job in the background; commands would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     examples = config.getoption("--faces-examples")
     if examples is not None:
         os.environ["QUERYLEAF_FACES_EXAMPLES"] = str(examples)

@@ -117,6 +117,7 @@ def test_register_work_look_pause_resume_drop(
         wait_until(lambda: status(command)["state"] == "running")  # it still catches up as it delivers
         assert status(command)["dead_letters"] == 0
 
+        wait_until(lambda: (tmp_path / "out").read_text().endswith("\n"))  # a line a second
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert status(command)["state"] == "stopped"
