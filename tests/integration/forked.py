@@ -1,4 +1,4 @@
-"""The command, started at once: forked from a process that has loaded all that it needs.
+"""Processes that start at once: forked from one that has loaded all that they need, above all the command.
 
 Most of the time of a short command is Python's, for loading modules; tests of what a command does need not wait for it
 each time. (How a command starts and ends as a process of its own is tested with real ones.)"""
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
@@ -23,7 +23,16 @@ import pexpect
 from ptyprocess import PtyProcess
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["queryleaf_cdc.cli.repl.talking", "queryleaf_cdc.session"])
+_context.set_forkserver_preload(
+    ["queryleaf_cdc.cli.repl.talking", "queryleaf_cdc.session", "queryleaf_cdc.runtime.program"]
+)
+
+
+def fork(target: Callable[..., None], *args: object) -> ForkServerProcess:
+    """A process that calls ``target``, a function of a module."""
+    process = _context.Process(target=target, args=args)
+    process.start()
+    return process
 
 
 def run(
@@ -34,7 +43,7 @@ def run(
         files = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(3)]
         files[0].write(stdin)
         files[0].flush()
-        process = _start(_in_files, [file.name for file in files], args, environment, directory)
+        process = fork(_in_files, [file.name for file in files], list(args), dict(environment), directory)
         process.join(timeout)
         code = process.exitcode
         process.kill()
@@ -57,7 +66,7 @@ class ForkedTerminal(pexpect.spawn):  # type: ignore[misc]
         there, here = _context.Pipe(duplex=False)
         with there, here:
             name = os.ttyname(theirs)
-            process = _start(_in_terminal, (name, here), [*map(os.fsdecode, args[1:])], options["env"], options["cwd"])
+            process = fork(_in_terminal, (name, here), [*map(os.fsdecode, args[1:])], options["env"], options["cwd"])
             here.close()
             with contextlib.suppress(EOFError):
                 there.recv()
@@ -77,12 +86,6 @@ class _Pty(PtyProcess):  # type: ignore[misc]
         self.terminated = True
         self.exitstatus, self.signalstatus = (code, None) if code >= 0 else (None, -code)
         return False
-
-
-def _start(target: Any, place: Any, args: Sequence[str], environment: Mapping[str, str], directory: str) -> Any:
-    process = _context.Process(target=target, args=(place, list(args), dict(environment), directory))
-    process.start()
-    return process
 
 
 # -- in the forked process --------------------------------------------------------------------------------------------

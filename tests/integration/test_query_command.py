@@ -178,27 +178,19 @@ def test_an_encoding_without_these_letters(environment: dict[str, str], form: st
     assert "\\xe9" in piped(with_ascii, "SELECT 'é日' AS x", "--format", "table")
 
 
-def test_an_interrupt_gives_130(environment: dict[str, str], db: Db, token: str) -> None:
+@pytest.mark.parametrize(("times", "codes"), [(1, (130,)), (50, (130, -signal.SIGINT))], ids=["once", "held down"])
+def test_an_interrupt_ends_it_without_a_word(
+    environment: dict[str, str], db: Db, token: str, times: int, codes: tuple[int, ...]
+) -> None:
     db.products.insert_one({"_id": 1, "name": "p"})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started(environment, SQL, "--since", token, **pipes) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-        assert process.stderr.read().strip() == ""
-
-
-def test_a_key_that_is_held_down_ends_it_without_a_word(environment: dict[str, str], db: Db, token: str) -> None:
-    db.products.insert_one({"_id": 1, "name": "p"})
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with started(environment, SQL, "--since", token, **pipes) as process:
-        assert process.stdout is not None and process.stderr is not None
-        process.stdout.readline()
-        for _ in range(50):
+        for _ in range(times):
             process.send_signal(signal.SIGINT)
             time.sleep(0.0005)
-        assert process.wait(20) in (130, -signal.SIGINT)
+        assert process.wait(20) in codes
         assert process.stderr.read().strip() == ""
 
 
