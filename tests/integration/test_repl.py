@@ -20,6 +20,7 @@ from pymongo.database import Database
 from terminal import Terminal
 
 from queryleaf_cdc import start_embedded
+from queryleaf_cdc.cli.repl.commands import COMMANDS
 
 Db = Database[dict[str, Any]]
 SCREENS = Path(__file__).parent / "screens"
@@ -403,6 +404,13 @@ def test_the_history_is_searched(repl: Open) -> None:
         for keys in ("\x12\x03\x03", "\x12", "\x03", "\x03"):
             terminal.type(keys)
         say(terminal, "SELECT 40 + 2 AS answer;", r"^ +42$")
+
+
+@pytest.mark.parametrize("asked", ["\\?", "help"])
+def test_help_tells_of_every_command(filtered: Callable[[str], Any], asked: str) -> None:
+    lines = filtered(f"{asked}\n").stdout.decode().splitlines()
+    for each in COMMANDS:
+        assert [line for line in lines if line.startswith(f"\\{each.name}") and line.endswith(each.summary)]
 
 
 @pytest.mark.skipif(shutil.which("less") is None, reason="no pager here")
