@@ -33,6 +33,7 @@ from queryleaf_cdc.mongo.transaction import BatchTransaction
 from queryleaf_cdc.mongo.view_state import PARALLEL_ARRAYS, drop_indexes_of_several_fields
 from queryleaf_cdc.mongo.write_buffer import NO_SUCH_KEY, OTHER_COLLECTION, WriteBuffer
 from queryleaf_cdc.runtime.batch_size import BatchSize
+from queryleaf_cdc.runtime.chains import chains_of, depth_error
 from queryleaf_cdc.runtime.dead_letters import dead_letter, error_text
 from queryleaf_cdc.runtime.firing import (
     ROW,
@@ -199,7 +200,7 @@ class Engine:
         self.transaction.begin()
         ordered = lane.watched
         buffer = WriteBuffer(self.database, self.transaction.session, ordered)
-        depth = self._mark_depth(run.events) if tracked else 0
+        depth = self.provenance.mark(run.events) if tracked else 0
         if depth > self.limits.max_depth:
             self._refuse_depth(lane, run)
         views = lane.views
@@ -423,33 +424,20 @@ class Engine:
         """Where a run must be cut before it is tried: at the size bound, and where the depth changes."""
         most = self._bound(lane)
         cut = most if len(run.events) > most else None
+        deeper = None
         if len(self.provenance) and tracks_depth(lane):
-            first = self.provenance.depth(run.events[0]) if run.events else 0
-            for index, event in enumerate(run.events[:cut]):
-                if self.provenance.depth(event) != first:
-                    return index
-        return cut
+            deeper = self.provenance.other_depth(run.events[:cut])
+        return cut if deeper is None else deeper
 
     def _bound(self, lane: Lane) -> int:
         return self._size.most * factor(lane)
 
-    def _mark_depth(self, events: list[Event]) -> int:
-        depth = self.provenance.depth(events[0]) if events else 0
-        for event in events:
-            event["_depth"] = depth
-            event["_chain"] = self.provenance.chain(event) if depth else ()
-        return depth
-
     def _refuse_depth(self, lane: Lane, run: Run) -> None:
         for event in run.events:
-            error = self._depth_error(event)
+            error = depth_error(event, self.limits.max_depth)
             for trigger in lane.program.triggers_for(event):
                 key = (event["_id"]["_data"], trigger.name)
                 self._verdicts.setdefault(key, self._letter(lane, event, trigger, error))
-
-    def _depth_error(self, event: Event) -> RunError:
-        chain = " → ".join(event["_chain"])
-        return RunError("QL608", f"triggers caused each other more than {self.limits.max_depth} times: {chain}")
 
     def _too_deep(self, lane: Lane) -> Refuse:
         """What becomes of rows of streams."""
@@ -457,26 +445,14 @@ class Engine:
         def refuse(row: Event, trigger: Trigger) -> dict[str, Any] | None:
             if row["_depth"] <= self.limits.max_depth:
                 return None
-            return self._letter(lane, row, trigger, self._depth_error(row))
+            return self._letter(lane, row, trigger, depth_error(row, self.limits.max_depth))
 
         return refuse
 
     def _written(self, run: Run, buffer: WriteBuffer, firings: Firings, lane: Lane, depth: int) -> Written | None:
         """What to remember of this transaction; None when it wrote nothing that a trigger watches."""
-        missing = set(lane.watched.intersection(op[1] for op in buffer.ops))
-        if not missing:
-            return None
-        chains: dict[str, list[str]] = {}
-        for index, op in enumerate(buffer.ops):
-            if op[1] in missing and (build := lane.views.blamed(index)) is not None:
-                row = firings.row_of_effect(index) if op[3] is not None else None
-                chains[op[1]] = [*row["_chain"], build] if row is not None else [op[1]]
-                missing.discard(op[1])
-            elif op[1] in missing:
-                event, trigger = firings.of_effect(index)
-                chains[op[1]] = [*run.events[event]["_chain"], trigger.name]
-                missing.discard(op[1])
-        return Written(bytes(self.transaction.session_id), 0, depth, chains)
+        chains = chains_of(lane, run, buffer, firings)
+        return Written(bytes(self.transaction.session_id), 0, depth, chains) if chains else None
 
     def _now(self) -> Timestamp | None:
         """The cluster's time right after the commit: not earlier than the commit's own."""

@@ -79,6 +79,19 @@ class Provenance:
         written = self.of(event)
         return [] if written is None else written.chains.get(event["ns"]["coll"], [])
 
+    def mark(self, events: Sequence[Event]) -> int:
+        """Tells each event of the same depth how deep it is, and what led to it. Gives the depth."""
+        depth = self.depth(events[0]) if events else 0
+        for event in events:
+            event["_depth"] = depth
+            event["_chain"] = self.chain(event) if depth else ()
+        return depth
+
+    def other_depth(self, events: Sequence[Event]) -> int | None:
+        """The place of the first event that is not as deep as those before it."""
+        first = self.depth(events[0]) if events and self._by_transaction else 0
+        return next((at for at, event in enumerate(events) if self.depth(event) != first), None)
+
     def prune(self, position: Timestamp | None) -> None:
         """Forgets transactions whose events lie behind the position."""
         if position is not None:
