@@ -46,6 +46,8 @@ _SIGNS = {"INSERT": "+", "DELETE": "-", "UPDATE": "~", "RESET": "="}
 class Row(dict[str, Any]):
     """A row as a dict; ``change`` tells where it came from."""
 
+    __slots__ = ("change",)
+
     def __init__(self, values: Document, change: RowChange) -> None:
         super().__init__(values)
         self.change = change
